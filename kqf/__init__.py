@@ -1,0 +1,34 @@
+"""KQF, a palette image format: at most 256 colours learned with k-means, and labels.
+
+>>> import kqf, numpy
+>>> pixels = numpy.zeros((4, 6, 3), numpy.uint8)
+>>> kqf.decode(kqf.encode(pixels, colors=64)).shape
+(4, 6, 3)
+"""
+
+from kqf.decoder import Info, check, decode, info, read, read_indexed
+from kqf.encoder import encode, encode_indexed, write, write_indexed
+from kqf.errors import FormatError, KqfError, LimitError, TruncatedError, UnsupportedError
+from kqf.indexed import IndexedImage
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FormatError",
+    "IndexedImage",
+    "Info",
+    "KqfError",
+    "LimitError",
+    "TruncatedError",
+    "UnsupportedError",
+    "__version__",
+    "check",
+    "decode",
+    "encode",
+    "encode_indexed",
+    "info",
+    "read",
+    "read_indexed",
+    "write",
+    "write_indexed",
+]

@@ -1,0 +1,232 @@
+"""Learning a codebook: weighted k-means on distinct colours or cells of them."""
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+
+from kqf.colorspace import (
+    OPAQUE,
+    TRANSLUCENT,
+    TRANSPARENT,
+    lightness,
+    snap,
+    to_colors,
+    to_points,
+    translucency,
+)
+from kqf.histogram import Histogram, cells, pack
+from kqf.labels import nearest, nearest_two
+
+
+@dataclass(frozen=True)
+class Work:
+    """How hard to look for a good codebook.
+
+    Attributes:
+        cells: points to learn from at the most, before the last steps on all distinct colours.
+        steps: Lloyd steps after the start.
+        rounds: rounds of moving centroids to where they save more error.
+        last_steps: Lloyd steps on the distinct colours.
+    """
+
+    cells: int
+    steps: int
+    rounds: int
+    last_steps: int
+
+
+# Least and greatest alpha of codewords for each kind of colour; too few entries mix all kinds.
+_ANY = -1
+_ALPHA = {OPAQUE: (255, 255), TRANSLUCENT: (1, 254), TRANSPARENT: (0, 0), _ANY: (0, 255)}
+# Lloyd steps in each half of a round.
+_ROUND_STEPS = 10
+# One in so many centroids moves in the first round, half as many after a round without gain.
+_MOVED = 16
+# Share of the error that a round must save to be worth another of its kind.
+_LEAST_GAIN = 1e-4
+# A new centroid starts so many standard deviations from the one that it relieves.
+_JITTER = 0.3
+
+
+def learn(histogram: Histogram, colors: int, metric: str, work: Work, seed: int) -> np.ndarray:
+    """Return a codebook that approximates the colours of a histogram.
+
+    Alpha 0 and alpha 255 stay exact: transparent, translucent and opaque colours are learned
+    apart where ``colors`` allows each an entry.
+
+    Arguments:
+        colors: entries at the most, 1 to 256.
+        metric: of ``kqf.colorspace.METRICS``.
+        seed: for the moves; the same seed gives the same codebook.
+
+    Returns:
+        (K, C) uint8, K at most ``colors``, distinct, by lightness.
+    """
+    points = to_points(histogram.colors, metric)
+    weights = histogram.counts.astype(np.float64)
+    kinds = translucency(histogram.colors)
+    if len(np.unique(kinds)) > colors:
+        kinds[:] = _ANY
+    present = np.unique(kinds).tolist()
+    members = [np.flatnonzero(kinds == kind) for kind in present]
+    limit = max(work.cells // len(members), 1)
+    reduced = [cells(points[m], weights[m], histogram.colors[m], limit) for m in members]
+    starts = split(reduced, colors)
+    codewords = []
+    for kind, member, few, start in zip(present, members, reduced, starts, strict=True):
+        few_points, few_weights = snap(few[0]), few[1]
+        centroids = lloyd(few_points, few_weights, start, work.steps)
+        centroids = breathe(few_points, few_weights, centroids, work.rounds, seed)
+        centroids = lloyd(points[member], weights[member], centroids, work.last_steps)
+        part = to_colors(centroids, metric, histogram.colors.shape[1])
+        codewords.append(_hold_alpha(part, kind))
+    return in_order(np.concatenate(codewords))
+
+
+def _hold_alpha(codewords: np.ndarray, kind: int) -> np.ndarray:
+    """Undo what rounding did to alpha: codewords stay of the kind of their colours."""
+    if codewords.shape[1] in (2, 4):
+        codewords[:, -1] = np.clip(codewords[:, -1], *_ALPHA[kind])
+        codewords[codewords[:, -1] == 0] = 0
+    return codewords
+
+
+def in_order(codewords: np.ndarray) -> np.ndarray:
+    """Return the distinct codewords by lightness, equals by value."""
+    codewords = np.unique(codewords, axis=0)
+    return codewords[np.lexsort((pack(codewords[None])[0], lightness(codewords)))]
+
+
+def split(groups: list[tuple[np.ndarray, np.ndarray]], count: int) -> list[np.ndarray]:
+    """Return starting centroids for groups of points, ``count`` over all of them.
+
+    Whichever cluster has the most error is cut in two along its longest axis where that leaves
+    the least error (X. Wu, "Efficient statistical computations for optimal color quantization",
+    Graphics Gems II, 1991, there along coordinates).
+
+    Arguments:
+        groups: points (N, D) float64 and weights (N,) of each group; at most ``count`` groups.
+
+    Returns:
+        centroids (K, D) float32 on the grid, of each group.
+    """
+    # Clusters by falling error, then by age; the age also keeps the heap from comparing arrays.
+    heap: list[tuple[float, int, int, np.ndarray, np.ndarray]] = []
+    age = 0
+    for group, (points, weights) in enumerate(groups):
+        heap.append((-_error_of(points, weights), age, group, points, weights))
+        age += 1
+    heapq.heapify(heap)
+    while len(heap) < count and heap[0][0] < 0:
+        _, _, group, points, weights = heapq.heappop(heap)
+        below = _halve(points, weights)
+        for half in (below, ~below):
+            part, part_weights = points[half], weights[half]
+            heapq.heappush(heap, (-_error_of(part, part_weights), age, group, part, part_weights))
+            age += 1
+    means: list[list[np.ndarray]] = [[] for _ in groups]
+    for _, _, group, points, weights in sorted(heap, key=lambda cluster: cluster[1]):
+        means[group].append(np.average(points, axis=0, weights=weights))
+    return [snap(np.array(mean)) for mean in means]
+
+
+def _error_of(points: np.ndarray, weights: np.ndarray) -> float:
+    offsets = points - np.average(points, axis=0, weights=weights)
+    return float((weights[:, None] * offsets * offsets).sum()) if len(points) > 1 else 0.0
+
+
+def _halve(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the mask of the points on one side of the best cut across the principal axis."""
+    offsets = points - np.average(points, axis=0, weights=weights)
+    axis = np.linalg.eigh((offsets * weights[:, None]).T @ offsets)[1][:, -1]
+    places = offsets @ axis
+    by_place = np.argsort(places, kind="stable")
+    mass = np.cumsum(weights[by_place])
+    moment = np.cumsum((weights * places)[by_place])
+    # Between-cluster variance of each cut; the means' own terms cancel.
+    saved = moment[:-1] ** 2 / mass[:-1] + (moment[-1] - moment[:-1]) ** 2 / (mass[-1] - mass[:-1])
+    below = np.zeros(len(points), bool)
+    below[by_place[: int(saved.argmax()) + 1]] = True
+    return below
+
+
+def lloyd(points: np.ndarray, weights: np.ndarray, centroids: np.ndarray, steps: int) -> np.ndarray:
+    """Return centroids after at most ``steps`` steps of k-means (S. Lloyd, 1982,
+    doi:10.1109/TIT.1982.1056489), on the grid; a centroid without points stays where it is.
+    """
+    exact = [axis * weights for axis in points.T.astype(np.float64)]
+    for _ in range(steps):
+        labels = nearest(points, centroids)
+        mass = np.bincount(labels, weights, len(centroids))
+        used = mass > 0
+        sums = np.stack([np.bincount(labels, axis, len(centroids)) for axis in exact], axis=1)
+        moved = centroids.copy()
+        moved[used] = snap(sums[used] / mass[used, None])
+        if np.array_equal(moved, centroids):
+            break
+        centroids = moved
+    return centroids
+
+
+def errors(points: np.ndarray, weights: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """Return the weighted squared error of each centroid's points, (K,) float64."""
+    labels = nearest(points, centroids)
+    offsets = points - centroids[labels]
+    return np.bincount(labels, weights * (offsets * offsets).sum(axis=1), len(centroids))
+
+
+def breathe(
+    points: np.ndarray, weights: np.ndarray, centroids: np.ndarray, rounds: int, seed: int
+) -> np.ndarray:
+    """Return better centroids, found by moving some to where they save more error.
+
+    A round adds centroids beside those with the most error, runs k-means, takes away as many
+    that would be missed least, and runs k-means again (B. Fritzke, "Breathing k-means", 2020,
+    arXiv:2006.15666).
+    """
+    rng = np.random.default_rng(seed)
+    moves = -(-len(centroids) // _MOVED)
+    per_centroid = errors(points, weights, centroids)
+    for _ in range(rounds):
+        if not moves or not per_centroid.any():
+            break
+        worst = np.argsort(-per_centroid, kind="stable")[:moves]
+        mass = np.bincount(nearest(points, centroids), weights, len(centroids))[worst]
+        reach = _JITTER * np.sqrt(per_centroid[worst] / np.maximum(mass, 1))
+        added = centroids[worst] + reach[:, None] * rng.standard_normal(centroids[worst].shape)
+        grown = np.concatenate([centroids, snap(added)])
+        grown = lloyd(points, weights, grown, _ROUND_STEPS)
+        kept = grown[_most_useful(points, weights, grown, len(centroids))]
+        trial = lloyd(points, weights, kept, _ROUND_STEPS)
+        trial_errors = errors(points, weights, trial)
+        if trial_errors.sum() < per_centroid.sum() * (1 - _LEAST_GAIN):
+            centroids, per_centroid = trial, trial_errors
+        else:
+            moves //= 2
+    return centroids
+
+
+def _most_useful(
+    points: np.ndarray, weights: np.ndarray, centroids: np.ndarray, count: int
+) -> np.ndarray:
+    """Return the rows of the ``count`` centroids whose loss would add the most error.
+
+    The nearest neighbour of one that goes is kept while others can go: it takes the points over.
+    """
+    labels, margins = nearest_two(points, centroids)
+    utility = np.bincount(labels, weights * margins, len(centroids))
+    gone: list[int] = []
+    spared: set[int] = set()
+    by_utility = np.argsort(utility, kind="stable").tolist()
+    excess = len(centroids) - count
+    for row in by_utility:
+        if len(gone) == excess:
+            break
+        if row not in spared:
+            gone.append(row)
+            distances = ((centroids - centroids[row]) ** 2).sum(axis=1)
+            distances[gone] = np.inf
+            spared.add(int(distances.argmin()))
+    gone += [row for row in by_utility if row in spared and row not in gone][: excess - len(gone)]
+    return np.delete(np.arange(len(centroids)), gone)

@@ -1,0 +1,128 @@
+"""Colours as points whose squared distance is the error that a metric counts.
+
+Points lie on a grid of 1/8: their products and sums are then exact in float32, whatever the order
+in which a machine adds them, so that the same pixels give the same labels everywhere.
+"""
+
+import numpy as np
+
+METRICS = ("mse", "perceptual")
+GRID = 8.0
+# Points are centred, which keeps their squares below 2**24 grid steps (exact in float32).
+_CENTRE = 128.0
+
+# Linear sRGB to cone responses, and their cube roots to Oklab: B. Ottosson, "A perceptual color
+# space for image processing", 2020, https://bottosson.github.io/posts/oklab/.
+_TO_CONES = (
+    (0.4122214708, 0.5363325363, 0.0514459929),
+    (0.2119034982, 0.6806995451, 0.1073969566),
+    (0.0883024619, 0.2817188376, 0.6299787005),
+)
+_TO_OKLAB = (
+    (0.2104542553, 0.7936177850, -0.0040720468),
+    (1.9779984951, -2.4285922050, 0.4505937099),
+    (0.0259040371, 0.7827717662, -0.8086757660),
+)
+# Inverting the published matrices keeps both directions in step.
+_FROM_CONES = tuple(map(tuple, np.linalg.inv(np.array(_TO_CONES)).tolist()))
+_FROM_OKLAB = tuple(map(tuple, np.linalg.inv(np.array(_TO_OKLAB)).tolist()))
+
+
+def snap(points: np.ndarray) -> np.ndarray:
+    """Return points moved to the grid, float32."""
+    return (np.rint(points * GRID) / GRID).astype(np.float32)
+
+
+def _mix(matrix: tuple[tuple[float, ...], ...], planes: list[np.ndarray]) -> list[np.ndarray]:
+    # Written out rather than as a matrix product, whose sums differ from machine to machine.
+    return [a * planes[0] + b * planes[1] + c * planes[2] for a, b, c in matrix]
+
+
+def _linear() -> np.ndarray:
+    """Return the linear light of each sRGB value (IEC 61966-2-1), (256,) float64."""
+    value = np.arange(256) / 255
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def srgb_to_oklab(colors: np.ndarray) -> np.ndarray:
+    """Return Oklab, (N, 3) float64 (L 0 to 1), of sRGB colours (N, 3) uint8."""
+    light = _linear()
+    cones = _mix(_TO_CONES, [light[colors[:, channel]] for channel in range(3)])
+    return np.stack(_mix(_TO_OKLAB, [np.cbrt(cone) for cone in cones]), axis=1)
+
+
+def to_points(colors: np.ndarray, metric: str) -> np.ndarray:
+    """Return the points of colours.
+
+    Arguments:
+        colors: (N, C) uint8: gray, gray + alpha, RGB or RGBA, straight alpha.
+        metric: ``"mse"`` (sRGB values) or ``"perceptual"`` (Oklab, all axes times 255). With
+            alpha, colour is premultiplied and alpha is one axis more.
+
+    Returns:
+        (N, C) float32 on the grid.
+    """
+    channels = colors.shape[1]
+    planes = colors[:, : 3 if channels > 2 else 1]
+    if metric == "perceptual":
+        oklab = srgb_to_oklab(np.broadcast_to(planes, (len(planes), 3)))
+        values = oklab[:, : planes.shape[1]] * 255
+    else:
+        values = planes.astype(np.float64)
+    if channels in (2, 4):
+        alpha = colors[:, -1:].astype(np.float64)
+        values = np.concatenate([values * (alpha / 255), alpha], axis=1)
+        values[:, -1] -= _CENTRE
+    if metric == "perceptual":
+        values[:, 0] -= _CENTRE
+    else:
+        values[:, : planes.shape[1]] -= _CENTRE
+    return snap(values)
+
+
+def to_colors(points: np.ndarray, metric: str, channels: int) -> np.ndarray:
+    """Return the colours, (N, channels) uint8, nearest to points: the inverse of to_points."""
+    values = points.astype(np.float64)
+    if metric == "perceptual":
+        values[:, 0] += _CENTRE
+    else:
+        values[:, : 3 if channels > 2 else 1] += _CENTRE
+    alpha = np.empty((len(points), 0))
+    if channels in (2, 4):
+        alpha = np.clip(values[:, -1:] + _CENTRE, 0, 255)
+        values = values[:, :-1] * (255 / np.maximum(alpha, 0.5))
+    if metric == "perceptual":
+        values = _from_oklab(values / 255)
+    colors: np.ndarray = np.clip(np.concatenate([values, alpha], axis=1), 0, 255)
+    return np.rint(colors).astype(np.uint8)
+
+
+def _from_oklab(oklab: np.ndarray) -> np.ndarray:
+    """Return sRGB values on the scale of 0 to 255, not clipped, float64, of L or L, a, b."""
+    if oklab.shape[1] == 1:
+        oklab = np.concatenate([oklab, np.zeros((len(oklab), 2))], axis=1)
+        return _from_oklab(oklab)[:, :1]
+    roots = _mix(_FROM_OKLAB, list(oklab.T))
+    light = np.maximum(np.stack(_mix(_FROM_CONES, [root**3 for root in roots]), axis=1), 0)
+    curve = 1.055 * light ** (1 / 2.4) - 0.055
+    values: np.ndarray = np.where(light <= 0.0031308, 12.92 * light, curve)
+    return values * 255
+
+
+def lightness(colors: np.ndarray) -> np.ndarray:
+    """Return the luma of colours (ITU-R BT.601 weights times 1000), (N,) int64, for ordering."""
+    if colors.shape[1] < 3:
+        return colors[:, 0].astype(np.int64) * 1000
+    return colors[:, :3].astype(np.int64) @ np.array([299, 587, 114])
+
+
+OPAQUE, TRANSLUCENT, TRANSPARENT = range(3)
+
+
+def translucency(colors: np.ndarray) -> np.ndarray:
+    """Return OPAQUE, TRANSLUCENT or TRANSPARENT for each colour, (N,) int8, from (N, C)."""
+    groups = np.full(len(colors), OPAQUE, np.int8)
+    if colors.shape[1] in (2, 4):
+        groups[colors[:, -1] < 255] = TRANSLUCENT
+        groups[colors[:, -1] == 0] = TRANSPARENT
+    return groups

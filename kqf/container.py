@@ -1,0 +1,458 @@
+"""The chunks of a KQF file: construct declarations and a reader and writer on top of them.
+
+Structures and fields are named as in the tables of ``spec/kqf-1.md``; section numbers refer to it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import deflate as libdeflate
+import numpy as np
+from construct import (
+    Adapter,
+    Array,
+    Bytes,
+    Checksum,
+    Const,
+    Construct,
+    Int8ub,
+    Int32ub,
+    Rebuild,
+    Struct,
+    len_,
+    this,
+)
+
+from kqf.deflate import MIN_STREAM, check_ratio
+from kqf.errors import FormatError, LimitError, TruncatedError, UnsupportedError
+
+VERSION = 1
+MAX_SIDE = 2**31 - 1
+MAX_COLORS = 256
+# Section 9: limits of the format itself.
+MAX_METADATA_CHUNK = 16 * 2**20
+MAX_METADATA = 64 * 2**20
+MAX_PROLOGUE_CHUNKS = 1024
+# What Pillow allows at most by default, so that one file meets one limit in both doors.
+MAX_PIXELS = 2 * 89_478_485
+
+SIGNATURE = b"\x89KQF\r\n\x1a\n"
+PREDICTORS = ("none", "left", "up")
+# Metadata chunks, each at most once, by the key that Pillow knows them by (section 6).
+METADATA_TYPES = {
+    "icc_profile": b"iccp",
+    "exif": b"exif",
+    "xmp": b"xmp ",
+    "dpi": b"phys",
+    "comment": b"text",
+}
+
+
+class Allowed(Adapter):  # type: ignore[misc]
+    """An integer that must lie in a range; anything else is a FormatError naming the field."""
+
+    def __init__(self, subcon: Construct, chunk: str, field: str, allowed: range) -> None:
+        super().__init__(subcon)
+        self.chunk, self.field, self.allowed = chunk, field, allowed
+
+    def _decode(self, obj: int, context: Any, path: str) -> int:
+        if obj not in self.allowed:
+            low, high = self.allowed[0], self.allowed[-1]
+            expected = str(low) if low == high else f"{low} to {high}"
+            error = UnsupportedError if self.field == "version" else FormatError
+            raise error(self.chunk, self.field, expected, obj)
+        return obj
+
+    _encode = _decode
+
+
+def _field(chunk: str, name: str, subcon: Construct, low: int, high: int) -> Construct:
+    return name / Allowed(subcon, chunk, name, range(low, high + 1))
+
+
+# Section 4.1.
+Signature = Struct("signature" / Const(SIGNATURE))
+
+
+def _crc(kind: bytes, payload: bytes) -> int:
+    return int(libdeflate.crc32(payload, libdeflate.crc32(kind)))
+
+
+# Section 4.2. The head is read alone first, so that a length can be refused before it is believed.
+_CHUNK_HEAD = ("length" / Rebuild(Int32ub, len_(this.payload)), "type" / Bytes(4))
+ChunkHead = Struct(*_CHUNK_HEAD)
+Chunk = Struct(
+    *_CHUNK_HEAD,
+    "payload" / Bytes(this.length),
+    "crc" / Checksum(Int32ub, lambda chunk: _crc(chunk.type, chunk.payload), this),
+)
+HEAD_SIZE = 8
+CRC_SIZE = 4
+
+# Section 5.1.
+Header = Struct(
+    _field("HEAD", "width", Int32ub, 1, MAX_SIDE),
+    _field("HEAD", "height", Int32ub, 1, MAX_SIDE),
+    _field("HEAD", "tile_width", Int32ub, 1, MAX_SIDE),
+    _field("HEAD", "tile_height", Int32ub, 1, MAX_SIDE),
+    _field("HEAD", "version", Int8ub, VERSION, VERSION),
+    _field("HEAD", "channels", Int8ub, 1, 4),
+    _field("HEAD", "last_label", Int8ub, 0, MAX_COLORS - 1),
+    _field("HEAD", "predictor", Int8ub, 0, len(PREDICTORS) - 1),
+)
+HEADER_SIZE: int = Header.sizeof()
+
+# Section 6.4.
+Physical = Struct(
+    _field("phys", "x_pixels", Int32ub, 1, 2**32 - 1),
+    _field("phys", "y_pixels", Int32ub, 1, 2**32 - 1),
+    _field("phys", "unit_micrometres", Int32ub, 1, 2**32 - 1),
+)
+MICROMETRES_PER_INCH = 25_400
+_DPI_STEPS = 1000  # of one inch: finer than any density met in practice
+
+# Section 6.6.
+TileIndex = Struct("lengths" / Array(this._.tiles, Int32ub))
+
+
+@dataclass(frozen=True)
+class Head:
+    """The fields of ``HEAD`` (section 5.1), and what follows from them."""
+
+    width: int
+    height: int
+    tile_width: int
+    tile_height: int
+    channels: int
+    last_label: int
+    predictor: int
+
+    @property
+    def colors(self) -> int:
+        return self.last_label + 1
+
+    @property
+    def columns(self) -> int:
+        """Number of tiles side by side."""
+        return -(-self.width // self.tile_width)
+
+    @property
+    def rows(self) -> int:
+        """Number of tiles below one another."""
+        return -(-self.height // self.tile_height)
+
+    @property
+    def tiles(self) -> int:
+        return self.columns * self.rows
+
+    def tile_box(self, number: int) -> tuple[int, int, int, int]:
+        """Return (left, upper, right, lower) of a tile in pixels, cut off at the image's edge."""
+        row, column = divmod(number, self.columns)
+        left, upper = column * self.tile_width, row * self.tile_height
+        right = min(left + self.tile_width, self.width)
+        return left, upper, right, min(upper + self.tile_height, self.height)
+
+
+def build_chunk(kind: bytes, payload: bytes) -> bytes:
+    """Return one chunk (section 4.2)."""
+    return bytes(Chunk.build({"type": kind, "payload": payload}))
+
+
+def build(
+    head: Head,
+    codebook: np.ndarray,
+    ranking: bytes | None,
+    metadata: Mapping[str, object],
+    streams: Iterable[bytes],
+) -> bytes:
+    """Return a whole file from its parts.
+
+    Arguments:
+        codebook: (K, C) uint8.
+        ranking: the zlib stream of ``RANK``, None with predictor 0.
+        metadata: as ``IndexedImage.metadata``.
+        streams: the zlib stream of each tile, in the order of the tiles.
+    """
+    streams = list(streams)
+    parts = [SIGNATURE, build_chunk(b"HEAD", Header.build({"version": VERSION} | vars(head)))]
+    parts.append(build_chunk(b"CODE", codebook.tobytes()))
+    if ranking is not None:
+        parts.append(build_chunk(b"RANK", ranking))
+    parts += [build_chunk(kind, payload) for kind, payload in build_metadata(metadata)]
+    if len(streams) > 1:
+        lengths = [len(stream) for stream in streams]
+        parts.append(
+            build_chunk(b"tidx", TileIndex.build({"lengths": lengths}, tiles=len(lengths)))
+        )
+    parts += [build_chunk(b"LABL", stream) for stream in streams]
+    parts.append(build_chunk(b"DONE", b""))
+    return b"".join(parts)
+
+
+def build_metadata(metadata: Mapping[str, object]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (chunk type, payload) for each entry (section 6).
+
+    Raises:
+        ValueError, TypeError: an unknown key, a value of the wrong type or too long.
+    """
+    total = 0
+    for key in metadata:
+        if key not in METADATA_TYPES:
+            raise ValueError(
+                f"unknown metadata {key!r}: expected one of {', '.join(METADATA_TYPES)}"
+            )
+    for key, kind in METADATA_TYPES.items():
+        if key not in metadata:
+            continue
+        payload = _build_value(key, metadata[key])
+        total += len(payload)
+        if not 1 <= len(payload) <= MAX_METADATA_CHUNK or total > MAX_METADATA:
+            raise ValueError(
+                f"metadata {key!r} takes {len(payload)} bytes: expected 1 to {MAX_METADATA_CHUNK}, "
+                f"and at most {MAX_METADATA} for all of it"
+            )
+        yield kind, payload
+
+
+def _build_value(key: str, value: Any) -> bytes:
+    if key == "dpi":
+        try:
+            x, y = (float(number) for number in value)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"metadata 'dpi' must be two numbers, not {value!r}") from error
+        steps = 1 if x.is_integer() and y.is_integer() else _DPI_STEPS
+        pixels = [round(number * steps) if 0 < number < 2**31 / steps else 0 for number in (x, y)]
+        if not all(pixels):
+            raise ValueError(f"metadata 'dpi' must be above 0 and below 2**31, not {value!r}")
+        unit = MICROMETRES_PER_INCH * steps
+        fields = {"x_pixels": pixels[0], "y_pixels": pixels[1], "unit_micrometres": unit}
+        return bytes(Physical.build(fields))
+    if key == "comment":
+        if not isinstance(value, str) or "\0" in value:
+            raise TypeError(f"metadata 'comment' must be a str without NUL, not {value!r:.80}")
+        return value.encode()
+    if not isinstance(value, bytes):
+        raise TypeError(f"metadata {key!r} must be bytes, not {type(value).__name__}")
+    return value
+
+
+def _parse_value(key: str, payload: bytes) -> object:
+    if key == "dpi":
+        if len(payload) != Physical.sizeof():
+            raise FormatError("phys", "length", Physical.sizeof(), len(payload))
+        fields = Physical.parse(payload)
+        per_inch = MICROMETRES_PER_INCH / fields.unit_micrometres
+        return fields.x_pixels * per_inch, fields.y_pixels * per_inch
+    if key == "comment":
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError as error:
+            raise FormatError(
+                "text", "payload", "UTF-8", f"{error.reason} at {error.start}"
+            ) from error
+        if "\0" in text:
+            raise FormatError("text", "payload", "no NUL", f"one at {text.index(chr(0))}")
+        return text
+    return payload
+
+
+def parse_metadata(payloads: Mapping[bytes, bytes]) -> dict[str, object]:
+    """Return ``IndexedImage.metadata`` from the payloads of chunks, the inverse of building."""
+    return {
+        key: _parse_value(key, payloads[kind])
+        for key, kind in METADATA_TYPES.items()
+        if kind in payloads
+    }
+
+
+class Reader:
+    """The chunks of one file, read in their order and each checked before it is believed.
+
+    Opening reads all that stands before the first ``LABL``; the tiles follow on request.
+
+    Arguments:
+        stream: binary file, seekable, read from its current position.
+        size: bytes of the file from there on.
+        max_metadata: bytes of metadata (known and unknown chunks together) to accept.
+
+    Raises:
+        FormatError: a rule is broken. TruncatedError, UnsupportedError, LimitError: as they say.
+    """
+
+    def __init__(self, stream: BinaryIO, size: int, max_metadata: int = MAX_METADATA) -> None:
+        self._stream = stream
+        self._start = stream.tell()
+        self._left = size
+        self.file_bytes = size
+        self._read_signature()
+        self.head = self._read_head()
+        self.codebook = self._read_codebook()
+        self.ranking: bytes | None = None
+        self._lengths: list[int] | None = None
+        self.metadata: dict[str, object] = {}
+        self._read_prologue(max_metadata)
+        self._labels_at = size - self._left
+
+    def _read(self, count: int, chunk: str, field: str) -> bytes:
+        # Asking for no more than there is keeps a lie about a length from costing memory.
+        data = self._stream.read(count) if count <= self._left else b""
+        if len(data) < count:
+            raise TruncatedError(chunk, field, f"{count} bytes", max(self._left, len(data)))
+        self._left -= count
+        return data
+
+    def _read_signature(self) -> None:
+        data = self._stream.read(min(len(SIGNATURE), self._left))
+        if data != SIGNATURE:
+            short = SIGNATURE.startswith(data)
+            error = TruncatedError if short else FormatError
+            raise error("file", "signature", SIGNATURE.hex(" "), data.hex(" ") or "nothing")
+        self._left -= len(SIGNATURE)
+
+    def _read_chunk_head(self) -> tuple[bytes, int]:
+        fields = ChunkHead.parse(self._read(HEAD_SIZE, "file", "chunk head"))
+        kind = fields.type
+        if not (kind.isascii() and kind[:1].isalpha() and kind.replace(b" ", b"").isalnum()):
+            expected = "a letter, then letters, digits or spaces"
+            raise FormatError("file", "chunk type", expected, repr(kind))
+        return kind, fields.length
+
+    def _read_chunk_body(self, kind: bytes, length: int) -> bytes:
+        name = kind.decode()
+        payload = self._read(length, name, "payload")
+        found = int.from_bytes(self._read(CRC_SIZE, name, "crc"), "big")
+        expected = _crc(kind, payload)
+        if found != expected:
+            raise FormatError(name, "crc", f"{expected:08x}", f"{found:08x}")
+        return payload
+
+    def _read_fixed(self, kind: bytes, length: int) -> bytes:
+        """Read a chunk that must come next and be of this length."""
+        found, found_length = self._read_chunk_head()
+        if found != kind:
+            raise FormatError("file", "chunk order", kind.decode(), found.decode())
+        if found_length != length:
+            raise FormatError(kind.decode(), "length", length, found_length)
+        return self._read_chunk_body(kind, length)
+
+    def _read_head(self) -> Head:
+        fields = dict(Header.parse(self._read_fixed(b"HEAD", HEADER_SIZE)))
+        del fields["_io"], fields["version"]
+        return Head(**fields)
+
+    def _read_codebook(self) -> np.ndarray:
+        shape = self.head.colors, self.head.channels
+        payload = self._read_fixed(b"CODE", shape[0] * shape[1])
+        return np.frombuffer(payload, np.uint8).reshape(shape)
+
+    def _read_prologue(self, max_metadata: int) -> None:
+        payloads: dict[bytes, bytes] = {}
+        total = 0
+        for _ in range(MAX_PROLOGUE_CHUNKS + 1):
+            kind, length = self._read_chunk_head()
+            name = kind.decode()
+            if kind == b"LABL":
+                break
+            if kind in payloads:
+                raise FormatError(name, "count", 1, "another")
+            if kind == b"RANK":
+                if not self.head.predictor:
+                    raise FormatError(name, "count", "0 with predictor 0", 1)
+                self._check_ranking_length(length)
+            elif kind == b"tidx":
+                if length != 4 * self.head.tiles:
+                    raise FormatError(name, "length", 4 * self.head.tiles, length)
+            elif kind in (b"HEAD", b"CODE", b"DONE"):
+                raise FormatError("file", "chunk order", "LABL or a chunk before it", name)
+            elif name[0].isupper():
+                raise UnsupportedError("file", "critical chunk", "a known one", name)
+            else:
+                total += length
+                self._check_metadata_length(name, length, total, max_metadata)
+            payload = self._read_chunk_body(kind, length)
+            if kind in (b"RANK", b"tidx", *METADATA_TYPES.values()):
+                payloads[kind] = payload
+        else:
+            raise FormatError("file", "chunks before LABL", MAX_PROLOGUE_CHUNKS, "more")
+        self._left += HEAD_SIZE
+        self.ranking = payloads.get(b"RANK")
+        if self.head.predictor and self.ranking is None:
+            raise FormatError("RANK", "count", "1 with predictor 1 or 2", 0)
+        if b"tidx" in payloads:
+            index = TileIndex.parse(payloads[b"tidx"], tiles=self.head.tiles)
+            self._lengths = list(index.lengths)
+        self.metadata = parse_metadata(payloads)
+
+    def _check_ranking_length(self, length: int) -> None:
+        # Stored blocks are the worst that deflate can do to a table, with a little to spare.
+        most = self.head.colors * MAX_COLORS * 2 + 1024
+        if not MIN_STREAM <= length <= most:
+            raise FormatError("RANK", "length", f"{MIN_STREAM} to {most}", length)
+
+    @staticmethod
+    def _check_metadata_length(name: str, length: int, total: int, max_metadata: int) -> None:
+        if name.encode() in METADATA_TYPES.values() and not length:
+            raise FormatError(name, "length", "at least 1", 0)
+        if length > MAX_METADATA_CHUNK:
+            raise FormatError(name, "length", f"at most {MAX_METADATA_CHUNK}", length)
+        if total > MAX_METADATA:
+            raise FormatError(name, "length of all metadata", f"at most {MAX_METADATA}", total)
+        if total > max_metadata:
+            raise LimitError(name, "length of all metadata", f"max_metadata={max_metadata}", total)
+
+    def tiles(self, numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        """Yield (number, zlib stream) of the tiles asked for, in the file's order.
+
+        With a ``tidx`` nothing else is read; without one, the heads of the chunks between.
+
+        Arguments:
+            numbers: ascending, each below ``head.tiles``.
+        """
+        # No tile is shorter than the shortest stream: a count that can't be true ends here.
+        least = self.head.tiles * (HEAD_SIZE + MIN_STREAM + CRC_SIZE)
+        if least > self.file_bytes - self._labels_at:
+            found = self.file_bytes - self._labels_at
+            raise TruncatedError("LABL", "count", f"{self.head.tiles} in {least} bytes", found)
+        self._seek(self._labels_at)
+        at = 0
+        offsets = None
+        if self._lengths is not None:
+            sizes = np.array(self._lengths, np.int64) + HEAD_SIZE + CRC_SIZE
+            offsets = self._labels_at + np.cumsum(sizes) - sizes
+        for number in numbers:
+            if offsets is not None and number != at:
+                self._seek(int(offsets[number]))
+                at = number
+            while at < number:
+                self._skip(self._tile_length(at))
+                at += 1
+            yield number, self._read_chunk_body(b"LABL", self._tile_length(number))
+            at += 1
+
+    def _seek(self, offset: int) -> None:
+        if offset > self.file_bytes:
+            raise TruncatedError("tidx", "lengths", f"{offset} bytes", self.file_bytes)
+        self._stream.seek(self._start + offset)
+        self._left = self.file_bytes - offset
+
+    def _skip(self, length: int) -> None:
+        if length + CRC_SIZE > self._left:
+            raise TruncatedError("LABL", "payload", f"{length + CRC_SIZE} bytes", self._left)
+        self._seek(self.file_bytes - self._left + length + CRC_SIZE)
+
+    def _tile_length(self, number: int) -> int:
+        kind, length = self._read_chunk_head()
+        if kind != b"LABL":
+            raise FormatError("file", "chunk order", f"LABL of tile {number}", kind.decode())
+        if self._lengths is not None and self._lengths[number] != length:
+            raise FormatError("tidx", f"lengths[{number}]", length, self._lengths[number])
+        left, upper, right, lower = self.head.tile_box(number)
+        check_ratio(length, (right - left) * (lower - upper), "LABL")
+        return length
+
+    def finish(self) -> None:
+        """Read ``DONE``, after the last tile, and see that nothing follows."""
+        self._read_fixed(b"DONE", 0)
+        if self._left:
+            raise FormatError("file", "end", "nothing after DONE", f"{self._left} bytes")

@@ -1,0 +1,298 @@
+"""From the bytes of a file to labels and pixels."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kqf import ranking
+from kqf.container import MAX_COLORS, MAX_METADATA, MAX_PIXELS, PREDICTORS, Head, Reader
+from kqf.deflate import inflate
+from kqf.errors import FormatError, KqfError, LimitError
+from kqf.files import Source, open_source
+from kqf.indexed import IndexedImage, look_up
+from kqf.parallel import each, thread_count
+
+Region = tuple[int, int, int, int]
+
+# Pixels of the tiles that one thread decodes together: enough for long numpy steps.
+_BATCH_PIXELS = 2**20
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a file says of itself before its first tile.
+
+    Attributes:
+        width, height: pixels.
+        channels: 1 gray, 2 gray + alpha, 3 RGB, 4 RGBA.
+        colors: entries of the codebook, 1 to 256.
+        predictor: ``"none"``, ``"left"`` or ``"up"``.
+        tile_width, tile_height: pixels; tiles at the right and lower edge may be smaller.
+        tiles: number of tiles.
+        metadata: keys of the metadata present.
+        file_bytes: bytes of the whole file.
+    """
+
+    width: int
+    height: int
+    channels: int
+    colors: int
+    predictor: str
+    tile_width: int
+    tile_height: int
+    tiles: int
+    metadata: tuple[str, ...]
+    file_bytes: int
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """Bits of the whole file for each pixel."""
+        return 8 * self.file_bytes / (self.width * self.height)
+
+
+def info(source: Source, *, max_metadata: int = MAX_METADATA) -> Info:
+    """Read what a file says of itself, nothing from the first tile on.
+
+    Arguments:
+        source: path, bytes or binary file.
+        max_metadata: bytes of metadata to accept.
+
+    Raises:
+        FormatError: as far as was read, the file breaks a rule. OSError: it cannot be read.
+    """
+    with open_source(source) as (stream, size):
+        reader = Reader(stream, size, max_metadata)
+    head = reader.head
+    return Info(
+        width=head.width,
+        height=head.height,
+        channels=head.channels,
+        colors=head.colors,
+        predictor=PREDICTORS[head.predictor],
+        tile_width=head.tile_width,
+        tile_height=head.tile_height,
+        tiles=head.tiles,
+        metadata=tuple(reader.metadata),
+        file_bytes=size,
+    )
+
+
+def read_indexed(
+    source: Source,
+    *,
+    region: Region | None = None,
+    threads: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
+    max_metadata: int = MAX_METADATA,
+) -> IndexedImage:
+    """Read labels, codebook and metadata.
+
+    Arguments, errors: as for read.
+
+    Returns:
+        an IndexedImage whose labels are those of the region.
+    """
+    with open_source(source) as (stream, size):
+        reader = Reader(stream, size, max_metadata)
+        labels = read_labels(reader, region, threads, max_pixels)
+    return IndexedImage(labels, reader.codebook, reader.metadata)
+
+
+def read(
+    source: Source,
+    *,
+    region: Region | None = None,
+    threads: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
+    max_metadata: int = MAX_METADATA,
+) -> np.ndarray:
+    """Read the pixels of a file.
+
+    Arguments:
+        source: path, bytes or binary file.
+        region: box (left, upper, right, lower) in pixels; only tiles that it touches are
+            inflated. None for the whole image.
+        threads: at most so many; None for one for each processor.
+        max_pixels: pixels of all tiles to inflate; None for no limit.
+        max_metadata: bytes of metadata to accept.
+
+    Returns:
+        (H, W) uint8 for gray, else (H, W, C) uint8 with C 2 (gray, alpha), 3 (RGB) or 4 (RGBA).
+
+    Raises:
+        FormatError: the file breaks a rule; TruncatedError, UnsupportedError and LimitError are
+            kinds of it. ValueError: the region is empty or not inside the image.
+    """
+    image = read_indexed(
+        source, region=region, threads=threads, max_pixels=max_pixels, max_metadata=max_metadata
+    )
+    return look_up(image.labels, image.codebook)
+
+
+def decode(
+    data: bytes | bytearray | memoryview,
+    *,
+    region: Region | None = None,
+    threads: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
+    max_metadata: int = MAX_METADATA,
+) -> np.ndarray:
+    """Return the pixels of a file given as bytes. Arguments, result, errors: as for read.
+
+    >>> import kqf, numpy
+    >>> kqf.decode(kqf.encode(numpy.full((2, 3), 7, "uint8")))
+    array([[7, 7, 7],
+           [7, 7, 7]], dtype=uint8)
+    """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"expected bytes, not {type(data).__name__}; read() takes files")
+    return read(
+        data, region=region, threads=threads, max_pixels=max_pixels, max_metadata=max_metadata
+    )
+
+
+def check(source: Source, *, threads: int | None = None, max_pixels: int | None = None) -> None:
+    """Read all of a file for its errors alone, a few tiles at a time.
+
+    Raises:
+        FormatError: the file breaks a rule. OSError: it cannot be read.
+    """
+    with open_source(source) as (stream, size):
+        reader = Reader(stream, size)
+        _check_pixels(reader.head, range(reader.head.tiles), max_pixels)
+        for _ in _decode_tiles(reader, range(reader.head.tiles), thread_count(threads)):
+            pass
+        reader.finish()
+
+
+def read_labels(
+    reader: Reader,
+    region: Region | None = None,
+    threads: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
+    *,
+    partial: bool = False,
+) -> np.ndarray:
+    """Return the labels of a region, (H, W) uint8.
+
+    Arguments:
+        partial: where the file breaks off or a tile is damaged, return label 0 for what follows.
+    """
+    head = reader.head
+    left, upper, right, lower = box = _check_region(region, head)
+    numbers = _touched(head, box)
+    _check_pixels(head, numbers, max_pixels)
+    make = np.zeros if partial else np.empty
+    labels = make((lower - upper, right - left), np.uint8)
+    try:
+        for number, tile in _decode_tiles(reader, numbers, thread_count(threads)):
+            x, y, x_end, y_end = head.tile_box(number)
+            x_from, y_from = max(x, left), max(y, upper)
+            x_to, y_to = min(x_end, right), min(y_end, lower)
+            inside = tile[y_from - y : y_to - y, x_from - x : x_to - x]
+            labels[y_from - upper : y_to - upper, x_from - left : x_to - left] = inside
+        if region is None:
+            reader.finish()
+    except KqfError:
+        if not partial:
+            raise
+    return labels
+
+
+def _check_region(region: Region | None, head: Head) -> Region:
+    whole = (0, 0, head.width, head.height)
+    if region is None:
+        return whole
+    left, upper, right, lower = (int(side) for side in region)
+    if not (0 <= left < right <= head.width and 0 <= upper < lower <= head.height):
+        raise ValueError(f"region must be a box of at least one pixel inside {whole}, not {region}")
+    return left, upper, right, lower
+
+
+def _touched(head: Head, box: Region) -> list[int]:
+    """Return the numbers of the tiles that a box touches, ascending."""
+    left, upper, right, lower = box
+    columns = range(left // head.tile_width, (right - 1) // head.tile_width + 1)
+    rows = range(upper // head.tile_height, (lower - 1) // head.tile_height + 1)
+    return [row * head.columns + column for row in rows for column in columns]
+
+
+def _check_pixels(head: Head, numbers: list[int] | range, max_pixels: int | None) -> None:
+    if max_pixels is None:
+        return
+    if len(numbers) == head.tiles:
+        pixels = head.width * head.height
+    else:
+        boxes = map(head.tile_box, numbers)
+        pixels = sum((right - left) * (lower - upper) for left, upper, right, lower in boxes)
+    if pixels > max_pixels:
+        raise LimitError("HEAD", "pixels of the tiles to read", f"max_pixels={max_pixels}", pixels)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Tiles of one size to decode together, or the error that came up where they should be."""
+
+    numbers: list[int]
+    streams: list[bytes]
+    error: KqfError | None = None
+
+
+def _batches(reader: Reader, numbers: list[int] | range) -> Iterator[_Batch]:
+    waiting: list[tuple[int, bytes]] = []
+    shape = None
+    pixels = 0
+    error = None
+    try:
+        for number, stream in reader.tiles(numbers):
+            left, upper, right, lower = reader.head.tile_box(number)
+            size = (lower - upper, right - left)
+            if waiting and (size != shape or pixels + size[0] * size[1] > _BATCH_PIXELS):
+                yield _Batch([n for n, _ in waiting], [s for _, s in waiting])
+                waiting, pixels = [], 0
+            shape = size
+            pixels += size[0] * size[1]
+            waiting.append((number, stream))
+    except KqfError as reason:
+        # The tiles before it come first, for those who take what there is.
+        error = reason
+    yield _Batch([n for n, _ in waiting], [s for _, s in waiting])
+    if error:
+        yield _Batch([], [], error)
+
+
+def _decode_tiles(
+    reader: Reader, numbers: list[int] | range, threads: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (number, labels (h, w)) of tiles in ascending order."""
+    head = reader.head
+    if head.predictor:
+        # A table of every label after every context is the longest.
+        longest = head.colors * (1 + min(head.colors, 255))
+        table = inflate(reader.ranking or b"", longest, "RANK")
+        order = ranking.parse_table(table, reader.codebook)
+
+    def decode_batch(batch: _Batch) -> Iterator[tuple[int, np.ndarray]]:
+        if batch.error:
+            raise batch.error
+        symbols = [
+            _inflate_tile(head, n, s) for n, s in zip(batch.numbers, batch.streams, strict=True)
+        ]
+        if symbols and head.predictor:
+            symbols = list(ranking.unrank(np.stack(symbols), order, head.predictor))
+        return zip(batch.numbers, symbols, strict=True)
+
+    for tiles in each(decode_batch, _batches(reader, numbers), threads):
+        yield from tiles
+
+
+def _inflate_tile(head: Head, number: int, stream: bytes) -> np.ndarray:
+    left, upper, right, lower = head.tile_box(number)
+    area = (right - left) * (lower - upper)
+    symbols = np.frombuffer(inflate(stream, area, "LABL"), np.uint8)
+    if symbols.size < area:
+        raise FormatError("LABL", f"inflated size of tile {number}", area, symbols.size)
+    if head.colors < MAX_COLORS and (highest := int(symbols.max())) > head.last_label:
+        raise FormatError("LABL", f"symbol in tile {number}", f"at most {head.last_label}", highest)
+    return symbols.reshape(lower - upper, right - left)

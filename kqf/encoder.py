@@ -1,0 +1,246 @@
+"""From pixels, or labels and a codebook, to the bytes of a file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kqf import container
+from kqf.codebook import Work, in_order, learn
+from kqf.colorspace import METRICS, TRANSPARENT, translucency
+from kqf.container import PREDICTORS
+from kqf.files import Target, write_whole
+from kqf.histogram import Histogram, count, pack, spread
+from kqf.indexed import check_codebook, check_indexed, describe
+from kqf.labels import assign
+from kqf.layout import Trials, best_layouts
+from kqf.parallel import thread_count
+
+Tile = int | tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What one step of ``effort`` buys: work on the codebook, and on tiles and predictor."""
+
+    work: Work
+    trials: Trials
+
+
+DEFAULT_EFFORT = 5
+EFFORTS = {
+    1: Effort(Work(8192, 8, 0, 1), Trials(1, 6, (256,), (4,), 0.0, 2**20)),
+    2: Effort(Work(8192, 8, 0, 2), Trials(1, 6, (256,), (4,), 0.0, 2**21)),
+    3: Effort(Work(8192, 10, 2, 4), Trials(4, 9, (128, 256), (3, 6), 0.0, 2**22)),
+    4: Effort(Work(8192, 10, 4, 6), Trials(6, 10, (128, 256), (2, 4, 8), 0.02, 2**22)),
+    5: Effort(Work(8192, 10, 6, 6), Trials(6, 12, (128, 192, 256), (2, 3, 4, 6), 0.02, 2**24)),
+    6: Effort(Work(16384, 10, 8, 8), Trials(6, 12, (128, 256), (2, 3, 4, 6, 8), 0.05, 2**26)),
+    7: Effort(Work(16384, 20, 12, 8), Trials(8, 12, (64, 128, 256), (2, 3, 4, 6), 0.05, 2**28)),
+    8: Effort(Work(32768, 20, 20, 9), Trials(9, 12, (64, 128, 256, 512), (2, 3, 4, 6), 0.1, 2**30)),
+    9: Effort(Work(65536, 40, 40, 9), Trials(12, 12, (64, 128, 256, 512), (2, 3, 4, 6), 1, 2**62)),
+}
+
+
+def encode(
+    pixels: np.ndarray,
+    *,
+    colors: int = 256,
+    metric: str = "mse",
+    quality: int = 100,
+    palette: np.ndarray | None = None,
+    predictor: str = "auto",
+    tile: Tile | None = None,
+    effort: int = DEFAULT_EFFORT,
+    seed: int = 0,
+    threads: int | None = None,
+    metadata: Mapping[str, object] | None = None,
+) -> bytes:
+    """Return an image as the bytes of a file.
+
+    An image of at most ``colors`` distinct colours is stored exactly. The same pixels and
+    arguments, ``threads`` aside, give the same bytes.
+
+    Arguments:
+        pixels: uint8 or bool, (H, W) or (H, W, 1) gray, (H, W, 2) gray + alpha, (H, W, 3) RGB or
+            (H, W, 4) RGBA; straight alpha.
+        colors: entries of the codebook at the most, 1 to 256.
+        metric: what counts as error: ``"mse"``, squared error of the sRGB values, or
+            ``"perceptual"``, distance in Oklab.
+        quality: 100, each pixel becomes the nearest colour of the codebook.
+        palette: codebook to use, (K, C) uint8 or bool; its order and unused entries are kept.
+        predictor: ``"none"``, ``"left"``, ``"up"``, or ``"auto"`` for the smallest file.
+        tile: (width, height) of tiles in pixels, an int for square ones; None to try some.
+        effort: 1 (fast) to 9 (small).
+        seed: of the codebook's search, at least 0.
+        threads: at most so many; None for one for each processor.
+        metadata: as ``IndexedImage.metadata``.
+
+    Raises:
+        TypeError, ValueError: an argument is not as above.
+    """
+    _check_number("colors", colors, 1, 256)
+    _check_number("quality", quality, 100, 100)
+    _check_number("seed", seed, 0, 2**63 - 1)
+    _check_choice("metric", metric, METRICS)
+    pixels = as_pixels(pixels)
+    settings = _effort(effort)
+    if palette is None:
+        labels, codebook = quantize(pixels, colors, metric, settings.work, seed)
+    else:
+        codebook = _as_palette(palette, pixels.shape[2], colors)
+        labels = _assign(pack(pixels), pixels.shape[2], codebook, metric)
+    return encode_indexed(
+        labels,
+        codebook,
+        predictor=predictor,
+        tile=tile,
+        effort=effort,
+        threads=threads,
+        metadata=metadata,
+    )
+
+
+def write(path_or_file: Target, pixels: np.ndarray, **options: object) -> None:
+    """Encode an image and write the file: a path holds all of it or is left as it was.
+
+    Arguments:
+        path_or_file: path or open binary file.
+        pixels, options, errors: as for encode. OSError: the file cannot be written.
+    """
+    write_whole(path_or_file, encode(pixels, **options))  # type: ignore[arg-type]
+
+
+def encode_indexed(
+    labels: np.ndarray,
+    codebook: np.ndarray,
+    *,
+    predictor: str = "auto",
+    tile: Tile | None = None,
+    effort: int = DEFAULT_EFFORT,
+    threads: int | None = None,
+    metadata: Mapping[str, object] | None = None,
+) -> bytes:
+    """Return labels and a codebook, both kept as they are, as the bytes of a file.
+
+    Arguments:
+        labels: (H, W) uint8, each below K.
+        codebook: (K, C) uint8, K 1 to 256, C 1 to 4.
+        others, errors: as for encode.
+    """
+    check_indexed(labels, codebook)
+    _check_choice("predictor", predictor, ("auto", *PREDICTORS))
+    settings = _effort(effort)
+    threads = thread_count(threads)
+    metadata = metadata or {}
+    # Before the long work, so that a wrong entry is not found at its end.
+    list(container.build_metadata(metadata))
+    numbers = range(len(PREDICTORS)) if predictor == "auto" else [PREDICTORS.index(predictor)]
+    tiles = None if tile is None else _as_tile(tile)
+    files = [
+        container.build(plan.head, codebook, plan.ranking, metadata, streams)
+        for plan, streams in best_layouts(
+            labels, codebook, numbers, tiles, settings.trials, threads
+        )
+    ]
+    return min(files, key=len)
+
+
+def write_indexed(
+    path_or_file: Target, labels: np.ndarray, codebook: np.ndarray, **options: object
+) -> None:
+    """Encode labels and codebook and write the file, as write does.
+
+    Arguments:
+        path_or_file: path or open binary file.
+        labels, codebook, options, errors: as for encode_indexed. OSError: it cannot be written.
+    """
+    write_whole(path_or_file, encode_indexed(labels, codebook, **options))  # type: ignore[arg-type]
+
+
+def as_pixels(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels as (H, W, C) uint8, C 1 to 4; a bool image as 0 and 255.
+
+    Raises:
+        TypeError, ValueError: not an image that encode takes.
+    """
+    taken = "a uint8 or bool array (H, W) or (H, W, 1..4)"
+    if not isinstance(pixels, np.ndarray) or pixels.dtype not in (np.uint8, np.bool_):
+        raise TypeError(f"pixels must be {taken}, not {describe(pixels)}")
+    shaped = pixels[..., None] if pixels.ndim == 2 else pixels
+    if shaped.ndim != 3 or not 1 <= shaped.shape[2] <= 4:
+        raise ValueError(f"pixels must be {taken}, not {describe(pixels)}")
+    if not shaped.size or max(shaped.shape[:2]) > container.MAX_SIDE:
+        raise ValueError(
+            f"pixels must have sides of 1 to {container.MAX_SIDE}, not {describe(pixels)}"
+        )
+    return shaped * np.uint8(255) if shaped.dtype == np.bool_ else shaped
+
+
+def quantize(
+    pixels: np.ndarray, colors: int, metric: str, work: Work, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels (H, W) and codebook (K, C) of pixels (H, W, C), exact where K suffices."""
+    channels = pixels.shape[2]
+    keys = pack(pixels)
+    histogram = count(keys, channels)
+    if len(histogram.colors) > colors:
+        # Only now may colours that alpha 0 hides become one.
+        histogram, keys = _merge_hidden(histogram, keys)
+    if len(histogram.colors) <= colors:
+        codebook = in_order(histogram.colors)
+    else:
+        codebook = learn(histogram, colors, metric, work, seed)
+    found = assign(histogram.colors, codebook, metric)
+    return spread(keys, histogram, found), codebook
+
+
+def _assign(keys: np.ndarray, channels: int, codebook: np.ndarray, metric: str) -> np.ndarray:
+    histogram = count(keys, channels)
+    return spread(keys, histogram, assign(histogram.colors, codebook, metric))
+
+
+def _merge_hidden(histogram: Histogram, keys: np.ndarray) -> tuple[Histogram, np.ndarray]:
+    hidden = translucency(histogram.colors) == TRANSPARENT
+    if hidden.sum() < 2:
+        return histogram, keys
+    channels = histogram.colors.shape[1]
+    keys = np.where(keys & 0xFF, keys, np.uint32(0))
+    return count(keys, channels), keys
+
+
+def _check_number(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
+    if not low <= value <= high:
+        allowed = str(low) if low == high else f"{low} to {high}"
+        raise ValueError(f"{name} must be {allowed}, not {value}")
+
+
+def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+def _effort(effort: int) -> Effort:
+    _check_number("effort", effort, min(EFFORTS), max(EFFORTS))
+    return EFFORTS[effort]
+
+
+def _as_tile(tile: Tile) -> tuple[int, int]:
+    sides = (tile, tile) if isinstance(tile, int | np.integer) else tile
+    if not isinstance(sides, tuple) or len(sides) != 2:
+        raise TypeError(f"tile must be an integer or (width, height), not {tile!r}")
+    for side in sides:
+        _check_number("a tile's side", side, 1, container.MAX_SIDE)
+    return int(sides[0]), int(sides[1])
+
+
+def _as_palette(palette: np.ndarray, channels: int, colors: int) -> np.ndarray:
+    if isinstance(palette, np.ndarray) and palette.dtype == np.bool_:
+        palette = palette * np.uint8(255)
+    check_codebook(palette)
+    if palette.shape[1] != channels:
+        raise ValueError(f"a palette for {channels} channels can't have {palette.shape[1]}")
+    if len(palette) > colors:
+        raise ValueError(f"a palette of {len(palette)} colours exceeds colors={colors}")
+    return np.ascontiguousarray(palette)

@@ -1,0 +1,73 @@
+"""Paths, bytes and open files as binary streams; files written whole or not at all."""
+
+import io
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+Target = str | os.PathLike[str] | BinaryIO
+
+
+@contextmanager
+def open_source(source: Source) -> Iterator[tuple[BinaryIO, int]]:
+    """Give a seekable stream at the start of the data, and the bytes from there to its end.
+
+    A file object is left open, and where it cannot seek it is read to its end.
+
+    Raises:
+        TypeError: neither a path, bytes nor a binary file.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        stream: BinaryIO = io.BytesIO(source)
+    elif isinstance(source, str | os.PathLike):
+        with Path(source).open("rb") as file:
+            yield file, _size(file)
+        return
+    elif hasattr(source, "read"):
+        seekable = getattr(source, "seekable", None)
+        stream = source if seekable and seekable() else io.BytesIO(source.read())
+    else:
+        raise TypeError(f"expected a path, bytes or a binary file, not {type(source).__name__}")
+    yield stream, _size(stream)
+
+
+def _size(stream: BinaryIO) -> int:
+    start = stream.tell()
+    end = stream.seek(0, os.SEEK_END)
+    stream.seek(start)
+    return end - start
+
+
+def write_whole(target: Target, data: bytes) -> None:
+    """Write ``data`` to an open binary file, or to a path: all of it, or the path stays as it was.
+
+    A symbolic link is followed, and the permissions of a file that is replaced are kept.
+    """
+    if not isinstance(target, str | os.PathLike):
+        target.write(data)
+        return
+    path = Path(os.path.realpath(target))
+    try:
+        mode: int | None = path.stat().st_mode
+    except FileNotFoundError:
+        mode = None
+    if mode is not None and not stat.S_ISREG(mode):
+        # A device or a pipe cannot be replaced.
+        path.write_bytes(data)
+        return
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+        if mode is not None:
+            temporary.chmod(stat.S_IMODE(mode))
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise

@@ -1,0 +1,91 @@
+"""The distinct colours of an image and how often each occurs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# From so many pixels on, counting in a table of all 2**24 colours beats sorting.
+_TABLE_PIXELS = 2**21
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Distinct colours in ascending order of their packed value.
+
+    Attributes:
+        colors: (N, C) uint8.
+        counts: (N,) int64.
+    """
+
+    colors: np.ndarray
+    counts: np.ndarray
+
+
+def pack(pixels: np.ndarray) -> np.ndarray:
+    """Return each pixel as one uint32, last channel lowest, (H, W), from (H, W, C) uint8."""
+    channels = pixels.shape[2]
+    if channels == 1:
+        return pixels[..., 0].astype(np.uint32)
+    packed = np.zeros((*pixels.shape[:2], 4), np.uint8)
+    packed[..., 4 - channels :] = pixels
+    return packed.view(">u4")[..., 0].astype(np.uint32)
+
+
+def unpack(keys: np.ndarray, channels: int) -> np.ndarray:
+    """Return colours (N, C) uint8 of packed values (N,), the inverse of pack."""
+    octets = np.ascontiguousarray(keys, dtype=">u4").view(np.uint8).reshape(-1, 4)
+    return np.ascontiguousarray(octets[:, 4 - channels :])
+
+
+def count(keys: np.ndarray, channels: int) -> Histogram:
+    """Count the distinct colours among packed pixels of any shape."""
+    if channels < 3 or (channels == 3 and keys.size >= _TABLE_PIXELS):
+        table = np.bincount(keys.ravel(), minlength=1)
+        values = np.flatnonzero(table)
+        return Histogram(unpack(values, channels), table[values])
+    values, counts = np.unique(keys, return_counts=True)
+    return Histogram(unpack(values, channels), counts)
+
+
+def spread(keys: np.ndarray, histogram: Histogram, values: np.ndarray) -> np.ndarray:
+    """Return for each packed pixel the value of its colour.
+
+    Arguments:
+        keys: uint32 of any shape, every one a colour of the histogram.
+        values: (N,) one for each colour of the histogram.
+    """
+    channels = histogram.colors.shape[1]
+    known = pack(histogram.colors[None])[0]
+    if channels == 4:
+        return values[np.searchsorted(known, keys)]
+    table = np.zeros(1 << (8 * channels), values.dtype)
+    table[known] = values
+    return np.take(table, keys)
+
+
+def cells(
+    points: np.ndarray, weights: np.ndarray, colors: np.ndarray, limit: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Average points in the finest cells of colour that leave at most ``limit`` of them.
+
+    A cell is what shares the upper 6 (4 channels: 5) or fewer bits of every channel.
+
+    Arguments:
+        points: (N, D) of distinct colours; weights: (N,) float64; colors: (N, C) uint8.
+
+    Returns:
+        weighted means (M, D) float64 and weights (M,) float64; all points as they are where
+        N is at most ``limit``.
+    """
+    if len(points) <= limit:
+        return points.astype(np.float64), weights
+    for bits in range(5 if colors.shape[1] == 4 else 6, 0, -1):
+        keys = np.zeros(len(colors), np.uint32)
+        for channel in colors.T:
+            keys = (keys << np.uint32(bits)) | (channel >> (8 - bits))
+        table = np.bincount(keys, weights)
+        occupied = np.flatnonzero(table)
+        if len(occupied) <= limit:
+            break
+    sums = [np.bincount(keys, weights * axis)[occupied] for axis in points.T.astype(np.float64)]
+    return np.stack(sums, axis=1) / table[occupied, None], table[occupied]

@@ -1,0 +1,145 @@
+"""The predictor and the tiles that make the smallest file of given labels."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from kqf import ranking
+from kqf.container import Head
+from kqf.deflate import deflate
+from kqf.parallel import each
+
+# Labels of a tile at the most: ample for deflate's window, and room for threads and regions.
+_TILE_PIXELS = 2**20
+# Deflate level for ranking tables: they are short.
+_TABLE_LEVEL = 12
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What to try.
+
+    Attributes:
+        trial_level: of deflate, to compare.
+        level: of deflate, for the file.
+        widths: of tiles, pixels.
+        thresholds: of the ranking table.
+        margin: share above the best trial up to which a layout is deflated for the file.
+        pixels: to compare by at the most; a band from the middle of larger images.
+    """
+
+    trial_level: int
+    level: int
+    widths: tuple[int, ...]
+    thresholds: tuple[int, ...]
+    margin: float
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way to lay out a file.
+
+    Attributes:
+        head: the fields of ``HEAD``.
+        ranking: the payload of ``RANK``; None with predictor 0.
+        ranks: (K, K) uint8 by context and label; None with predictor 0.
+    """
+
+    head: Head
+    ranking: bytes | None = None
+    ranks: np.ndarray | None = None
+
+
+def best_layouts(
+    labels: np.ndarray,
+    codebook: np.ndarray,
+    predictors: Sequence[int],
+    tile: tuple[int, int] | None,
+    trials: Trials,
+    threads: int,
+) -> Iterator[tuple[Layout, list[bytes]]]:
+    """Yield the most promising layouts, each with the zlib stream of every tile.
+
+    Arguments:
+        predictors: to choose from. tile: (width, height), None to choose.
+    """
+    height, width = labels.shape
+    sizes = [tile] if tile else tile_sizes(width, height, trials.widths)
+    choices = list(product(predictors, sizes))
+    if len(choices) > 1:
+        band = _band(labels, trials.pixels)
+        lengths = []
+        for predictor, size in choices:
+            layout = make_layout(band, codebook, predictor, size, trials.thresholds, threads)
+            streams = deflate_tiles(band, layout, trials.trial_level, threads)
+            lengths.append(sum(map(len, streams)) + len(layout.ranking or b""))
+        most = min(lengths) * (1 + trials.margin)
+        choices = [
+            choice for choice, length in zip(choices, lengths, strict=True) if length <= most
+        ]
+    for predictor, size in choices:
+        layout = make_layout(labels, codebook, predictor, size, trials.thresholds, threads)
+        yield layout, deflate_tiles(labels, layout, trials.level, threads)
+
+
+def tile_sizes(width: int, height: int, widths: Sequence[int]) -> list[tuple[int, int]]:
+    """Return sizes of equally wide tiles near each of ``widths``, as tall as may be."""
+    columns = {-(-width // wanted) for wanted in widths}
+    sides = sorted({-(-width // count) for count in columns})
+    return [(side, min(height, max(_TILE_PIXELS // side, 1))) for side in sides]
+
+
+def _band(labels: np.ndarray, pixels: int) -> np.ndarray:
+    height, width = labels.shape
+    rows = min(height, max(pixels // width, 1))
+    first = (height - rows) // 2
+    return labels[first : first + rows]
+
+
+def make_layout(
+    labels: np.ndarray,
+    codebook: np.ndarray,
+    predictor: int,
+    tile: tuple[int, int],
+    thresholds: Sequence[int],
+    threads: int,
+) -> Layout:
+    """Return a layout with the ranking table that suits the labels best."""
+    height, width = labels.shape
+    colors, channels = codebook.shape
+    tile_width, tile_height = min(tile[0], width), min(tile[1], height)
+    head = Head(width, height, tile_width, tile_height, channels, colors - 1, predictor)
+    if not predictor:
+        return Layout(head)
+    counts = np.zeros((colors, colors), np.int64)
+    tiles = _cut(labels, head)
+    for part in each(lambda tile: ranking.count_pairs(tile, predictor, colors), tiles, threads):
+        counts += part
+    layouts = []
+    for threshold in thresholds:
+        table = ranking.build_table(counts, threshold)
+        ranks = ranking.invert(ranking.parse_table(table, codebook))
+        payload = deflate(table, _TABLE_LEVEL)
+        size = ranking.entropy(ranking.rank_histogram(counts, ranks)) / 8 + len(payload)
+        layouts.append((size, threshold, Layout(head, payload, ranks)))
+    return min(layouts, key=lambda layout: layout[:2])[2]
+
+
+def deflate_tiles(labels: np.ndarray, layout: Layout, level: int, threads: int) -> list[bytes]:
+    """Return the zlib stream of each tile, in the order of the tiles."""
+
+    def deflate_tile(tile: np.ndarray) -> bytes:
+        if layout.ranks is not None:
+            tile = ranking.rank(tile, layout.ranks, layout.head.predictor)
+        return deflate(np.ascontiguousarray(tile), level)
+
+    return list(each(deflate_tile, _cut(labels, layout.head), threads))
+
+
+def _cut(labels: np.ndarray, head: Head) -> Iterator[np.ndarray]:
+    for number in range(head.tiles):
+        left, upper, right, lower = head.tile_box(number)
+        yield labels[upper:lower, left:right]
