@@ -45,6 +45,8 @@ _ROUND_STEPS = 10
 _MOVED = 16
 # Share of the error that a round must save to be worth another of its kind.
 _LEAST_GAIN = 1e-4
+# Steps of a unit vector's components.
+_AXIS_GRID = 1024
 # A new centroid starts so many standard deviations from the one that it relieves.
 _JITTER = 0.3
 
@@ -75,9 +77,8 @@ def learn(histogram: Histogram, colors: int, metric: str, work: Work, seed: int)
     starts = split(reduced, colors)
     codewords = []
     for kind, member, few, start in zip(present, members, reduced, starts, strict=True):
-        few_points, few_weights = snap(few[0]), few[1]
-        centroids = lloyd(few_points, few_weights, start, work.steps)
-        centroids = breathe(few_points, few_weights, centroids, work.rounds, seed)
+        centroids = lloyd(*few, start, work.steps)
+        centroids = breathe(*few, centroids, work.rounds, seed)
         centroids = lloyd(points[member], weights[member], centroids, work.last_steps)
         part = to_colors(centroids, metric, histogram.colors.shape[1])
         codewords.append(_hold_alpha(part, kind))
@@ -98,57 +99,76 @@ def in_order(codewords: np.ndarray) -> np.ndarray:
     return codewords[np.lexsort((pack(codewords[None])[0], lightness(codewords)))]
 
 
+@dataclass(frozen=True)
+class _Cluster:
+    """Points that make one starting centroid, with their weighted moments about the origin."""
+
+    group: int
+    points: np.ndarray
+    weights: np.ndarray
+    mean: np.ndarray
+    covariance: np.ndarray
+
+    @classmethod
+    def of(cls, group: int, points: np.ndarray, weights: np.ndarray) -> "_Cluster":
+        # Sums over grid points are exact, so they are the same whoever adds them in what order.
+        weighted = points * weights[:, None]
+        mass, moment = weights.sum(), weighted.sum(axis=0)
+        covariance = weighted.T @ points - np.outer(moment, moment) / mass
+        return cls(group, points, weights, moment / mass, covariance)
+
+    @property
+    def error(self) -> float:
+        return float(self.covariance.trace()) if len(self.points) > 1 else 0.0
+
+    def halves(self) -> tuple["_Cluster", "_Cluster"]:
+        """Cut at the place on the principal axis that leaves the least error."""
+        axis = np.linalg.eigh(self.covariance)[1][:, -1]
+        # On a grid and with one sign, the axis does not depend on the linear algebra library.
+        axis = np.rint(axis * _AXIS_GRID) * np.sign(axis[np.abs(axis).argmax()])
+        places = self.points @ axis
+        by_place = np.argsort(places, kind="stable")
+        mass = np.cumsum(self.weights[by_place])
+        moment = np.cumsum((self.weights * places)[by_place])
+        rest_mass, rest_moment = mass[-1] - mass[:-1], moment[-1] - moment[:-1]
+        saved = moment[:-1] ** 2 / mass[:-1] + rest_moment**2 / rest_mass
+        cut = int(saved.argmax()) + 1
+        low, high = by_place[:cut], by_place[cut:]
+        return (
+            _Cluster.of(self.group, self.points[low], self.weights[low]),
+            _Cluster.of(self.group, self.points[high], self.weights[high]),
+        )
+
+
 def split(groups: list[tuple[np.ndarray, np.ndarray]], count: int) -> list[np.ndarray]:
     """Return starting centroids for groups of points, ``count`` over all of them.
 
-    Whichever cluster has the most error is cut in two along its longest axis where that leaves
-    the least error (X. Wu, "Efficient statistical computations for optimal color quantization",
-    Graphics Gems II, 1991, there along coordinates).
+    Whichever cluster has the most error is cut in two along its longest axis (X. Wu, "Efficient
+    statistical computations for optimal color quantization", Graphics Gems II, 1991, there along
+    coordinates).
 
     Arguments:
-        groups: points (N, D) float64 and weights (N,) of each group; at most ``count`` groups.
+        groups: points (N, D) on the grid and weights (N,) of each group, at most ``count`` groups.
 
     Returns:
         centroids (K, D) float32 on the grid, of each group.
     """
-    # Clusters by falling error, then by age; the age also keeps the heap from comparing arrays.
-    heap: list[tuple[float, int, int, np.ndarray, np.ndarray]] = []
-    age = 0
-    for group, (points, weights) in enumerate(groups):
-        heap.append((-_error_of(points, weights), age, group, points, weights))
-        age += 1
+    clusters = [
+        _Cluster.of(group, points.astype(np.float64), weights)
+        for group, (points, weights) in enumerate(groups)
+    ]
+    heap = [(-cluster.error, row) for row, cluster in enumerate(clusters)]
     heapq.heapify(heap)
-    while len(heap) < count and heap[0][0] < 0:
-        _, _, group, points, weights = heapq.heappop(heap)
-        below = _halve(points, weights)
-        for half in (below, ~below):
-            part, part_weights = points[half], weights[half]
-            heapq.heappush(heap, (-_error_of(part, part_weights), age, group, part, part_weights))
-            age += 1
-    means: list[list[np.ndarray]] = [[] for _ in groups]
-    for _, _, group, points, weights in sorted(heap, key=lambda cluster: cluster[1]):
-        means[group].append(np.average(points, axis=0, weights=weights))
-    return [snap(np.array(mean)) for mean in means]
-
-
-def _error_of(points: np.ndarray, weights: np.ndarray) -> float:
-    offsets = points - np.average(points, axis=0, weights=weights)
-    return float((weights[:, None] * offsets * offsets).sum()) if len(points) > 1 else 0.0
-
-
-def _halve(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the mask of the points on one side of the best cut across the principal axis."""
-    offsets = points - np.average(points, axis=0, weights=weights)
-    axis = np.linalg.eigh((offsets * weights[:, None]).T @ offsets)[1][:, -1]
-    places = offsets @ axis
-    by_place = np.argsort(places, kind="stable")
-    mass = np.cumsum(weights[by_place])
-    moment = np.cumsum((weights * places)[by_place])
-    # Between-cluster variance of each cut; the means' own terms cancel.
-    saved = moment[:-1] ** 2 / mass[:-1] + (moment[-1] - moment[:-1]) ** 2 / (mass[-1] - mass[:-1])
-    below = np.zeros(len(points), bool)
-    below[by_place[: int(saved.argmax()) + 1]] = True
-    return below
+    while len(clusters) < count and heap[0][0] < 0:
+        row = heapq.heappop(heap)[1]
+        clusters[row], other = clusters[row].halves()
+        clusters.append(other)
+        for changed in (row, len(clusters) - 1):
+            heapq.heappush(heap, (-clusters[changed].error, changed))
+    return [
+        snap(np.array([cluster.mean for cluster in clusters if cluster.group == group]))
+        for group in range(len(groups))
+    ]
 
 
 def lloyd(points: np.ndarray, weights: np.ndarray, centroids: np.ndarray, steps: int) -> np.ndarray:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kqf.colorspace import snap
+
 # From so many pixels on, counting in a table of all 2**24 colours beats sorting.
 _TABLE_PIXELS = 2**21
 
@@ -74,11 +76,11 @@ def cells(
         points: (N, D) of distinct colours; weights: (N,) float64; colors: (N, C) uint8.
 
     Returns:
-        weighted means (M, D) float64 and weights (M,) float64; all points as they are where
-        N is at most ``limit``.
+        weighted means (M, D) float32 on the grid and weights (M,) float64; all points as they
+        are where N is at most ``limit``.
     """
     if len(points) <= limit:
-        return points.astype(np.float64), weights
+        return points, weights
     for bits in range(5 if colors.shape[1] == 4 else 6, 0, -1):
         keys = np.zeros(len(colors), np.uint32)
         for channel in colors.T:
@@ -88,4 +90,4 @@ def cells(
         if len(occupied) <= limit:
             break
     sums = [np.bincount(keys, weights * axis)[occupied] for axis in points.T.astype(np.float64)]
-    return np.stack(sums, axis=1) / table[occupied, None], table[occupied]
+    return snap(np.stack(sums, axis=1) / table[occupied, None]), table[occupied]

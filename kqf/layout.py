@@ -13,6 +13,8 @@ from kqf.parallel import each
 
 # Labels of a tile at the most: ample for deflate's window, and room for threads and regions.
 _TILE_PIXELS = 2**20
+# Of the ranking table, while other things are compared.
+_TRIAL_THRESHOLDS = (4,)
 # Deflate level for ranking tables: they are short.
 _TABLE_LEVEL = 12
 
@@ -27,6 +29,7 @@ class Trials:
         widths: of tiles, pixels.
         thresholds: of the ranking table.
         margin: share above the best trial up to which a layout is deflated for the file.
+        all_pixels: size of images whose every layout is deflated for the file, without trial.
         pixels: to compare by at the most; a band from the middle of larger images.
     """
 
@@ -35,6 +38,7 @@ class Trials:
     widths: tuple[int, ...]
     thresholds: tuple[int, ...]
     margin: float
+    all_pixels: int
     pixels: int
 
 
@@ -69,11 +73,11 @@ def best_layouts(
     height, width = labels.shape
     sizes = [tile] if tile else tile_sizes(width, height, trials.widths)
     choices = list(product(predictors, sizes))
-    if len(choices) > 1:
+    if len(choices) > 1 and labels.size > trials.all_pixels:
         band = _band(labels, trials.pixels)
         lengths = []
         for predictor, size in choices:
-            layout = make_layout(band, codebook, predictor, size, trials.thresholds, threads)
+            layout = make_layout(band, codebook, predictor, size, _TRIAL_THRESHOLDS, threads)
             streams = deflate_tiles(band, layout, trials.trial_level, threads)
             lengths.append(sum(map(len, streams)) + len(layout.ranking or b""))
         most = min(lengths) * (1 + trials.margin)
