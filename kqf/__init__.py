@@ -10,6 +10,7 @@ from kqf.decoder import Info, check, decode, info, read, read_indexed
 from kqf.encoder import encode, encode_indexed, write, write_indexed
 from kqf.errors import FormatError, KqfError, LimitError, TruncatedError, UnsupportedError
 from kqf.indexed import IndexedImage
+from kqf.KqfImagePlugin import register
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,7 @@ __all__ = [
     "info",
     "read",
     "read_indexed",
+    "register",
     "write",
     "write_indexed",
 ]

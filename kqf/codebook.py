@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kqf.colorspace import (
-    OPAQUE,
-    TRANSLUCENT,
-    TRANSPARENT,
+    MIXED,
+    hold_alpha,
     lightness,
     snap,
     to_colors,
@@ -36,9 +35,6 @@ class Work:
     last_steps: int
 
 
-# Least and greatest alpha of codewords for each kind of colour; too few entries mix all kinds.
-_ANY = -1
-_ALPHA = {OPAQUE: (255, 255), TRANSLUCENT: (1, 254), TRANSPARENT: (0, 0), _ANY: (0, 255)}
 # Lloyd steps in each half of a round.
 _ROUND_STEPS = 10
 # One in so many centroids moves in the first round, half as many after a round without gain.
@@ -69,7 +65,7 @@ def learn(histogram: Histogram, colors: int, metric: str, work: Work, seed: int)
     weights = histogram.counts.astype(np.float64)
     kinds = translucency(histogram.colors)
     if len(np.unique(kinds)) > colors:
-        kinds[:] = _ANY
+        kinds[:] = MIXED
     present = np.unique(kinds).tolist()
     members = [np.flatnonzero(kinds == kind) for kind in present]
     limit = max(work.cells // len(members), 1)
@@ -81,16 +77,8 @@ def learn(histogram: Histogram, colors: int, metric: str, work: Work, seed: int)
         centroids = breathe(*few, centroids, work.rounds, seed)
         centroids = lloyd(points[member], weights[member], centroids, work.last_steps)
         part = to_colors(centroids, metric, histogram.colors.shape[1])
-        codewords.append(_hold_alpha(part, kind))
+        codewords.append(hold_alpha(part, kind))
     return in_order(np.concatenate(codewords))
-
-
-def _hold_alpha(codewords: np.ndarray, kind: int) -> np.ndarray:
-    """Undo what rounding did to alpha: codewords stay of the kind of their colours."""
-    if codewords.shape[1] in (2, 4):
-        codewords[:, -1] = np.clip(codewords[:, -1], *_ALPHA[kind])
-        codewords[codewords[:, -1] == 0] = 0
-    return codewords
 
 
 def in_order(codewords: np.ndarray) -> np.ndarray:

@@ -93,8 +93,8 @@ def to_colors(points: np.ndarray, metric: str, channels: int) -> np.ndarray:
         values = values[:, :-1] * (255 / np.maximum(alpha, 0.5))
     if metric == "perceptual":
         values = _from_oklab(values / 255)
-    colors: np.ndarray = np.clip(np.concatenate([values, alpha], axis=1), 0, 255)
-    return np.rint(colors).astype(np.uint8)
+    colors: np.ndarray = np.rint(np.concatenate([values, alpha], axis=1)).clip(0, 255)
+    return colors.astype(np.uint8)
 
 
 def _from_oklab(oklab: np.ndarray) -> np.ndarray:
@@ -105,18 +105,22 @@ def _from_oklab(oklab: np.ndarray) -> np.ndarray:
     roots = _mix(_FROM_OKLAB, list(oklab.T))
     light = np.maximum(np.stack(_mix(_FROM_CONES, [root**3 for root in roots]), axis=1), 0)
     curve = 1.055 * light ** (1 / 2.4) - 0.055
-    values: np.ndarray = np.where(light <= 0.0031308, 12.92 * light, curve)
-    return values * 255
+    values: np.ndarray = 255 * np.where(light <= 0.0031308, 12.92 * light, curve)
+    return values
 
 
 def lightness(colors: np.ndarray) -> np.ndarray:
     """Return the luma of colours (ITU-R BT.601 weights times 1000), (N,) int64, for ordering."""
     if colors.shape[1] < 3:
         return colors[:, 0].astype(np.int64) * 1000
-    return colors[:, :3].astype(np.int64) @ np.array([299, 587, 114])
+    luma: np.ndarray = colors[:, :3].astype(np.int64) @ np.array([299, 587, 114])
+    return luma
 
 
-OPAQUE, TRANSLUCENT, TRANSPARENT = range(3)
+# Kinds of colour by alpha, and the least and greatest alpha of each.
+OPAQUE, TRANSLUCENT, TRANSPARENT, MIXED = range(4)
+_LEAST_ALPHA = np.array([255, 1, 0, 0], np.uint8)
+_GREATEST_ALPHA = np.array([255, 254, 0, 255], np.uint8)
 
 
 def translucency(colors: np.ndarray) -> np.ndarray:
@@ -126,3 +130,13 @@ def translucency(colors: np.ndarray) -> np.ndarray:
         groups[colors[:, -1] < 255] = TRANSLUCENT
         groups[colors[:, -1] == 0] = TRANSPARENT
     return groups
+
+
+def hold_alpha(codewords: np.ndarray, kinds: np.ndarray | int) -> np.ndarray:
+    """Return codewords (K, C) whose alpha is that of their kinds, whatever rounding made of it."""
+    if codewords.shape[1] not in (2, 4):
+        return codewords
+    held = codewords.copy()
+    held[:, -1] = np.clip(held[:, -1], _LEAST_ALPHA[kinds], _GREATEST_ALPHA[kinds])
+    held[held[:, -1] == 0] = 0
+    return held

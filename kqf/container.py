@@ -5,6 +5,7 @@ Structures and fields are named as in the tables of ``spec/kqf-1.md``; section n
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, BinaryIO
 
 import deflate as libdeflate
@@ -24,13 +25,13 @@ from construct import (
     this,
 )
 
-from kqf.deflate import MIN_STREAM, check_ratio
+from kqf.deflate import MAX_RATIO, MIN_STREAM, check_ratio
 from kqf.errors import FormatError, LimitError, TruncatedError, UnsupportedError
 
 VERSION = 1
 MAX_SIDE = 2**31 - 1
 MAX_COLORS = 256
-# Section 9: limits of the format itself.
+# Section 9.1: limits of the format itself.
 MAX_METADATA_CHUNK = 16 * 2**20
 MAX_METADATA = 64 * 2**20
 MAX_PROLOGUE_CHUNKS = 1024
@@ -217,20 +218,25 @@ def build_metadata(metadata: Mapping[str, object]) -> Iterator[tuple[bytes, byte
 
 def _build_value(key: str, value: Any) -> bytes:
     if key == "dpi":
-        try:
-            x, y = (float(number) for number in value)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"metadata 'dpi' must be two numbers, not {value!r}") from error
+        numbers = tuple(value) if isinstance(value, Iterable) else ()
+        if len(numbers) != 2 or not all(
+            isinstance(number, Real) and not isinstance(number, bool) for number in numbers
+        ):
+            raise TypeError(f"metadata 'dpi' must be two numbers, not {value!r:.80}")
+        x, y = (float(number) for number in numbers)
         steps = 1 if x.is_integer() and y.is_integer() else _DPI_STEPS
-        pixels = [round(number * steps) if 0 < number < 2**31 / steps else 0 for number in (x, y)]
-        if not all(pixels):
-            raise ValueError(f"metadata 'dpi' must be above 0 and below 2**31, not {value!r}")
+        pixels = [round(number * steps) if 0 < number < 2**32 else 0 for number in (x, y)]
+        if not all(0 < count < 2**32 for count in pixels):
+            least, most = 1 / steps, (2**32 - 1) / steps
+            raise ValueError(f"metadata 'dpi' must be {least} to {most}, not {value!r}")
         unit = MICROMETRES_PER_INCH * steps
         fields = {"x_pixels": pixels[0], "y_pixels": pixels[1], "unit_micrometres": unit}
         return bytes(Physical.build(fields))
     if key == "comment":
-        if not isinstance(value, str) or "\0" in value:
-            raise TypeError(f"metadata 'comment' must be a str without NUL, not {value!r:.80}")
+        if not isinstance(value, str):
+            raise TypeError(f"metadata 'comment' must be a str, not {type(value).__name__}")
+        if "\0" in value:
+            raise ValueError(f"metadata 'comment' must have no NUL, not {value!r:.80}")
         return value.encode()
     if not isinstance(value, bytes):
         raise TypeError(f"metadata {key!r} must be bytes, not {type(value).__name__}")
@@ -242,8 +248,10 @@ def _parse_value(key: str, payload: bytes) -> object:
         if len(payload) != Physical.sizeof():
             raise FormatError("phys", "length", Physical.sizeof(), len(payload))
         fields = Physical.parse(payload)
-        per_inch = MICROMETRES_PER_INCH / fields.unit_micrometres
-        return fields.x_pixels * per_inch, fields.y_pixels * per_inch
+        pixels = fields.x_pixels, fields.y_pixels
+        # One division alone, so that the nearest float comes out.
+        x, y = (count * MICROMETRES_PER_INCH / fields.unit_micrometres for count in pixels)
+        return x, y
     if key == "comment":
         try:
             text = payload.decode()
@@ -401,6 +409,15 @@ class Reader:
         if total > max_metadata:
             raise LimitError(name, "length of all metadata", f"max_metadata={max_metadata}", total)
 
+    def check_room(self) -> None:
+        """Refuse an image that the rest of the file cannot hold (section 9.3)."""
+        head = self.head
+        streams = max(head.tiles * MIN_STREAM, -(-head.width * head.height // MAX_RATIO))
+        least = head.tiles * (HEAD_SIZE + CRC_SIZE) + streams
+        found = self.file_bytes - self._labels_at
+        if least > found:
+            raise TruncatedError("LABL", "count", f"{head.tiles} in {least} bytes", found)
+
     def tiles(self, numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
         """Yield (number, zlib stream) of the tiles asked for, in the file's order.
 
@@ -409,11 +426,6 @@ class Reader:
         Arguments:
             numbers: ascending, each below ``head.tiles``.
         """
-        # No tile is shorter than the shortest stream: a count that can't be true ends here.
-        least = self.head.tiles * (HEAD_SIZE + MIN_STREAM + CRC_SIZE)
-        if least > self.file_bytes - self._labels_at:
-            found = self.file_bytes - self._labels_at
-            raise TruncatedError("LABL", "count", f"{self.head.tiles} in {least} bytes", found)
         self._seek(self._labels_at)
         at = 0
         offsets = None

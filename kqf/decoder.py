@@ -1,6 +1,7 @@
 """From the bytes of a file to labels and pixels."""
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from kqf.parallel import each, thread_count
 Region = tuple[int, int, int, int]
 
 # Pixels of the tiles that one thread decodes together: enough for long numpy steps.
-_BATCH_PIXELS = 2**20
+_BATCH_PIXELS = 2**22
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ def check(source: Source, *, threads: int | None = None, max_pixels: int | None 
     """
     with open_source(source) as (stream, size):
         reader = Reader(stream, size)
-        _check_pixels(reader.head, range(reader.head.tiles), max_pixels)
+        _check_pixels(reader.head.width * reader.head.height, max_pixels)
+        reader.check_room()
         for _ in _decode_tiles(reader, range(reader.head.tiles), thread_count(threads)):
             pass
         reader.finish()
@@ -181,8 +183,11 @@ def read_labels(
     """
     head = reader.head
     left, upper, right, lower = box = _check_region(region, head)
+    _check_pixels(_touched_pixels(head, box), max_pixels)
+    # Of a file that breaks off one can't tell, but what is due is then at most what it may ask for.
+    if not partial or head.width * head.height > MAX_PIXELS:
+        reader.check_room()
     numbers = _touched(head, box)
-    _check_pixels(head, numbers, max_pixels)
     make = np.zeros if partial else np.empty
     labels = make((lower - upper, right - left), np.uint8)
     try:
@@ -204,29 +209,33 @@ def _check_region(region: Region | None, head: Head) -> Region:
     whole = (0, 0, head.width, head.height)
     if region is None:
         return whole
-    left, upper, right, lower = (int(side) for side in region)
+    if len(region) != 4:
+        raise ValueError(f"region must be (left, upper, right, lower), not {region!r}")
+    left, upper, right, lower = (operator.index(side) for side in region)
     if not (0 <= left < right <= head.width and 0 <= upper < lower <= head.height):
         raise ValueError(f"region must be a box of at least one pixel inside {whole}, not {region}")
     return left, upper, right, lower
 
 
-def _touched(head: Head, box: Region) -> list[int]:
-    """Return the numbers of the tiles that a box touches, ascending."""
+def _touched(head: Head, box: Region) -> Iterator[int]:
+    """Yield the numbers of the tiles that a box touches, ascending."""
     left, upper, right, lower = box
     columns = range(left // head.tile_width, (right - 1) // head.tile_width + 1)
     rows = range(upper // head.tile_height, (lower - 1) // head.tile_height + 1)
-    return [row * head.columns + column for row in rows for column in columns]
+    return (row * head.columns + column for row in rows for column in columns)
 
 
-def _check_pixels(head: Head, numbers: list[int] | range, max_pixels: int | None) -> None:
-    if max_pixels is None:
-        return
-    if len(numbers) == head.tiles:
-        pixels = head.width * head.height
-    else:
-        boxes = map(head.tile_box, numbers)
-        pixels = sum((right - left) * (lower - upper) for left, upper, right, lower in boxes)
-    if pixels > max_pixels:
+def _touched_pixels(head: Head, box: Region) -> int:
+    """Return the pixels of all tiles that a box touches, without going through them."""
+    left, upper, right, lower = box
+    first, last = upper // head.tile_height, (lower - 1) // head.tile_height
+    x, y, *_ = head.tile_box(first * head.columns + left // head.tile_width)
+    *_, x_end, y_end = head.tile_box(last * head.columns + (right - 1) // head.tile_width)
+    return (x_end - x) * (y_end - y)
+
+
+def _check_pixels(pixels: int, max_pixels: int | None) -> None:
+    if max_pixels is not None and pixels > max_pixels:
         raise LimitError("HEAD", "pixels of the tiles to read", f"max_pixels={max_pixels}", pixels)
 
 
@@ -239,7 +248,7 @@ class _Batch:
     error: KqfError | None = None
 
 
-def _batches(reader: Reader, numbers: list[int] | range) -> Iterator[_Batch]:
+def _batches(reader: Reader, numbers: Iterable[int]) -> Iterator[_Batch]:
     waiting: list[tuple[int, bytes]] = []
     shape = None
     pixels = 0
@@ -263,7 +272,7 @@ def _batches(reader: Reader, numbers: list[int] | range) -> Iterator[_Batch]:
 
 
 def _decode_tiles(
-    reader: Reader, numbers: list[int] | range, threads: int
+    reader: Reader, numbers: Iterable[int], threads: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (number, labels (h, w)) of tiles in ascending order."""
     head = reader.head

@@ -10,6 +10,8 @@ from kqf.errors import FormatError, TruncatedError
 MAX_RATIO = 1032
 # Header, the shortest block that holds one byte, Adler-32 (RFC 1950).
 MIN_STREAM = 9
+# The largest CINFO that RFC 1950 allows: a window of 32 KiB.
+_MAX_WINDOW = 7
 
 
 def deflate(data: bytes | np.ndarray, level: int) -> bytes:
@@ -31,11 +33,14 @@ def inflate(data: bytes, max_size: int, chunk: str) -> bytes:
         FormatError: damaged, longer than ``max_size`` or followed by other data.
         TruncatedError: the stream does not end.
     """
+    # ISA-L looks at all of the header but this (section 8).
+    if data and data[0] >> 4 > _MAX_WINDOW:
+        raise FormatError(chunk, "zlib stream", "a window of at most 32 KiB", f"{data[0]:#04x}")
     stream = isal_zlib.decompressobj()
     try:
         # One byte more than allowed tells a stream that is too long from one that just fits.
         out: bytes = stream.decompress(data, max_size + 1)
-    except igzip_lib.IsalError as error:
+    except igzip_lib.IsalError as error:  # type: ignore[misc]
         raise FormatError(chunk, "zlib stream", "valid deflate data", str(error)) from error
     if len(out) > max_size:
         raise FormatError(chunk, "inflated size", f"at most {max_size} bytes", "more")

@@ -9,7 +9,7 @@ from kqf import container
 from kqf.codebook import Work, in_order, learn
 from kqf.colorspace import METRICS, TRANSPARENT, translucency
 from kqf.container import PREDICTORS
-from kqf.files import Target, write_whole
+from kqf.files import Target, check_target, write_whole
 from kqf.histogram import Histogram, count, pack, spread
 from kqf.indexed import check_codebook, check_indexed, describe
 from kqf.labels import assign
@@ -92,8 +92,9 @@ def encode(
     _check_number("quality", quality, 100, 100)
     _check_number("seed", seed, 0, 2**63 - 1)
     _check_choice("metric", metric, METRICS)
+    _check_storage(predictor, tile, effort, threads, metadata)
     pixels = as_pixels(pixels)
-    settings = _effort(effort)
+    settings = EFFORTS[effort]
     if palette is None:
         labels, codebook = quantize(pixels, colors, metric, settings.work, seed)
     else:
@@ -117,6 +118,7 @@ def write(path_or_file: Target, pixels: np.ndarray, **options: object) -> None:
         path_or_file: path or open binary file.
         pixels, options, errors: as for encode. OSError: the file cannot be written.
     """
+    check_target(path_or_file)
     write_whole(path_or_file, encode(pixels, **options))  # type: ignore[arg-type]
 
 
@@ -138,19 +140,14 @@ def encode_indexed(
         others, errors: as for encode.
     """
     check_indexed(labels, codebook)
-    _check_choice("predictor", predictor, ("auto", *PREDICTORS))
-    settings = _effort(effort)
-    threads = thread_count(threads)
-    metadata = metadata or {}
-    # Before the long work, so that a wrong entry is not found at its end.
-    list(container.build_metadata(metadata))
+    _check_storage(predictor, tile, effort, threads, metadata)
     numbers = range(len(PREDICTORS)) if predictor == "auto" else [PREDICTORS.index(predictor)]
-    tiles = None if tile is None else _as_tile(tile)
+    size = None if tile is None else _as_tile(tile)
+    threads = thread_count(threads)
+    trials = EFFORTS[effort].trials
     files = [
-        container.build(plan.head, codebook, plan.ranking, metadata, streams)
-        for plan, streams in best_layouts(
-            labels, codebook, numbers, tiles, settings.trials, threads
-        )
+        container.build(layout.head, codebook, layout.ranking, metadata or {}, streams)
+        for layout, streams in best_layouts(labels, codebook, numbers, size, trials, threads)
     ]
     return min(files, key=len)
 
@@ -164,6 +161,7 @@ def write_indexed(
         path_or_file: path or open binary file.
         labels, codebook, options, errors: as for encode_indexed. OSError: it cannot be written.
     """
+    check_target(path_or_file)
     write_whole(path_or_file, encode_indexed(labels, codebook, **options))  # type: ignore[arg-type]
 
 
@@ -231,9 +229,21 @@ def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
 
 
-def _effort(effort: int) -> Effort:
+def _check_storage(
+    predictor: str,
+    tile: Tile | None,
+    effort: int,
+    threads: int | None,
+    metadata: Mapping[str, object] | None,
+) -> None:
+    """Refuse what can't be stored before the long work, not at its end."""
+    _check_choice("predictor", predictor, ("auto", *PREDICTORS))
     _check_number("effort", effort, min(EFFORTS), max(EFFORTS))
-    return EFFORTS[effort]
+    if tile is not None:
+        _as_tile(tile)
+    thread_count(threads)
+    for _ in container.build_metadata(metadata or {}):
+        pass
 
 
 def _as_tile(tile: Tile) -> tuple[int, int]:

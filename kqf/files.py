@@ -23,7 +23,9 @@ def open_source(source: Source) -> Iterator[tuple[BinaryIO, int]]:
         TypeError: neither a path, bytes nor a binary file.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        stream: BinaryIO = io.BytesIO(source)
+        # Pieces of a memoryview need not lie side by side, as BytesIO wants them.
+        data = source.tobytes() if isinstance(source, memoryview) else source
+        stream: BinaryIO = io.BytesIO(data)
     elif isinstance(source, str | os.PathLike):
         with Path(source).open("rb") as file:
             yield file, _size(file)
@@ -43,13 +45,23 @@ def _size(stream: BinaryIO) -> int:
     return end - start
 
 
+def check_target(target: Target) -> None:
+    """Raise TypeError unless ``target`` is a path or a file to write to."""
+    if not isinstance(target, str | os.PathLike) and not hasattr(target, "write"):
+        raise TypeError(f"expected a path or a binary file, not {type(target).__name__}")
+
+
 def write_whole(target: Target, data: bytes) -> None:
     """Write ``data`` to an open binary file, or to a path: all of it, or the path stays as it was.
 
     A symbolic link is followed, and the permissions of a file that is replaced are kept.
     """
+    check_target(target)
     if not isinstance(target, str | os.PathLike):
-        target.write(data)
+        # An unbuffered stream may take less than it is given.
+        rest = memoryview(data)
+        while rest:
+            rest = rest[target.write(rest) :]
         return
     path = Path(os.path.realpath(target))
     try:
@@ -60,7 +72,7 @@ def write_whole(target: Target, data: bytes) -> None:
         # A device or a pipe cannot be replaced.
         path.write_bytes(data)
         return
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".kqf-{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
             file.write(data)

@@ -1,6 +1,7 @@
 """The nearest codeword of each colour."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,7 +12,36 @@ from kqf.histogram import pack
 _BLOCK = 2048
 
 
-def _distances(points: np.ndarray, codewords: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+@dataclass(frozen=True)
+class Ban:
+    """Which codewords may not stand for which points.
+
+    Attributes:
+        kinds: (N,) int8, the kind of each point.
+        penalties: (kinds, K) float32, 0 or infinite.
+    """
+
+    kinds: np.ndarray
+    penalties: np.ndarray
+
+
+def ban(colors: np.ndarray, codebook: np.ndarray) -> Ban | None:
+    """Keep transparent colours to transparent codewords and opaque ones to opaque codewords.
+
+    Only where the codebook has any; None where nothing is banned.
+    """
+    kinds, codeword_kinds = translucency(colors), translucency(codebook)
+    penalties = np.zeros((3, len(codebook)), np.float32)
+    for kind in (OPAQUE, TRANSPARENT):
+        other = codeword_kinds != kind
+        if not other.all():
+            penalties[kind, other] = np.inf
+    return Ban(kinds, penalties) if penalties.any() else None
+
+
+def distances(
+    points: np.ndarray, codewords: np.ndarray, banned: Ban | None = None
+) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield blocks of (rows, squared distance to each codeword less the point's own square)."""
     ones = np.ones((len(points), 1), np.float32)
     squares = (codewords * codewords).sum(axis=1, keepdims=True)
@@ -19,10 +49,13 @@ def _distances(points: np.ndarray, codewords: np.ndarray) -> Iterator[tuple[slic
     right = np.concatenate([codewords * np.float32(-2), squares], axis=1).T
     for start in range(0, len(points), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        yield rows, left[rows] @ right
+        block = left[rows] @ right
+        if banned:
+            block += banned.penalties[banned.kinds[rows]]
+        yield rows, block
 
 
-def nearest(points: np.ndarray, codewords: np.ndarray) -> np.ndarray:
+def nearest(points: np.ndarray, codewords: np.ndarray, banned: Ban | None = None) -> np.ndarray:
     """Return the row of the nearest codeword for each point, the lowest of equals.
 
     Arguments:
@@ -32,8 +65,8 @@ def nearest(points: np.ndarray, codewords: np.ndarray) -> np.ndarray:
         (N,) intp.
     """
     labels = np.empty(len(points), np.intp)
-    for rows, distances in _distances(points, codewords):
-        np.argmin(distances, axis=1, out=labels[rows])
+    for rows, block in distances(points, codewords, banned):
+        np.argmin(block, axis=1, out=labels[rows])
     return labels
 
 
@@ -43,15 +76,34 @@ def nearest_two(points: np.ndarray, codewords: np.ndarray) -> tuple[np.ndarray, 
     Returns:
         labels (N,) intp; the difference of the squared distances (N,) float32.
     """
-    labels = np.empty(len(points), np.intp)
-    margins = np.empty(len(points), np.float32)
-    for rows, distances in _distances(points, codewords):
-        best = np.argmin(distances, axis=1, out=labels[rows])
-        index = np.arange(len(distances))
-        least = distances[index, best]
-        distances[index, best] = np.inf
-        margins[rows] = distances.min(axis=1) - least
-    return labels, margins
+    labels, errors = nearest_few(points, codewords, 2)
+    return labels[:, 0].astype(np.intp), errors[:, 1] - errors[:, 0]
+
+
+def nearest_few(
+    points: np.ndarray, codewords: np.ndarray, count: int, banned: Ban | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nearest codewords of each point.
+
+    Arguments:
+        points, codewords: (N, D), (K, D) float32 on the grid.
+        count: codewords for each point, at most K.
+
+    Returns:
+        labels (N, count) uint8, nearest first, and squared distances (N, count) float32, infinite
+        where a codeword is banned.
+    """
+    labels = np.empty((len(points), count), np.uint8)
+    errors = np.empty((len(points), count), np.float32)
+    for rows, block in distances(points, codewords, banned):
+        index = np.arange(len(block))
+        for place in range(count):
+            best = block.argmin(axis=1)
+            labels[rows, place] = best
+            errors[rows, place] = block[index, best]
+            block[index, best] = np.inf
+    errors += (points * points).sum(axis=1, keepdims=True)
+    return labels, errors
 
 
 def assign(colors: np.ndarray, codebook: np.ndarray, metric: str) -> np.ndarray:
@@ -67,13 +119,7 @@ def assign(colors: np.ndarray, codebook: np.ndarray, metric: str) -> np.ndarray:
         (N,) uint8.
     """
     points, codewords = to_points(colors, metric), to_points(codebook, metric)
-    labels = nearest(points, codewords)
-    kinds, codeword_kinds = translucency(colors), translucency(codebook)
-    for kind in (TRANSPARENT, OPAQUE):
-        candidates = np.flatnonzero(codeword_kinds == kind)
-        members = np.flatnonzero(kinds == kind)
-        if len(members) and 0 < len(candidates) < len(codebook):
-            labels[members] = candidates[nearest(points[members], codewords[candidates])]
+    labels = nearest(points, codewords, ban(colors, codebook))
     # A colour that the codebook holds stays as it is, even where the metric sees another as near.
     keys, (known, first) = (
         pack(colors[None])[0],

@@ -118,10 +118,7 @@ def make_layout(
     head = Head(width, height, tile_width, tile_height, channels, colors - 1, predictor)
     if not predictor:
         return Layout(head)
-    counts = np.zeros((colors, colors), np.int64)
-    tiles = _cut(labels, head)
-    for part in each(lambda tile: ranking.count_pairs(tile, predictor, colors), tiles, threads):
-        counts += part
+    counts = count_pairs(labels, head, colors, threads)
     layouts = []
     for threshold in thresholds:
         table = ranking.build_table(counts, threshold)
@@ -130,6 +127,17 @@ def make_layout(
         size = ranking.entropy(ranking.rank_histogram(counts, ranks)) / 8 + len(payload)
         layouts.append((size, threshold, Layout(head, payload, ranks)))
     return min(layouts, key=lambda layout: layout[:2])[2]
+
+
+def count_pairs(labels: np.ndarray, head: Head, colors: int, threads: int) -> np.ndarray:
+    """Return how often each label follows each context in all tiles, (K, K) int64."""
+    counts = np.zeros((colors, colors), np.int64)
+    tiles = _cut(labels, head)
+    for part in each(
+        lambda tile: ranking.count_pairs(tile, head.predictor, colors), tiles, threads
+    ):
+        counts += part
+    return counts
 
 
 def deflate_tiles(labels: np.ndarray, layout: Layout, level: int, threads: int) -> list[bytes]:

@@ -128,16 +128,13 @@ def unrank(symbols: np.ndarray, order: np.ndarray, predictor: int) -> np.ndarray
     axis = 2 if predictor == 1 else 1
     steps = np.ascontiguousarray(np.moveaxis(symbols, axis, 0))
     labels = np.empty_like(steps)
-    colors = len(order)
     table = order.ravel()
-    previous = np.zeros(steps.shape[1:], np.intp)
-    index = np.empty_like(previous)
+    index = np.zeros(steps.shape[1:], np.uint16)
     for step, out in zip(steps, labels, strict=True):
-        np.multiply(previous, colors, out=index)
         index += step
         # The index is in bounds by construction, and "clip" spares numpy a buffer.
-        np.take(table, index, out=out, mode="clip")
-        previous[...] = out
+        table.take(index, out=out, mode="clip")
+        np.multiply(out, len(order), out=index, dtype=np.uint16)
     return np.moveaxis(labels, 0, axis)
 
 

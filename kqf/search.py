@@ -1,0 +1,217 @@
+"""Rate-distortion search: labels that cost few bits for little error.
+
+The labels of a tile's row (predictor left) or column (up) form a chain: what a label costs depends
+on the one before it. The chain that minimises error + lambda x bits is found exactly among the
+nearest codewords of each pixel by Viterbi's algorithm (A. Viterbi, 1967,
+doi:10.1109/TIT.1967.1054010), for all chains of all tiles at once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kqf import ranking
+from kqf.colorspace import hold_alpha, snap, to_colors, to_points, translucency
+from kqf.container import Head
+from kqf.labels import ban, nearest_few
+from kqf.layout import count_pairs
+from kqf.parallel import each
+
+# Costs are integers in this fraction of a bit: sums are then exact and the same everywhere.
+_UNITS = 64
+# Low bits of a cost that name the candidate it came by: room for 16 of them.
+_TAG_BITS = 4
+_TAGS = (1 << _TAG_BITS) - 1
+MAX_CANDIDATES = _TAGS + 1
+# Errors beyond this many bits' worth are all the same: too much.
+_MAX_BITS = 2**14
+# Times that a label must follow a context to be listed in the rankings that costs come from.
+_THRESHOLD = 4
+# Candidates of the pixels that are searched together.
+_BATCH = 2**22
+# Added to each rank's count: a rank not seen yet costs much, not everything.
+_PRIOR = 0.3
+
+
+def code_lengths(counts: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """Return what each label costs after each context, (256 * 256,) int32, in 1/64 bits.
+
+    Arguments:
+        counts: (K, K), how often each label follows each context.
+        ranks: (K, K) uint8 by context and label.
+    """
+    colors = len(counts)
+    histogram = ranking.rank_histogram(counts, ranks) + _PRIOR
+    bits = np.rint(np.log2(histogram.sum() / histogram) * _UNITS).astype(np.int32)
+    lengths = np.zeros((256, 256), np.int32)
+    lengths[:colors, :colors] = bits[ranks]
+    return lengths.ravel()
+
+
+def to_costs(errors: np.ndarray, trade: float) -> np.ndarray:
+    """Return squared errors as int32 costs. ``trade`` (lambda) is squared error for one bit."""
+    costs: np.ndarray = np.rint(np.minimum(errors / trade, _MAX_BITS) * _UNITS)
+    return costs.astype(np.int32)
+
+
+def best_chains(labels: np.ndarray, costs: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return the cheapest label of each pixel, for many chains at once.
+
+    Arguments:
+        labels: (steps, C, chains) uint8 candidates, C at most 16.
+        costs: (steps, C, chains) int32, from to_costs.
+        lengths: from code_lengths.
+
+    Returns:
+        (steps, chains) uint8.
+    """
+    steps, count, chains = labels.shape
+    tags = np.arange(count, dtype=np.int32)[:, None]
+    came_by = np.empty(labels.shape, np.uint8)
+    tagged = lengths << _TAG_BITS
+    following = labels[0].astype(np.uint16)
+    totals = (tagged.take(following) + (costs[0] << _TAG_BITS)) | tags
+    index = np.empty((count, count, chains), np.uint16)
+    for step in range(1, steps):
+        contexts = following << 8
+        following = labels[step].astype(np.uint16)
+        np.add(contexts[:, None], following, out=index)
+        paths = tagged.take(index, mode="clip")
+        paths += totals[:, None]
+        # The least path carries in its low bits which candidate it came by.
+        totals = paths.min(axis=0)
+        np.bitwise_and(totals, _TAGS, out=came_by[step], casting="unsafe")
+        # Only differences matter: taking the least away keeps long chains from overflowing.
+        totals &= ~_TAGS
+        totals -= totals.min(axis=0)
+        totals += costs[step] << _TAG_BITS
+        totals |= tags
+    chain = np.arange(chains)
+    result = np.empty((steps, chains), np.uint8)
+    place = totals.argmin(axis=0) * chains + chain
+    for step in range(steps - 1, -1, -1):
+        result[step] = labels[step].ravel().take(place)
+        if step:
+            place = came_by[step].ravel().take(place).astype(np.intp) * chains + chain
+    return result
+
+
+@dataclass(frozen=True)
+class Search:
+    """How hard to look for labels.
+
+    Attributes:
+        candidates: nearest codewords to choose from, 1 to MAX_CANDIDATES.
+        rounds: of search and of moving codewords to the middle of their pixels.
+    """
+
+    candidates: int
+    rounds: int
+
+
+def refine(
+    index: np.ndarray,
+    colors: np.ndarray,
+    labels: np.ndarray,
+    codebook: np.ndarray,
+    head: Head,
+    metric: str,
+    trade: float,
+    work: Search,
+    threads: int,
+    *,
+    fixed: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and codebook with less of error + ``trade`` x bits.
+
+    Arguments:
+        index: (H, W) int32, the row of each pixel's colour in ``colors``, (N, C) uint8.
+        labels, codebook: to start from, (H, W) uint8 and (K, C) uint8.
+        head: tiles and predictor, 1 or 2.
+        trade: squared error in the metric that one bit is worth (lambda), above 0.
+        fixed: keep the codebook as it is, unused entries and all.
+    """
+    points = to_points(colors, metric)
+    for _ in range(work.rounds):
+        counts = count_pairs(labels, head, len(codebook), threads)
+        order = ranking.parse_table(ranking.build_table(counts, _THRESHOLD), codebook)
+        nearest, errors = nearest_few(
+            points,
+            to_points(codebook, metric),
+            min(work.candidates, len(codebook)),
+            ban(colors, codebook),
+        )
+        lengths = code_lengths(counts, ranking.invert(order))
+        costs = to_costs(errors, trade)
+        labels = _search_tiles(index, nearest, costs, lengths, head, threads)
+        if not fixed:
+            labels, codebook = _settle(index, points, labels, codebook, metric)
+    return labels, codebook
+
+
+def _search_tiles(
+    index: np.ndarray,
+    nearest: np.ndarray,
+    costs: np.ndarray,
+    lengths: np.ndarray,
+    head: Head,
+    threads: int,
+) -> np.ndarray:
+    """Return the cheapest labels of all tiles, (H, W) uint8."""
+    labels = np.empty(index.shape, np.uint8)
+    axis = 1 if head.predictor == 1 else 0
+
+    def search(boxes: list[tuple[slice, slice]]) -> None:
+        chains = np.concatenate([np.moveaxis(index[box], axis, 0) for box in boxes], axis=1)
+        found = best_chains(
+            np.ascontiguousarray(np.moveaxis(nearest[chains], 2, 1)),
+            np.ascontiguousarray(np.moveaxis(costs[chains], 2, 1)),
+            lengths,
+        )
+        for box, part in zip(boxes, np.array_split(found, len(boxes), axis=1), strict=True):
+            labels[box] = np.moveaxis(part, 0, axis)
+
+    for _ in each(search, _batches(head, _BATCH // nearest.shape[1]), threads):
+        pass
+    return labels
+
+
+def _batches(head: Head, pixels: int) -> Iterator[list[tuple[slice, slice]]]:
+    """Yield tiles of one size together, of about so many pixels."""
+    boxes: list[tuple[slice, slice]] = []
+    size = None
+    for number in range(head.tiles):
+        left, upper, right, lower = head.tile_box(number)
+        tile = (lower - upper, right - left)
+        if boxes and (tile != size or (len(boxes) + 1) * tile[0] * tile[1] > pixels):
+            yield boxes
+            boxes = []
+        size = tile
+        boxes.append((slice(upper, lower), slice(left, right)))
+    yield boxes
+
+
+def _settle(
+    index: np.ndarray,
+    points: np.ndarray,
+    labels: np.ndarray,
+    codebook: np.ndarray,
+    metric: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move each codeword to the middle of its pixels, and drop those without any."""
+    colors, channels = codebook.shape
+    mass = np.zeros(colors)
+    sums = np.zeros((colors, points.shape[1]))
+    rows = max(_BATCH // labels.shape[1], 1)
+    for start in range(0, len(labels), rows):
+        band = labels[start : start + rows].ravel()
+        pixels = index[start : start + rows].ravel()
+        mass += np.bincount(band, minlength=colors)
+        for axis, values in enumerate(points.T):
+            sums[:, axis] += np.bincount(band, values.take(pixels), colors)
+    used = mass > 0
+    kinds = translucency(codebook)[used]
+    means = snap(sums[used] / mass[used, None])
+    moved = hold_alpha(to_colors(means, metric, channels), kinds)
+    return (np.cumsum(used) - 1).astype(np.uint8)[labels], moved

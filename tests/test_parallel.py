@@ -1,0 +1,94 @@
+import os
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kqf.parallel import each, thread_count
+
+
+def test_threads_asked_for_are_taken_as_they_are():
+    assert [thread_count(n) for n in (1, 2, 64)] == [1, 2, 64]
+
+
+def test_none_means_the_processors_of_this_process(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 8}, raising=False)
+    assert thread_count(None) == 3
+
+
+def test_none_means_the_processors_of_the_machine_where_affinity_is_unknown(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert thread_count(None) == 6
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert thread_count(None) == 1
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_fewer_than_one_thread_is_a_value_error(threads):
+    with pytest.raises(ValueError, match=f"threads must be at least 1, not {threads}"):
+        thread_count(threads)
+
+
+@pytest.mark.parametrize("threads", [1.0, "2", True, b"1"])
+def test_threads_of_another_type_are_a_type_error(threads):
+    with pytest.raises(TypeError, match=f"threads must be .*not {type(threads).__name__}"):
+        thread_count(threads)
+
+
+@given(st.lists(st.integers(), max_size=30), st.integers(1, 5))
+def test_results_come_in_the_order_of_the_items(items, threads):
+    assert list(each(lambda item: item * 3, items, threads)) == [item * 3 for item in items]
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_results_come_in_order_where_the_first_take_longest(threads):
+    def work(item):
+        time.sleep(0.002 * (12 - item))
+        return item
+
+    assert list(each(work, range(12), threads)) == list(range(12))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_only_so_many_items_are_taken_ahead_of_the_results(threads):
+    taken = []
+
+    def items():
+        for item in range(50):
+            taken.append(item)
+            yield item
+
+    for done, _ in enumerate(each(lambda item: item, items(), threads)):
+        assert len(taken) - done <= 2 * threads
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_an_error_reaches_the_caller_after_the_results_before_it(threads):
+    def work(item):
+        if item == 5:
+            raise KeyError("the fifth")
+        return item
+
+    seen = []
+    with pytest.raises(KeyError, match="the fifth"):
+        seen.extend(iter_into(seen, each(work, range(10), threads)))
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def iter_into(seen, results):
+    for result in results:
+        seen.append(result)
+    return ()
+
+
+def test_one_thread_is_the_callers_own():
+    workers = set(each(lambda item: threading.get_ident(), range(5), 1))
+    assert workers == {threading.get_ident()}
+
+
+def test_two_threads_work_at_the_same_time():
+    meeting = threading.Barrier(2, timeout=20)
+    assert sorted(each(lambda item: meeting.wait(), range(2), 2)) == [0, 1]
