@@ -60,7 +60,6 @@ _SAVE_OPTIONS: dict[str, dict[str, object]] = {
     # Otherwise Pillow leaves unused colours out and renumbers the others.
     "GIF": {"optimize": False},
     "WEBP": {"lossless": True, "exact": True},
-    "TIFF": {"compression": "tiff_adobe_deflate"},
 }
 
 _BAR_AFTER = 1.0  # seconds
@@ -119,6 +118,7 @@ class Session:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._closed = False
+        self._timer: threading.Timer | None = None
         self._lock = threading.RLock()
 
     def __enter__(self) -> "Session":
@@ -134,6 +134,8 @@ class Session:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._timer:
+            self._timer.cancel()
         with self._lock:
             self._closed = True
             if self._progress:
@@ -712,7 +714,8 @@ def _save(
         buffer = io.BytesIO()
         try:
             candidate.save(buffer, file_format, **options)
-        except (OSError, ValueError, KeyError, SystemError) as error:
+        except Exception as error:
+            # What its writers raise is of as many kinds as what its readers do.
             problem = error
             continue
         data = buffer.getvalue()

@@ -817,6 +817,25 @@ def test_tables_on_a_terminal(capsys):
     assert "\x1b" not in out
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("total", [1, 3])
+def test_the_progress_bar_is_drawn_on_stderr_alone(total, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_BAR_AFTER", 0)
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    with cli.Session(total) as session:
+        with session.file("a"):
+            while session._progress is None:
+                time.sleep(0.01)
+        session.say("one line")
+    assert capsys.readouterr().out == "one line\n"
+    assert "\u2501" in screen.getvalue()
+
+
 def test_version_and_help():
     assert run("--version").stdout == f"kqf {kqf.__version__}\n"
     for command in ("convert", "info", "check", "report"):

@@ -199,7 +199,7 @@ def test_a_density_that_is_not_two_numbers_is_a_type_error(value):
     "value", [(0, 1), (1, -1), (2**32, 1), (float("nan"), 1), (float("inf"), 1)]
 )
 def test_a_density_out_of_range_is_a_value_error(value):
-    with pytest.raises(ValueError, match="'dpi' must be (1|0.001)"):
+    with pytest.raises(ValueError, match=r"'dpi' must be (1|0.001)"):
         list(build_metadata({"dpi": value}))
 
 
