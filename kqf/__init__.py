@@ -7,7 +7,7 @@
 """
 
 from kqf.decoder import Info, check, decode, info, read, read_indexed
-from kqf.encoder import encode, encode_indexed, write, write_indexed
+from kqf.encoder import encode, encode_indexed, quantize, write, write_indexed
 from kqf.errors import FormatError, KqfError, LimitError, TruncatedError, UnsupportedError
 from kqf.indexed import IndexedImage
 from kqf.KqfImagePlugin import register
@@ -28,6 +28,7 @@ __all__ = [
     "encode",
     "encode_indexed",
     "info",
+    "quantize",
     "read",
     "read_indexed",
     "register",

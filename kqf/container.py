@@ -147,6 +147,11 @@ class Head:
     def tiles(self) -> int:
         return self.columns * self.rows
 
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Width and height of a whole tile."""
+        return self.tile_width, self.tile_height
+
     def tile_box(self, number: int) -> tuple[int, int, int, int]:
         """Return (left, upper, right, lower) of a tile in pixels, cut off at the image's edge."""
         row, column = divmod(number, self.columns)

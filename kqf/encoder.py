@@ -11,44 +11,61 @@ from kqf.colorspace import METRICS, TRANSPARENT, translucency
 from kqf.container import PREDICTORS
 from kqf.files import Target, check_target, write_whole
 from kqf.histogram import Histogram, count, pack, spread
-from kqf.indexed import check_codebook, check_indexed, describe
+from kqf.indexed import IndexedImage, check_codebook, check_indexed, describe
 from kqf.labels import assign
-from kqf.layout import Trials, best_layouts
+from kqf.layout import Trials, best_layouts, rank_choices, trial_size
 from kqf.parallel import thread_count
+from kqf.search import Scene, Search, refine
 
 Tile = int | tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Effort:
-    """What one step of ``effort`` buys: work on the codebook, and on tiles and predictor."""
+    """What one step of ``effort`` buys: work on the codebook, labels and layout."""
 
     work: Work
+    search: Search
     trials: Trials
 
 
 DEFAULT_EFFORT = 5
+DEFAULT_QUALITY = 100
+_ALL = (2, 3, 4, 6)
+_WIDE = (64, 128, 192, 256, 512)
 EFFORTS = {
-    1: Effort(Work(8192, 8, 0, 1), Trials(1, 6, (256,), (4,), 0, 0, 2**20)),
-    2: Effort(Work(8192, 8, 0, 2), Trials(1, 8, (256,), (4,), 0, 0, 2**21)),
-    3: Effort(Work(8192, 10, 1, 3), Trials(4, 10, (128, 256), (3, 6), 0, 2**14, 2**22)),
-    4: Effort(Work(8192, 10, 2, 4), Trials(6, 11, (128, 256), (2, 4, 8), 0, 2**15, 2**22)),
-    5: Effort(Work(8192, 10, 4, 4), Trials(6, 12, (128, 256), (2, 3, 4, 6), 0.01, 2**16, 2**24)),
+    1: Effort(Work(8192, 8, 0, 1), Search(2, 1, 1), Trials(1, 6, (256,), (4,), 0, 0, 2**20)),
+    2: Effort(Work(8192, 8, 0, 2), Search(3, 1, 1), Trials(1, 8, (256,), (4,), 0, 0, 2**21)),
+    3: Effort(
+        Work(8192, 10, 1, 4), Search(4, 1, 1), Trials(4, 10, (128, 256), (3, 6), 0, 2**14, 2**22)
+    ),
+    4: Effort(
+        Work(8192, 10, 2, 6), Search(4, 2, 1), Trials(6, 11, (128, 256), (2, 4, 8), 0, 2**15, 2**22)
+    ),
+    5: Effort(
+        Work(8192, 10, 4, 10), Search(6, 3, 1), Trials(6, 12, (128, 256), _ALL, 0.01, 2**16, 2**24)
+    ),
     6: Effort(
-        Work(8192, 10, 8, 6), Trials(8, 12, (128, 192, 256), (2, 3, 4, 6), 0.03, 2**17, 2**26)
+        Work(8192, 10, 8, 12),
+        Search(6, 3, 2),
+        Trials(8, 12, (128, 192, 256), _ALL, 0.03, 2**17, 2**26),
     ),
     7: Effort(
-        Work(16384, 20, 12, 8), Trials(9, 12, (64, 128, 192, 256), (2, 3, 4, 6), 0.05, 2**18, 2**26)
+        Work(16384, 20, 12, 16), Search(8, 4, 2), Trials(9, 12, _WIDE[:4], _ALL, 0.05, 2**18, 2**26)
     ),
     8: Effort(
-        Work(32768, 20, 20, 9),
-        Trials(10, 12, (64, 128, 192, 256, 512), (2, 3, 4, 6), 0.1, 2**19, 2**30),
+        Work(32768, 20, 20, 16), Search(10, 5, 2), Trials(10, 12, _WIDE, _ALL, 0.1, 2**19, 2**30)
     ),
     9: Effort(
-        Work(65536, 40, 40, 9),
-        Trials(10, 12, (64, 128, 192, 256, 512), (2, 3, 4, 6), 1, 2**62, 2**62),
+        Work(65536, 40, 40, 16), Search(16, 8, 2), Trials(10, 12, _WIDE, _ALL, 1, 2**62, 2**62)
     ),
 }
+# What one bit is worth (lambda), as a share of the error that the codebook leaves anyway: at
+# quality 99, and how many steps of quality double it.
+_TRADE_AT_99 = 0.05
+_STEPS_TO_DOUBLE = 12
+# Squared error of a pixel that goes unseen, and is added to what the codebook leaves.
+_UNSEEN = {"mse": 4.0, "perceptual": 0.8}
 
 
 def encode(
@@ -56,7 +73,7 @@ def encode(
     *,
     colors: int = 256,
     metric: str = "mse",
-    quality: int = 100,
+    quality: int = DEFAULT_QUALITY,
     palette: np.ndarray | None = None,
     predictor: str = "auto",
     tile: Tile | None = None,
@@ -76,7 +93,8 @@ def encode(
         colors: entries of the codebook at the most, 1 to 256.
         metric: what counts as error: ``"mse"``, squared error of the sRGB values, or
             ``"perceptual"``, distance in Oklab.
-        quality: 100, each pixel becomes the nearest colour of the codebook.
+        quality: 100, each pixel becomes the nearest colour of the codebook; the lower (1 at least),
+            the more error is taken for fewer bytes. What is exact at 100 is exact at all.
         palette: codebook to use, (K, C) uint8 or bool; its order and unused entries are kept.
         predictor: ``"none"``, ``"left"``, ``"up"``, or ``"auto"`` for the smallest file.
         tile: (width, height) of tiles in pixels, an int for square ones; None to try some.
@@ -88,27 +106,44 @@ def encode(
     Raises:
         TypeError, ValueError: an argument is not as above.
     """
-    _check_number("colors", colors, 1, 256)
-    _check_number("quality", quality, 100, 100)
-    _check_number("seed", seed, 0, 2**63 - 1)
-    _check_choice("metric", metric, METRICS)
     _check_storage(predictor, tile, effort, threads, metadata)
-    pixels = as_pixels(pixels)
-    settings = EFFORTS[effort]
-    if palette is None:
-        labels, codebook = quantize(pixels, colors, metric, settings.work, seed)
-    else:
-        codebook = _as_palette(palette, pixels.shape[2], colors)
-        labels = _assign(pack(pixels), pixels.shape[2], codebook, metric)
+    image, predictor, tile = _quantize(
+        pixels, colors, metric, quality, palette, predictor, tile, effort, seed, threads
+    )
     return encode_indexed(
-        labels,
-        codebook,
+        image.labels,
+        image.codebook,
         predictor=predictor,
         tile=tile,
         effort=effort,
         threads=threads,
         metadata=metadata,
     )
+
+
+def quantize(
+    pixels: np.ndarray,
+    *,
+    colors: int = 256,
+    metric: str = "mse",
+    quality: int = DEFAULT_QUALITY,
+    palette: np.ndarray | None = None,
+    predictor: str = "auto",
+    tile: Tile | None = None,
+    effort: int = DEFAULT_EFFORT,
+    seed: int = 0,
+    threads: int | None = None,
+    metadata: Mapping[str, object] | None = None,
+) -> IndexedImage:
+    """Return the labels and the codebook that encode stores for the same arguments.
+
+    Arguments, errors: as for encode.
+    """
+    _check_storage(predictor, tile, effort, threads, metadata)
+    image, *_ = _quantize(
+        pixels, colors, metric, quality, palette, predictor, tile, effort, seed, threads
+    )
+    return IndexedImage(image.labels, image.codebook, metadata or {})
 
 
 def write(path_or_file: Target, pixels: np.ndarray, **options: object) -> None:
@@ -184,27 +219,93 @@ def as_pixels(pixels: np.ndarray) -> np.ndarray:
     return shaped * np.uint8(255) if shaped.dtype == np.bool_ else shaped
 
 
-def quantize(
-    pixels: np.ndarray, colors: int, metric: str, work: Work, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels (H, W) and codebook (K, C) of pixels (H, W, C), exact where K suffices."""
-    channels = pixels.shape[2]
+def _quantize(
+    pixels: np.ndarray,
+    colors: int,
+    metric: str,
+    quality: int,
+    palette: np.ndarray | None,
+    predictor: str,
+    tile: Tile | None,
+    effort: int,
+    seed: int,
+    threads: int | None,
+) -> tuple[IndexedImage, str, Tile | None]:
+    """Return labels and codebook, and the predictor and tile that they are meant for."""
+    _check_number("colors", colors, 1, 256)
+    _check_number("quality", quality, 1, 100)
+    _check_number("seed", seed, 0, 2**63 - 1)
+    _check_choice("metric", metric, METRICS)
+    pixels = as_pixels(pixels)
+    settings = EFFORTS[effort]
     keys = pack(pixels)
-    histogram = count(keys, channels)
+    histogram = count(keys, pixels.shape[2])
+    if palette is None:
+        histogram, keys, codebook = _learn(histogram, keys, colors, metric, settings.work, seed)
+    else:
+        codebook = _as_palette(palette, pixels.shape[2], colors)
+    found = assign(histogram.colors, codebook, metric)
+    labels = spread(keys, histogram, found)
+    # What is exact stays exact: no bit saved is worth an error where there was none.
+    if quality == 100 or np.array_equal(codebook[found], histogram.colors):
+        return IndexedImage(labels, codebook), predictor, tile
+    scene = Scene(
+        index=spread(keys, histogram, np.arange(len(histogram.colors), dtype=np.int32)),
+        colors=histogram.colors,
+        metric=metric,
+        fixed=palette is not None,
+    )
+    error = scene.error(labels, codebook) / labels.size + _UNSEEN[metric]
+    trade = error * _TRADE_AT_99 * 2 ** ((99 - quality) / _STEPS_TO_DOUBLE)
+    return _search(scene, trade, labels, codebook, predictor, tile, settings, thread_count(threads))
+
+
+def _search(
+    scene: Scene,
+    trade: float,
+    labels: np.ndarray,
+    codebook: np.ndarray,
+    predictor: str,
+    tile: Tile | None,
+    settings: Effort,
+    threads: int,
+) -> tuple[IndexedImage, str, Tile]:
+    """Return the cheapest of the labels found for the most promising layouts.
+
+    The labels given are among them, so that no quality makes a larger file than 100 does.
+    """
+    numbers = range(len(PREDICTORS)) if predictor == "auto" else [PREDICTORS.index(predictor)]
+    size = None if tile is None else _as_tile(tile)
+    trials = settings.trials
+    nearest = IndexedImage(labels, codebook)
+    choices = rank_choices(labels, codebook, numbers, size, trials, threads)
+    # What search gains with a context outweighs what deflate gains without one.
+    searched = [choice.head for choice in choices if choice.head.predictor] or [choices[0].head]
+    least = trial_size(labels, codebook, choices[0].head, trials, threads)
+    least_cost = scene.error(labels, codebook) + trade * 8 * least
+    best = least_cost, nearest, choices[0].head
+    for head in searched[: settings.search.layouts]:
+        image = IndexedImage(
+            *refine(scene, trade, labels, codebook, head, settings.search, threads)
+        )
+        found = trial_size(image.labels, image.codebook, head, trials, threads)
+        cost = scene.error(image.labels, image.codebook) + trade * 8 * found
+        if found <= least and cost < best[0]:
+            best = cost, image, head
+    _, image, head = best
+    return image, PREDICTORS[head.predictor], head.tile
+
+
+def _learn(
+    histogram: Histogram, keys: np.ndarray, colors: int, metric: str, work: Work, seed: int
+) -> tuple[Histogram, np.ndarray, np.ndarray]:
+    """Return histogram, packed pixels and codebook: exact where ``colors`` suffices."""
     if len(histogram.colors) > colors:
         # Only now may colours that alpha 0 hides become one.
         histogram, keys = _merge_hidden(histogram, keys)
     if len(histogram.colors) <= colors:
-        codebook = in_order(histogram.colors)
-    else:
-        codebook = learn(histogram, colors, metric, work, seed)
-    found = assign(histogram.colors, codebook, metric)
-    return spread(keys, histogram, found), codebook
-
-
-def _assign(keys: np.ndarray, channels: int, codebook: np.ndarray, metric: str) -> np.ndarray:
-    histogram = count(keys, channels)
-    return spread(keys, histogram, assign(histogram.colors, codebook, metric))
+        return histogram, keys, in_order(histogram.colors)
+    return histogram, keys, learn(histogram, colors, metric, work, seed)
 
 
 def _merge_hidden(histogram: Histogram, keys: np.ndarray) -> tuple[Histogram, np.ndarray]:

@@ -70,23 +70,55 @@ def best_layouts(
     Arguments:
         predictors: to choose from. tile: (width, height), None to choose.
     """
+    choices = rank_choices(labels, codebook, predictors, tile, trials, threads)
+    least = choices[0].size * (1 + trials.margin)
+    for choice in choices:
+        if choice.size <= least:
+            head, thresholds = choice.head, trials.thresholds
+            layout = make_layout(labels, codebook, head.predictor, head.tile, thresholds, threads)
+            yield layout, deflate_tiles(labels, layout, trials.level, threads)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A predictor and tiles, and the bytes of labels and ranking table by trial."""
+
+    head: Head
+    size: int
+
+
+def rank_choices(
+    labels: np.ndarray,
+    codebook: np.ndarray,
+    predictors: Sequence[int],
+    tile: tuple[int, int] | None,
+    trials: Trials,
+    threads: int,
+) -> list[Choice]:
+    """Return all choices of predictor and tiles, the most promising first.
+
+    One choice alone, or any of a small image, costs no trial: its size is 0.
+    """
     height, width = labels.shape
     sizes = [tile] if tile else tile_sizes(width, height, trials.widths)
-    choices = list(product(predictors, sizes))
-    if len(choices) > 1 and labels.size > trials.all_pixels:
-        band = _band(labels, trials.pixels)
-        lengths = []
-        for predictor, size in choices:
-            layout = make_layout(band, codebook, predictor, size, _TRIAL_THRESHOLDS, threads)
-            streams = deflate_tiles(band, layout, trials.trial_level, threads)
-            lengths.append(sum(map(len, streams)) + len(layout.ranking or b""))
-        most = min(lengths) * (1 + trials.margin)
-        choices = [
-            choice for choice, length in zip(choices, lengths, strict=True) if length <= most
-        ]
-    for predictor, size in choices:
-        layout = make_layout(labels, codebook, predictor, size, trials.thresholds, threads)
-        yield layout, deflate_tiles(labels, layout, trials.level, threads)
+    pairs = list(product(predictors, sizes))
+    trial = len(pairs) > 1 and labels.size > trials.all_pixels
+    choices = []
+    for predictor, size in pairs:
+        head = _head(labels, codebook, predictor, size)
+        bytes_needed = trial_size(labels, codebook, head, trials, threads) if trial else 0
+        choices.append(Choice(head, bytes_needed))
+    return sorted(choices, key=lambda choice: choice.size)
+
+
+def trial_size(
+    labels: np.ndarray, codebook: np.ndarray, head: Head, trials: Trials, threads: int
+) -> int:
+    """Return the bytes of labels and ranking table by trial, on a band of a large image."""
+    band = _band(labels, trials.pixels)
+    layout = make_layout(band, codebook, head.predictor, head.tile, _TRIAL_THRESHOLDS, threads)
+    streams = deflate_tiles(band, layout, trials.trial_level, threads)
+    return sum(map(len, streams)) + len(layout.ranking or b"")
 
 
 def tile_sizes(width: int, height: int, widths: Sequence[int]) -> list[tuple[int, int]]:
@@ -112,13 +144,10 @@ def make_layout(
     threads: int,
 ) -> Layout:
     """Return a layout with the ranking table that suits the labels best."""
-    height, width = labels.shape
-    colors, channels = codebook.shape
-    tile_width, tile_height = min(tile[0], width), min(tile[1], height)
-    head = Head(width, height, tile_width, tile_height, channels, colors - 1, predictor)
+    head = _head(labels, codebook, predictor, tile)
     if not predictor:
         return Layout(head)
-    counts = count_pairs(labels, head, colors, threads)
+    counts = count_pairs(labels, head, len(codebook), threads)
     layouts = []
     for threshold in thresholds:
         table = ranking.build_table(counts, threshold)
@@ -127,6 +156,13 @@ def make_layout(
         size = ranking.entropy(ranking.rank_histogram(counts, ranks)) / 8 + len(payload)
         layouts.append((size, threshold, Layout(head, payload, ranks)))
     return min(layouts, key=lambda layout: layout[:2])[2]
+
+
+def _head(labels: np.ndarray, codebook: np.ndarray, predictor: int, tile: tuple[int, int]) -> Head:
+    height, width = labels.shape
+    colors, channels = codebook.shape
+    tile_width, tile_height = min(tile[0], width), min(tile[1], height)
+    return Head(width, height, tile_width, tile_height, channels, colors - 1, predictor)
 
 
 def count_pairs(labels: np.ndarray, head: Head, colors: int, threads: int) -> np.ndarray:

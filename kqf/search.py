@@ -8,6 +8,7 @@ doi:10.1109/TIT.1967.1054010), for all chains of all tiles at once.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -42,11 +43,16 @@ def code_lengths(counts: np.ndarray, ranks: np.ndarray) -> np.ndarray:
         ranks: (K, K) uint8 by context and label.
     """
     colors = len(counts)
-    histogram = ranking.rank_histogram(counts, ranks) + _PRIOR
-    bits = np.rint(np.log2(histogram.sum() / histogram) * _UNITS).astype(np.int32)
     lengths = np.zeros((256, 256), np.int32)
-    lengths[:colors, :colors] = bits[ranks]
+    lengths[:colors, :colors] = _lengths(ranking.rank_histogram(counts, ranks))[ranks]
     return lengths.ravel()
+
+
+def _lengths(histogram: np.ndarray) -> np.ndarray:
+    """Return the bits that symbols cost which occur as often as this, int32, in 1/64 bits."""
+    histogram = histogram + _PRIOR
+    bits: np.ndarray = np.rint(np.log2(histogram.sum() / histogram) * _UNITS)
+    return bits.astype(np.int32)
 
 
 def to_costs(errors: np.ndarray, trade: float) -> np.ndarray:
@@ -104,49 +110,78 @@ class Search:
     Attributes:
         candidates: nearest codewords to choose from, 1 to MAX_CANDIDATES.
         rounds: of search and of moving codewords to the middle of their pixels.
+        layouts: predictors and tiles to search, the most promising ones.
     """
 
     candidates: int
     rounds: int
+    layouts: int
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What labels are searched for.
+
+    Attributes:
+        index: (H, W) int32, the row of each pixel's colour in ``colors``.
+        colors: (N, C) uint8, distinct.
+        metric: of ``kqf.colorspace.METRICS``.
+        fixed: keep the codebook as it is, unused entries and all.
+    """
+
+    index: np.ndarray
+    colors: np.ndarray
+    metric: str
+    fixed: bool
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        return to_points(self.colors, self.metric)
+
+    def error(self, labels: np.ndarray, codebook: np.ndarray) -> float:
+        """Return the squared error in the metric, summed over all pixels."""
+        codewords = to_points(codebook, self.metric)
+        total = 0.0
+        for rows in bands(labels):
+            offsets = self.points[self.index[rows]] - codewords[labels[rows]]
+            total += float(np.einsum("ijk,ijk->", offsets, offsets, dtype=np.float64))
+        return total
 
 
 def refine(
-    index: np.ndarray,
-    colors: np.ndarray,
+    scene: Scene,
+    trade: float,
     labels: np.ndarray,
     codebook: np.ndarray,
     head: Head,
-    metric: str,
-    trade: float,
     work: Search,
     threads: int,
-    *,
-    fixed: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return labels and codebook with less of error + ``trade`` x bits.
 
     Arguments:
-        index: (H, W) int32, the row of each pixel's colour in ``colors``, (N, C) uint8.
-        labels, codebook: to start from, (H, W) uint8 and (K, C) uint8.
-        head: tiles and predictor, 1 or 2.
         trade: squared error in the metric that one bit is worth (lambda), above 0.
-        fixed: keep the codebook as it is, unused entries and all.
+        labels, codebook: to start from, (H, W) uint8 and (K, C) uint8.
+        head: tiles and predictor.
     """
-    points = to_points(colors, metric)
     for _ in range(work.rounds):
-        counts = count_pairs(labels, head, len(codebook), threads)
-        order = ranking.parse_table(ranking.build_table(counts, _THRESHOLD), codebook)
-        nearest, errors = nearest_few(
-            points,
-            to_points(codebook, metric),
-            min(work.candidates, len(codebook)),
-            ban(colors, codebook),
-        )
-        lengths = code_lengths(counts, ranking.invert(order))
+        codewords = to_points(codebook, scene.metric)
+        count = min(work.candidates, len(codebook))
+        banned = ban(scene.colors, codebook)
+        nearest, errors = nearest_few(scene.points, codewords, count, banned)
         costs = to_costs(errors, trade)
-        labels = _search_tiles(index, nearest, costs, lengths, head, threads)
-        if not fixed:
-            labels, codebook = _settle(index, points, labels, codebook, metric)
+        if head.predictor:
+            counts = count_pairs(labels, head, len(codebook), threads)
+            order = ranking.parse_table(ranking.build_table(counts, _THRESHOLD), codebook)
+            lengths = code_lengths(counts, ranking.invert(order))
+            labels = _search_tiles(scene.index, nearest, costs, lengths, head, threads)
+        else:
+            counts = np.bincount(labels.ravel(), minlength=len(codebook))
+            costs += _lengths(counts)[nearest]
+            chosen = np.take_along_axis(nearest, costs.argmin(axis=1)[:, None], axis=1)[:, 0]
+            labels = chosen[scene.index]
+        if not scene.fixed:
+            labels, codebook = _settle(scene, labels, codebook)
     return labels, codebook
 
 
@@ -193,25 +228,25 @@ def _batches(head: Head, pixels: int) -> Iterator[list[tuple[slice, slice]]]:
 
 
 def _settle(
-    index: np.ndarray,
-    points: np.ndarray,
-    labels: np.ndarray,
-    codebook: np.ndarray,
-    metric: str,
+    scene: Scene, labels: np.ndarray, codebook: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move each codeword to the middle of its pixels, and drop those without any."""
     colors, channels = codebook.shape
     mass = np.zeros(colors)
-    sums = np.zeros((colors, points.shape[1]))
-    rows = max(_BATCH // labels.shape[1], 1)
-    for start in range(0, len(labels), rows):
-        band = labels[start : start + rows].ravel()
-        pixels = index[start : start + rows].ravel()
+    sums = np.zeros((colors, channels))
+    for rows in bands(labels):
+        band, pixels = labels[rows].ravel(), scene.index[rows].ravel()
         mass += np.bincount(band, minlength=colors)
-        for axis, values in enumerate(points.T):
+        for axis, values in enumerate(scene.points.T):
             sums[:, axis] += np.bincount(band, values.take(pixels), colors)
     used = mass > 0
-    kinds = translucency(codebook)[used]
     means = snap(sums[used] / mass[used, None])
-    moved = hold_alpha(to_colors(means, metric, channels), kinds)
+    moved = hold_alpha(to_colors(means, scene.metric, channels), translucency(codebook)[used])
     return (np.cumsum(used) - 1).astype(np.uint8)[labels], moved
+
+
+def bands(labels: np.ndarray) -> Iterator[slice]:
+    """Yield slices of rows, of about 2**20 pixels each, to bound what is at work at once."""
+    rows = max(2**20 // labels.shape[1], 1)
+    for start in range(0, len(labels), rows):
+        yield slice(start, start + rows)

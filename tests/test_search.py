@@ -1,0 +1,163 @@
+"""Rate-distortion search."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.datasets import load_sample_image
+
+import kqf
+from kqf.colorspace import to_points
+from kqf.container import Head
+from kqf.search import Scene, Search, best_chains, code_lengths, refine, to_costs
+
+
+def slow_chain(labels, costs, lengths):
+    """Try every chain of one column of candidates."""
+    steps, count, _ = labels.shape
+    least = None
+    for path in product(range(count), repeat=steps):
+        total, context = 0, 0
+        for step, place in enumerate(path):
+            label = int(labels[step, place, 0])
+            total += int(costs[step, place, 0]) + int(lengths[context << 8 | label])
+            context = label
+        least = total if least is None else min(least, total)
+    return least
+
+
+def cost_of(chain, labels, costs, lengths):
+    total, context = 0, 0
+    for step, label in enumerate(chain.tolist()):
+        place = labels[step, :, 0].tolist().index(label)
+        total += int(costs[step, place, 0]) + int(lengths[context << 8 | label])
+        context = label
+    return total
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 4))
+def test_no_chain_is_cheaper_than_the_one_found(seed, steps, count):
+    random = np.random.default_rng(seed)
+    labels = np.stack([random.permutation(256)[:count] for _ in range(steps)])
+    labels = labels[:, :, None].astype(np.uint8)
+    costs = random.integers(0, 500, labels.shape).astype(np.int32)
+    lengths = random.integers(0, 500, 65536).astype(np.int32)
+    chain = best_chains(labels, costs, lengths)[:, 0]
+    assert cost_of(chain, labels, costs, lengths) == slow_chain(labels, costs, lengths)
+
+
+def test_chains_do_not_touch_one_another():
+    random = np.random.default_rng(1)
+    labels = np.argsort(random.random((40, 256, 7)), axis=1)[:, :5].astype(np.uint8)
+    costs = random.integers(0, 900, labels.shape).astype(np.int32)
+    lengths = random.integers(0, 900, 65536).astype(np.int32)
+    together = best_chains(labels, costs, lengths)
+    for chain in range(7):
+        one = slice(chain, chain + 1)
+        alone = best_chains(labels[:, :, one], costs[:, :, one], lengths)
+        assert np.array_equal(alone[:, 0], together[:, chain])
+
+
+def test_long_chains_of_the_highest_costs_do_not_overflow():
+    labels = np.tile(np.array([[3], [9]], np.uint8), (4000, 1, 1))
+    costs = to_costs(np.tile(np.array([[np.inf], [1e9]], np.float32), (4000, 1, 1)), 1e-3)
+    costs[:, 1] -= 1
+    lengths = np.zeros(65536, np.int32)
+    assert (best_chains(labels, costs, lengths) == 9).all()
+
+
+def test_a_label_costs_the_bits_of_its_rank():
+    # Rank 0 occurs 3 times in 4 with context 0, rank 1 once; context 1 never occurs.
+    counts = np.array([[3, 1], [0, 0]])
+    ranks = np.array([[0, 1], [1, 0]], np.uint8)
+    bits = code_lengths(counts, ranks).reshape(256, 256)[:2, :2] / 64
+    expected = np.log2(4.6 / np.array([3.3, 1.3]))
+    assert bits[0] == pytest.approx(expected, abs=0.01)
+    assert bits[1] == pytest.approx(expected[::-1], abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    return np.ascontiguousarray(load_sample_image("flower.jpg")[100:292, 200:520])
+
+
+@pytest.mark.parametrize("predictor", [1, 2])
+def test_refined_labels_cost_less_by_their_own_measure(photograph, predictor):
+    image = kqf.quantize(photograph, colors=32)
+    colors, index = np.unique(photograph.reshape(-1, 3), axis=0, return_inverse=True)
+    index = index.reshape(photograph.shape[:2]).astype(np.int32)
+    height, width = index.shape
+    head = Head(width, height, 128, height, 3, 31, predictor)
+    scene = Scene(index, colors, "mse", fixed=False)
+    labels, codebook = refine(scene, 50.0, image.labels, image.codebook, head, Search(6, 3, 1), 1)
+
+    def cost(labels, codebook):
+        name = ("none", "left", "up")[predictor]
+        size = len(kqf.encode_indexed(labels, codebook, predictor=name, tile=(128, height)))
+        error = (photograph.astype(float) - codebook[labels]) ** 2
+        assert scene.error(labels, codebook) == error.sum()
+        return error.sum() + 50.0 * 8 * size
+
+    assert cost(labels, codebook) < cost(image.labels, image.codebook)
+
+
+@pytest.mark.parametrize("metric", ["mse", "perceptual"])
+@pytest.mark.parametrize("name", ["china.jpg", "flower.jpg"])
+def test_less_quality_is_never_larger_nor_nearer(name, metric):
+    pixels = np.ascontiguousarray(load_sample_image(name)[60:380, 100:500])
+    points = to_points(pixels.reshape(-1, 3), metric)
+    last_size, last_error = None, -1.0
+    for quality in range(100, 0, -9):
+        data = kqf.encode(pixels, quality=quality, metric=metric)
+        offsets = to_points(kqf.decode(data).reshape(-1, 3), metric) - points
+        error = float((offsets.astype(float) ** 2).sum())
+        assert last_size is None or len(data) <= last_size
+        assert error >= last_error
+        last_size, last_error = len(data), error
+
+
+def test_half_quality_saves_a_good_part(photograph):
+    assert len(kqf.encode(photograph, quality=50)) < 0.8 * len(kqf.encode(photograph))
+
+
+@pytest.mark.parametrize("quality", [1, 50, 99])
+def test_what_is_exact_stays_exact(quality):
+    random = np.random.default_rng(0)
+    few = random.integers(0, 256, (200, 4)).astype(np.uint8)[random.integers(0, 200, (90, 80))]
+    assert np.array_equal(kqf.decode(kqf.encode(few, quality=quality)), few)
+
+
+@pytest.mark.parametrize("predictor", ["auto", "none", "left", "up"])
+def test_a_palette_given_is_kept_as_it_is(photograph, predictor):
+    palette = np.array(
+        [[255, 0, 0], [0, 0, 0], [90, 120, 60], [250, 250, 240], [0, 0, 1]], np.uint8
+    )
+    data = kqf.encode(photograph, palette=palette, quality=20, predictor=predictor)
+    assert np.array_equal(kqf.read_indexed(data).codebook, palette)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_alpha_0_and_255_stay_exact(channels):
+    random = np.random.default_rng(3)
+    pixels = random.integers(0, 256, (120, 100, channels)).astype(np.uint8)
+    pixels[:40, :, -1] = 0
+    pixels[40:80, :, -1] = 255
+    back = kqf.decode(kqf.encode(pixels, colors=40, quality=10, effort=1))
+    assert (back[:40, :, -1] == 0).all()
+    assert (back[40:80, :, -1] == 255).all()
+    assert ((back[80:, :, -1] == 255) <= (pixels[80:, :, -1] > 0)).all()
+
+
+def test_threads_change_nothing(photograph):
+    one = kqf.encode(photograph, quality=60, threads=1, tile=(64, 96))
+    assert kqf.encode(photograph, quality=60, threads=3, tile=(64, 96)) == one
+
+
+@pytest.mark.parametrize("quality", [60, 100])
+def test_quantize_gives_what_encode_stores(photograph, quality):
+    image = kqf.quantize(photograph, colors=50, quality=quality)
+    stored = kqf.read_indexed(kqf.encode(photograph, colors=50, quality=quality))
+    assert np.array_equal(image.labels, stored.labels)
+    assert np.array_equal(image.codebook, stored.codebook)
