@@ -8,8 +8,9 @@ import numpy as np
 from kqf.colorspace import OPAQUE, TRANSPARENT, to_points, translucency
 from kqf.histogram import pack
 
-# Rows of a block of distances: 2048 x 256 float32 is 2 MiB, which stays in cache.
-_BLOCK = 2048
+# Multiplications for a block of distances. It stays in cache, and OpenBLAS does no more than this
+# in one thread: its threads would wait for one another wherever another process wants a core.
+_BLOCK = 2**18
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ def distances(
     squares = (codewords * codewords).sum(axis=1, keepdims=True)
     left = np.concatenate([points, ones], axis=1)
     right = np.concatenate([codewords * np.float32(-2), squares], axis=1).T
-    for start in range(0, len(points), _BLOCK):
-        rows = slice(start, start + _BLOCK)
+    step = max(_BLOCK // right.size, 1)
+    for start in range(0, len(points), step):
+        rows = slice(start, start + step)
         block = left[rows] @ right
         if banned:
             block += banned.penalties[banned.kinds[rows]]
