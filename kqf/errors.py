@@ -37,3 +37,7 @@ class UnsupportedError(FormatError):
 
 class LimitError(FormatError):
     """The file is larger than the caller allows: a higher limit might admit it."""
+
+
+class TargetError(KqfError, ValueError):
+    """An image can't be stored as small, or as near to the original, as asked for."""

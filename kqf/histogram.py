@@ -25,12 +25,17 @@ class Histogram:
 
 def pack(pixels: np.ndarray) -> np.ndarray:
     """Return each pixel as one uint32, last channel lowest, (H, W), from (H, W, C) uint8."""
-    channels = pixels.shape[2]
-    if channels == 1:
-        return pixels[..., 0].astype(np.uint32)
-    packed = np.zeros((*pixels.shape[:2], 4), np.uint8)
-    packed[..., 4 - channels :] = pixels
-    return packed.view(">u4")[..., 0].astype(np.uint32)
+    height, width, channels = pixels.shape
+    pixels = np.ascontiguousarray(pixels)
+    if channels != 3:
+        return pixels.view(f">u{channels}")[..., 0].astype(np.uint32)
+    # Four bytes from each third one on, of which the last belongs to the next pixel: one pass
+    # over the pixels in place of three. Behind the last pixel there is no such byte.
+    keys = np.empty(height * width, np.uint32)
+    keys[:-1] = np.ndarray((height * width - 1,), ">u4", pixels, strides=(3,))
+    keys[:-1] >>= 8
+    keys[-1] = int.from_bytes(pixels[-1, -1].tobytes(), "big")
+    return keys.reshape(height, width)
 
 
 def unpack(keys: np.ndarray, channels: int) -> np.ndarray:
