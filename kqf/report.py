@@ -3,7 +3,9 @@
 import io
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from PIL import Image, features
@@ -13,9 +15,6 @@ import kqf
 COLORS = (16, 64, 256)
 # Rows of pixels whose error is summed at a time, which bounds the memory that this takes.
 _BLOCK_ROWS = 256
-# WebP's longest search pays for palettes; photographs get smaller by no 0.1 % in 30 times the time.
-_WEBP_PALETTE = {"lossless": True, "exact": True, "quality": 100, "method": 6}
-_WEBP_PHOTOGRAPH = {"lossless": True, "exact": True, "quality": 90, "method": 6}
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,10 @@ class Row:
     def lossless(self) -> bool:
         return math.isinf(self.psnr)
 
+    def record(self) -> dict[str, object]:
+        """Return the row for JSON, which has no infinity."""
+        return _without_infinity(asdict(self)) | {"lossless": self.lossless}
+
 
 @dataclass(frozen=True)
 class ImageReport:
@@ -62,6 +65,10 @@ class ImageReport:
     colors: int
     rows: tuple[Row, ...]
 
+    def record(self) -> dict[str, object]:
+        """Return the report for JSON."""
+        return asdict(self) | {"rows": [row.record() for row in self.rows]}
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -82,6 +89,14 @@ class Summary:
     bits_per_pixel: float
     psnr: float
     lossless: int
+
+    def record(self) -> dict[str, object]:
+        """Return the row for JSON, which has no infinity."""
+        return _without_infinity(asdict(self))
+
+
+def _without_infinity(record: dict[str, Any]) -> dict[str, Any]:
+    return record | {"psnr": None if math.isinf(record["psnr"]) else record["psnr"]}
 
 
 def measure(
@@ -129,12 +144,10 @@ def measure(
     same = _with_palette(kqf.read_indexed(files[max(COLORS)], max_pixels=None))
     add_saved("PNG8, KQF's colours", lambda: _save(same, "PNG", optimize=True))
     if features.check("webp"):
-        options = _WEBP_PALETTE if distinct <= max(COLORS) else _WEBP_PHOTOGRAPH
-        add_saved("WebP lossless", lambda: _save(full, "WEBP", **options))
-        add_saved(
-            "WebP lossless, KQF's colours",
-            lambda: _save(same.convert(full.mode), "WEBP", **_WEBP_PALETTE),
-        )
+        # Pillow's default method and quality: the slowest take seconds for a few percent.
+        webp = partial(_save, file_format="WEBP", lossless=True, exact=True)
+        add_saved("WebP lossless, default", lambda: webp(full))
+        add_saved("WebP lossless, default, KQF's colours", lambda: webp(same.convert(full.mode)))
     for colors, data in files.items():
         found = kqf.read_indexed(data, max_pixels=None)
         error = psnr(shown, np.asarray(_with_palette(found).convert(full.mode)))

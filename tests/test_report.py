@@ -20,7 +20,7 @@ NAMES = [
     "GIF",
     "PNG8, Pillow's colours",
     "PNG8, KQF's colours",
-    *(["WebP lossless", "WebP lossless, KQF's colours"] if WEBP else []),
+    *(["WebP lossless, default", "WebP lossless, default, KQF's colours"] if WEBP else []),
     "KQF, 16 colours",
     "KQF, 64 colours",
     "KQF, 256 colours",
@@ -71,7 +71,7 @@ def test_the_same_labels_have_the_same_error():
     assert not rows["KQF, 256 colours"].lossless
     assert rows["PNG8, KQF's colours"].psnr == rows["KQF, 256 colours"].psnr
     if WEBP:
-        assert rows["WebP lossless, KQF's colours"].psnr == rows["KQF, 256 colours"].psnr
+        assert rows["WebP lossless, default, KQF's colours"].psnr == rows["KQF, 256 colours"].psnr
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

@@ -1,0 +1,205 @@
+"""One file made from another, on one of whose sides KQF is."""
+
+import io
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import kqf
+from kqf.files import write_whole
+from kqf.palettes import meet
+from kqf.pictures import codebook_of, format_of, is_kqf, load, save, take_metadata, without_palette
+from kqf.terminal import reason
+
+PIPE = "-"
+# A file, whether it is exact, and what else the user should know.
+_Made = tuple[bytes, bool | None, list[str]]
+# The options of the encoder that leave labels as they are.
+_STORAGE = ("predictor", "tile", "effort", "threads")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What was asked for, apart from the files.
+
+    Attributes:
+        options: those of kqf.encode that were given, ``palette`` and ``threads`` among them.
+        suffix: of the output, where no name says it.
+        frame: which one of several, from 0.
+        strip, verify, overwrite: the flags.
+    """
+
+    options: Mapping[str, Any]
+    suffix: str | None = None
+    frame: int | None = None
+    strip: bool = False
+    verify: bool = False
+    overwrite: bool = True
+
+
+@dataclass(frozen=True)
+class Converted:
+    """One file made.
+
+    Attributes:
+        input, output: names, ``-`` for a pipe.
+        bytes_in, bytes_out: of the two files.
+        ratio: bytes out for each byte in.
+        bits_per_pixel: of the file made.
+        width, height: pixels.
+        colors: entries of the codebook, on whichever side KQF is.
+        exact: whether it shows the very pixels of its source; None where that can't be told.
+        seconds: that it took.
+    """
+
+    input: str
+    output: str
+    bytes_in: int
+    bytes_out: int
+    ratio: float
+    bits_per_pixel: float
+    width: int
+    height: int
+    colors: int
+    exact: bool | None
+    seconds: float
+
+
+def read_input(name: str) -> bytes:
+    """Return the bytes of a file, or of stdin."""
+    return sys.stdin.buffer.read() if name == PIPE else Path(name).read_bytes()
+
+
+def convert_file(
+    name: str, output: str, wishes: Wishes, written: dict[str, str]
+) -> tuple[Converted, Sequence[str]]:
+    """Make one file from another; return what was made, and what else the user should know.
+
+    Arguments:
+        name: path, or ``-`` for stdin.
+        output: path, ``-`` for stdout, a folder if it ends with ``/``, or empty for a file
+            beside the input.
+        written: inputs by the path of what was made from them, to which this one is added.
+
+    Raises:
+        ValueError, KqfError, OSError: it cannot be made; nothing was written.
+    """
+    start = time.perf_counter()
+    data = read_input(name)
+    from_kqf = is_kqf(name, data)
+    target, suffix = _place(name, output, wishes.suffix or (".png" if from_kqf else ".kqf"))
+    if target != PIPE and Path(target).exists():
+        if name != PIPE and Path(name).samefile(target):
+            raise ValueError(f"{target} is the same file")
+        if not wishes.overwrite:
+            raise ValueError(f"{target} exists already")
+    if other := written.get(os.path.realpath(target)):
+        raise ValueError(f"{target} was just made from {other}")
+    if from_kqf and wishes.frame:
+        raise ValueError(f"has no frame {wishes.frame}: the last one is 0")
+    if suffix == ".kqf":
+        new, exact, notes = _to_kqf(data, from_kqf, wishes)
+    elif from_kqf:
+        new, exact, notes = _from_kqf(data, suffix, wishes)
+    else:
+        raise ValueError(f"neither it nor {target} is KQF: one side must be")
+    head = kqf.info(new if suffix == ".kqf" else data)
+    _write(target, new)
+    written[os.path.realpath(target)] = name
+    made = Converted(
+        input=name,
+        output=target,
+        bytes_in=len(data),
+        bytes_out=len(new),
+        ratio=len(new) / len(data),
+        bits_per_pixel=8 * len(new) / (head.width * head.height),
+        width=head.width,
+        height=head.height,
+        colors=head.colors,
+        exact=exact,
+        seconds=round(time.perf_counter() - start, 3),
+    )
+    return made, notes
+
+
+def _place(name: str, output: str, suffix: str) -> tuple[str, str]:
+    """Return where to write, and the suffix that says in which format."""
+    if output == PIPE or (name == PIPE and not output):
+        return PIPE, suffix
+    if not output:
+        return str(Path(name).with_suffix(suffix)), suffix
+    if output.endswith("/"):
+        return output + Path(name).with_suffix(suffix).name, suffix
+    if not Path(output).suffix:
+        raise ValueError(f"{output} has no suffix to tell a format by; a folder's name ends with /")
+    return output, Path(output).suffix.lower()
+
+
+def _write(target: str, data: bytes) -> None:
+    try:
+        write_whole(sys.stdout.buffer if target == PIPE else target, data)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ValueError(f"cannot write {target}: {reason(error)}") from error
+
+
+def _to_kqf(data: bytes, from_kqf: bool, wishes: Wishes) -> _Made:
+    options = dict(wishes.options)
+    threads = options.get("threads")
+    colors = 0 if "palette" in options else options.get("colors", 256)
+    storage = {key: value for key, value in options.items() if key in _STORAGE}
+    if from_kqf and kqf.info(data).colors <= colors:
+        meant = kqf.read_indexed(data, threads=threads)
+        metadata = {} if wishes.strip else meant.metadata
+        made = kqf.encode_indexed(meant.labels, meant.codebook, metadata=metadata, **storage)
+        if wishes.verify:
+            _verify(kqf.read_indexed(made, threads=threads), meant)
+        return made, True, []
+    image, lost = load(data, wishes.frame)
+    if wishes.strip:
+        take_metadata(image)
+    if image.mode == "P" and len(codebook := codebook_of(image)) <= colors:
+        options, meant = storage, kqf.IndexedImage(np.asarray(image), codebook)
+    else:
+        if "palette" in options:
+            image, options["palette"] = meet(image, options["palette"])
+        image = without_palette(image)
+        if wishes.verify:
+            meant = kqf.quantize(np.asarray(image), **options)
+    buffer = io.BytesIO()
+    image.save(buffer, "KQF", **options)
+    found = kqf.read_indexed(buffer.getvalue(), threads=threads)
+    if wishes.verify:
+        _verify(found, meant)
+    exact = not lost and np.array_equal(found.pixels, np.asarray(without_palette(image)))
+    return buffer.getvalue(), exact, lost
+
+
+def _verify(found: kqf.IndexedImage, meant: kqf.IndexedImage) -> None:
+    if not np.array_equal(found.labels, meant.labels):
+        raise ValueError("verification failed: it decodes to other labels than meant")
+    if not np.array_equal(found.codebook, meant.codebook):
+        raise ValueError("verification failed: it decodes to another codebook than meant")
+
+
+def _from_kqf(data: bytes, suffix: str, wishes: Wishes) -> _Made:
+    if options := [f"--{key}" for key in wishes.options if key != "threads"]:
+        raise ValueError(f"{', '.join(options)}: for writing KQF alone, not {suffix}")
+    file_format = format_of(suffix)
+    # Its errors name what is wrong, where Pillow's would say that the file is not an image.
+    kqf.info(data)
+    image, _ = load(data)
+    metadata = take_metadata(image)
+    made, exact, dropped = save(image, file_format, {} if wishes.strip else metadata)
+    if wishes.verify and not exact:
+        what = "shows other pixels" if exact is False else "cannot be read back"
+        raise ValueError(f"verification failed: as {file_format} it {what}")
+    return made, exact, [f"{file_format} keeps no {', '.join(dropped)}"] if dropped else []

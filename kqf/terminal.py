@@ -1,0 +1,119 @@
+"""What a command says while it goes through files."""
+
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import kqf
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_BAR_AFTER = 1.0  # seconds
+
+
+def escape(text: object) -> str:
+    """Return text for one line of a terminal: control characters as escapes.
+
+    >>> escape("red\\x1b[31m")
+    'red\\\\x1b[31m'
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)
+    )
+
+
+def reason(error: BaseException) -> str:
+    """Return the text of an error, without the path that the operating system adds."""
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+class Session:
+    """One command on its way through files: to be had from ``session``.
+
+    Arguments:
+        total: number of files.
+
+    Attributes:
+        failed: whether anything was wrong with any file.
+        error: what was wrong with the latest file, if anything.
+        bar: the progress bar, once it is drawn.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.failed = False
+        self.error = ""
+        self._total = total
+        self._done = 0
+        self.bar: Progress | None = None
+
+    def say(self, line: str, on_stderr: bool = False) -> None:
+        """Print one line."""
+        print(line, file=sys.stderr if on_stderr else sys.stdout, flush=True)
+
+    def note(self, name: str, message: object) -> None:
+        """Say something about a file on stderr, which is no failure in itself."""
+        self.say(f"kqf: {escape(name)}: {escape(message)}", on_stderr=True)
+
+    @contextmanager
+    def file(self, name: str) -> Iterator[None]:
+        """Work on one file: whatever is wrong with it becomes a line on stderr."""
+        self.error = ""
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: self.note(name, f"warning: {message}")
+            try:
+                yield
+            except BrokenPipeError:
+                raise
+            except (kqf.KqfError, OSError, ValueError, MemoryError) as error:
+                self.failed = True
+                self.error = reason(error)
+                self.note(name, self.error)
+        self._done += 1
+        if self.bar:
+            self.bar.update(self.bar.task_ids[0], completed=self._done)
+
+    def show_bar(self) -> None:
+        """Draw a progress bar below whatever is printed."""
+        from rich.console import Console
+        from rich.progress import Progress
+
+        # What goes to a pipe must not take its way through the bar's terminal.
+        bar = Progress(
+            console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
+        )
+        # One file alone gives no steps to count: the bar then only shows that work goes on.
+        bar.add_task("", total=self._total if self._total > 1 else None, completed=self._done)
+        bar.start()
+        self.bar = bar
+
+
+@contextmanager
+def session(total: int) -> Iterator[Session]:
+    """Give a Session; exit with 1 at its end if any file failed, and with 130 on an interrupt.
+
+    A command that takes long shows a bar, if stderr is a terminal.
+    """
+    opened = Session(total)
+    timer = threading.Timer(_BAR_AFTER, opened.show_bar)
+    timer.daemon = True
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield opened
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        timer.cancel()
+        if timer.ident:
+            # It may be about to draw.
+            timer.join()
+        if opened.bar:
+            opened.bar.stop()
+    if opened.failed:
+        sys.exit(1)
