@@ -35,10 +35,10 @@ def psnr(original: np.ndarray, result: np.ndarray) -> float:
 
 
 def ssim(original: np.ndarray, result: np.ndarray) -> float:
-    """Return the structural similarity, at most 1 (Z. Wang et al., 2004, doi:10.1109/TIP.2003.819861).
+    """Return the structural similarity, at most 1.
 
-    With the paper's Gaussian window, the mean over channels premultiplied by alpha. Needs
-    scikit-image (``pip install 'kqf[ssim]'``).
+    With the Gaussian window of Z. Wang et al., 2004 (doi:10.1109/TIP.2003.819861), the mean over
+    channels premultiplied by alpha. Needs scikit-image (``pip install 'kqf[ssim]'``).
 
     Raises:
         ImportError: it is not installed. ValueError: an image smaller than the window, 11 x 11.

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from kqf.errors import TargetError
 
 
-def lowest_reaching(
-    measure: Callable[[int], float], highest: int, name: str, target: float
-) -> int:
+def lowest_reaching(measure: Callable[[int], float], highest: int, name: str, target: float) -> int:
     """Return the lowest quality whose measure is at least ``target``, in at most 8 tries.
 
     Arguments:
