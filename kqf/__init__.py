@@ -8,9 +8,17 @@
 
 from kqf.decoder import Info, check, decode, info, read, read_indexed
 from kqf.encoder import encode, encode_indexed, quantize, write, write_indexed
-from kqf.errors import FormatError, KqfError, LimitError, TruncatedError, UnsupportedError
+from kqf.errors import (
+    FormatError,
+    KqfError,
+    LimitError,
+    TargetError,
+    TruncatedError,
+    UnsupportedError,
+)
 from kqf.indexed import IndexedImage
 from kqf.KqfImagePlugin import register
+from kqf.measure import LargestError, largest_error, psnr, ssim
 
 __version__ = "0.1.0"
 
@@ -19,7 +27,9 @@ __all__ = [
     "IndexedImage",
     "Info",
     "KqfError",
+    "LargestError",
     "LimitError",
+    "TargetError",
     "TruncatedError",
     "UnsupportedError",
     "__version__",
@@ -28,10 +38,13 @@ __all__ = [
     "encode",
     "encode_indexed",
     "info",
+    "largest_error",
+    "psnr",
     "quantize",
     "read",
     "read_indexed",
     "register",
+    "ssim",
     "write",
     "write_indexed",
 ]

@@ -1,80 +1,41 @@
 """From pixels, or labels and a codebook, to the bytes of a file."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
 from kqf import container
-from kqf.codebook import Work, in_order, learn
-from kqf.colorspace import METRICS, TRANSPARENT, translucency
-from kqf.container import PREDICTORS
 from kqf.files import Target, check_target, write_whole
-from kqf.histogram import Histogram, count, pack, spread
-from kqf.indexed import IndexedImage, check_codebook, check_indexed, describe
-from kqf.labels import assign
-from kqf.layout import Trials, best_layouts, rank_choices, trial_size
-from kqf.parallel import thread_count
-from kqf.search import Scene, Search, refine
-
-Tile = int | tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What one step of ``effort`` buys: work on the codebook, labels and layout."""
-
-    work: Work
-    search: Search
-    trials: Trials
-
-
-DEFAULT_EFFORT = 5
-DEFAULT_QUALITY = 100
-_ALL = (2, 3, 4, 6)
-_WIDE = (64, 128, 192, 256, 512)
-EFFORTS = {
-    1: Effort(Work(8192, 8, 0, 1), Search(2, 1, 1), Trials(1, 6, (256,), (4,), 0, 0, 2**20)),
-    2: Effort(Work(8192, 8, 0, 2), Search(3, 1, 1), Trials(1, 8, (256,), (4,), 0, 0, 2**21)),
-    3: Effort(
-        Work(8192, 10, 1, 4), Search(4, 1, 1), Trials(4, 10, (128, 256), (3, 6), 0, 2**14, 2**22)
-    ),
-    4: Effort(
-        Work(8192, 10, 2, 6), Search(4, 2, 1), Trials(6, 11, (128, 256), (2, 4, 8), 0, 2**15, 2**22)
-    ),
-    5: Effort(
-        Work(8192, 10, 4, 10), Search(6, 3, 1), Trials(6, 12, (128, 256), _ALL, 0.01, 2**16, 2**24)
-    ),
-    6: Effort(
-        Work(8192, 10, 8, 12),
-        Search(6, 3, 2),
-        Trials(8, 12, (128, 192, 256), _ALL, 0.03, 2**17, 2**26),
-    ),
-    7: Effort(
-        Work(16384, 20, 12, 16), Search(8, 4, 2), Trials(9, 12, _WIDE[:4], _ALL, 0.05, 2**18, 2**26)
-    ),
-    8: Effort(
-        Work(32768, 20, 20, 16), Search(10, 5, 2), Trials(10, 12, _WIDE, _ALL, 0.1, 2**19, 2**30)
-    ),
-    9: Effort(
-        Work(65536, 40, 40, 16), Search(16, 8, 2), Trials(10, 12, _WIDE, _ALL, 1, 2**62, 2**62)
-    ),
-}
-# What one bit is worth (lambda), as a share of the error that the codebook leaves anyway: at
-# quality 99, and how many steps of quality double it.
-_TRADE_AT_99 = 0.05
-_STEPS_TO_DOUBLE = 12
-# Squared error of a pixel that goes unseen, and is added to what the codebook leaves.
-_UNSEEN = {"mse": 4.0, "perceptual": 0.8}
+from kqf.indexed import IndexedImage, check_indexed
+from kqf.layout import best_layouts
+from kqf.measure import psnr, ssim
+from kqf.options import (
+    DEFAULT_EFFORT,
+    DEFAULT_QUALITY,
+    Colors,
+    Options,
+    Storage,
+    Tile,
+    as_pixels,
+)
+from kqf.quantizer import Quantized, Quantizer
+from kqf.targets import highest_within, lowest_reaching
 
 
 def encode(
     pixels: np.ndarray,
     *,
-    colors: int = 256,
+    colors: int = container.MAX_COLORS,
     metric: str = "mse",
     quality: int = DEFAULT_QUALITY,
     palette: np.ndarray | None = None,
+    keep: Colors | None = None,
+    target_psnr: float | None = None,
+    target_ssim: float | None = None,
+    max_bytes: int | None = None,
     predictor: str = "auto",
     tile: Tile | None = None,
     effort: int = DEFAULT_EFFORT,
@@ -96,6 +57,10 @@ def encode(
         quality: 100, each pixel becomes the nearest colour of the codebook; the lower (1 at least),
             the more error is taken for fewer bytes. What is exact at 100 is exact at all.
         palette: codebook to use, (K, C) uint8 or bool; its order and unused entries are kept.
+        keep: colours that the codebook must have exactly, (n, C) integers.
+        target_psnr, target_ssim: find the lowest quality that reaches so much (``kqf.psnr`` in dB,
+            ``kqf.ssim``); with any target, ``quality`` is the highest to try.
+        max_bytes: find the highest quality whose file takes no more.
         predictor: ``"none"``, ``"left"``, ``"up"``, or ``"auto"`` for the smallest file.
         tile: (width, height) of tiles in pixels, an int for square ones; None to try some.
         effort: 1 (fast) to 9 (small).
@@ -104,49 +69,39 @@ def encode(
         metadata: as ``IndexedImage.metadata``.
 
     Raises:
-        TypeError, ValueError: an argument is not as above.
+        TypeError, ValueError: an argument is not as above. TargetError: a target can't be met.
     """
-    _check_storage(predictor, tile, effort, threads, metadata)
-    image, predictor, tile = _quantize(
-        pixels, colors, metric, quality, palette, predictor, tile, effort, seed, threads
-    )
-    return encode_indexed(
-        image.labels,
-        image.codebook,
+    options = Options(
+        colors=colors,
+        metric=metric,
+        quality=quality,
+        palette=palette,
+        keep=keep,
+        target_psnr=target_psnr,
+        target_ssim=target_ssim,
+        max_bytes=max_bytes,
         predictor=predictor,
         tile=tile,
         effort=effort,
+        seed=seed,
         threads=threads,
         metadata=metadata,
     )
+    return _build(_meet(as_pixels(pixels), options), options)
 
 
-def quantize(
-    pixels: np.ndarray,
-    *,
-    colors: int = 256,
-    metric: str = "mse",
-    quality: int = DEFAULT_QUALITY,
-    palette: np.ndarray | None = None,
-    predictor: str = "auto",
-    tile: Tile | None = None,
-    effort: int = DEFAULT_EFFORT,
-    seed: int = 0,
-    threads: int | None = None,
-    metadata: Mapping[str, object] | None = None,
-) -> IndexedImage:
-    """Return the labels and the codebook that encode stores for the same arguments.
+def quantize(pixels: np.ndarray, **options: Any) -> IndexedImage:
+    """Return the labels and the codebook that encode stores.
 
-    Arguments, errors: as for encode.
+    Arguments:
+        pixels, options, errors: as for encode.
     """
-    _check_storage(predictor, tile, effort, threads, metadata)
-    image, *_ = _quantize(
-        pixels, colors, metric, quality, palette, predictor, tile, effort, seed, threads
-    )
-    return IndexedImage(image.labels, image.codebook, metadata or {})
+    checked = Options(**options)
+    image = _meet(as_pixels(pixels), checked).image
+    return replace(image, metadata=checked.metadata or {})
 
 
-def write(path_or_file: Target, pixels: np.ndarray, **options: object) -> None:
+def write(path_or_file: Target, pixels: np.ndarray, **options: Any) -> None:
     """Encode an image and write the file: a path holds all of it or is left as it was.
 
     Arguments:
@@ -154,7 +109,7 @@ def write(path_or_file: Target, pixels: np.ndarray, **options: object) -> None:
         pixels, options, errors: as for encode. OSError: the file cannot be written.
     """
     check_target(path_or_file)
-    write_whole(path_or_file, encode(pixels, **options))  # type: ignore[arg-type]
+    write_whole(path_or_file, encode(pixels, **options))
 
 
 def encode_indexed(
@@ -175,20 +130,14 @@ def encode_indexed(
         others, errors: as for encode.
     """
     check_indexed(labels, codebook)
-    _check_storage(predictor, tile, effort, threads, metadata)
-    numbers = range(len(PREDICTORS)) if predictor == "auto" else [PREDICTORS.index(predictor)]
-    size = None if tile is None else _as_tile(tile)
-    threads = thread_count(threads)
-    trials = EFFORTS[effort].trials
-    files = [
-        container.build(layout.head, codebook, layout.ranking, metadata or {}, streams)
-        for layout, streams in best_layouts(labels, codebook, numbers, size, trials, threads)
-    ]
-    return min(files, key=len)
+    storage = Storage(
+        predictor=predictor, tile=tile, effort=effort, threads=threads, metadata=metadata
+    )
+    return _build(Quantized(IndexedImage(labels, codebook), predictor, tile), storage)
 
 
 def write_indexed(
-    path_or_file: Target, labels: np.ndarray, codebook: np.ndarray, **options: object
+    path_or_file: Target, labels: np.ndarray, codebook: np.ndarray, **options: Any
 ) -> None:
     """Encode labels and codebook and write the file, as write does.
 
@@ -197,171 +146,52 @@ def write_indexed(
         labels, codebook, options, errors: as for encode_indexed. OSError: it cannot be written.
     """
     check_target(path_or_file)
-    write_whole(path_or_file, encode_indexed(labels, codebook, **options))  # type: ignore[arg-type]
+    write_whole(path_or_file, encode_indexed(labels, codebook, **options))
 
 
-def as_pixels(pixels: np.ndarray) -> np.ndarray:
-    """Return pixels as (H, W, C) uint8, C 1 to 4; a bool image as 0 and 255.
+def _meet(pixels: np.ndarray, options: Options) -> Quantized:
+    """Quantize pixels (H, W, C) at the quality asked for, or that meets the target."""
+    quantizer = Quantizer(pixels, options)
+    at = cache(quantizer.at)
 
-    Raises:
-        TypeError, ValueError: not an image that encode takes.
-    """
-    taken = "a uint8 or bool array (H, W) or (H, W, 1..4)"
-    if not isinstance(pixels, np.ndarray) or pixels.dtype not in (np.uint8, np.bool_):
-        raise TypeError(f"pixels must be {taken}, not {describe(pixels)}")
-    shaped = pixels[..., None] if pixels.ndim == 2 else pixels
-    if shaped.ndim != 3 or not 1 <= shaped.shape[2] <= 4:
-        raise ValueError(f"pixels must be {taken}, not {describe(pixels)}")
-    if not shaped.size or max(shaped.shape[:2]) > container.MAX_SIDE:
-        raise ValueError(
-            f"pixels must have sides of 1 to {container.MAX_SIDE}, not {describe(pixels)}"
+    def likeness(measure: Callable[[np.ndarray, np.ndarray], float], quality: int) -> float:
+        image = at(quality).image
+        return measure(pixels, image.codebook[image.labels])
+
+    quality = options.quality
+    if options.target_psnr is not None:
+        quality = lowest_reaching(
+            partial(likeness, psnr), quality, "target_psnr", options.target_psnr
         )
-    return shaped * np.uint8(255) if shaped.dtype == np.bool_ else shaped
-
-
-def _quantize(
-    pixels: np.ndarray,
-    colors: int,
-    metric: str,
-    quality: int,
-    palette: np.ndarray | None,
-    predictor: str,
-    tile: Tile | None,
-    effort: int,
-    seed: int,
-    threads: int | None,
-) -> tuple[IndexedImage, str, Tile | None]:
-    """Return labels and codebook, and the predictor and tile that they are meant for."""
-    _check_number("colors", colors, 1, 256)
-    _check_number("quality", quality, 1, 100)
-    _check_number("seed", seed, 0, 2**63 - 1)
-    _check_choice("metric", metric, METRICS)
-    pixels = as_pixels(pixels)
-    settings = EFFORTS[effort]
-    keys = pack(pixels)
-    histogram = count(keys, pixels.shape[2])
-    if palette is None:
-        histogram, keys, codebook = _learn(histogram, keys, colors, metric, settings.work, seed)
-    else:
-        codebook = _as_palette(palette, pixels.shape[2], colors)
-    found = assign(histogram.colors, codebook, metric)
-    labels = spread(keys, histogram, found)
-    # What is exact stays exact: no bit saved is worth an error where there was none.
-    if quality == 100 or np.array_equal(codebook[found], histogram.colors):
-        return IndexedImage(labels, codebook), predictor, tile
-    scene = Scene(
-        index=spread(keys, histogram, np.arange(len(histogram.colors), dtype=np.int32)),
-        colors=histogram.colors,
-        metric=metric,
-        fixed=palette is not None,
-    )
-    error = scene.error(labels, codebook) / labels.size + _UNSEEN[metric]
-    trade = error * _TRADE_AT_99 * 2 ** ((99 - quality) / _STEPS_TO_DOUBLE)
-    return _search(scene, trade, labels, codebook, predictor, tile, settings, thread_count(threads))
-
-
-def _search(
-    scene: Scene,
-    trade: float,
-    labels: np.ndarray,
-    codebook: np.ndarray,
-    predictor: str,
-    tile: Tile | None,
-    settings: Effort,
-    threads: int,
-) -> tuple[IndexedImage, str, Tile]:
-    """Return the cheapest of the labels found for the most promising layouts.
-
-    The labels given are among them, so that no quality makes a larger file than 100 does.
-    """
-    numbers = range(len(PREDICTORS)) if predictor == "auto" else [PREDICTORS.index(predictor)]
-    size = None if tile is None else _as_tile(tile)
-    trials = settings.trials
-    nearest = IndexedImage(labels, codebook)
-    choices = rank_choices(labels, codebook, numbers, size, trials, threads)
-    # What search gains with a context outweighs what deflate gains without one.
-    searched = [choice.head for choice in choices if choice.head.predictor] or [choices[0].head]
-    least = trial_size(labels, codebook, choices[0].head, trials, threads)
-    least_cost = scene.error(labels, codebook) + trade * 8 * least
-    best = least_cost, nearest, choices[0].head
-    for head in searched[: settings.search.layouts]:
-        image = IndexedImage(
-            *refine(scene, trade, labels, codebook, head, settings.search, threads)
+    elif options.target_ssim is not None:
+        quality = lowest_reaching(
+            partial(likeness, ssim), quality, "target_ssim", options.target_ssim
         )
-        found = trial_size(image.labels, image.codebook, head, trials, threads)
-        cost = scene.error(image.labels, image.codebook) + trade * 8 * found
-        if found <= least and cost < best[0]:
-            best = cost, image, head
-    _, image, head = best
-    return image, PREDICTORS[head.predictor], head.tile
+    elif options.max_bytes is not None:
+        quality = highest_within(
+            lambda quality: len(_build(at(quality), options)),
+            quality,
+            "max_bytes",
+            options.max_bytes,
+        )
+    return at(quality)
 
 
-def _learn(
-    histogram: Histogram, keys: np.ndarray, colors: int, metric: str, work: Work, seed: int
-) -> tuple[Histogram, np.ndarray, np.ndarray]:
-    """Return histogram, packed pixels and codebook: exact where ``colors`` suffices."""
-    if len(histogram.colors) > colors:
-        # Only now may colours that alpha 0 hides become one.
-        histogram, keys = _merge_hidden(histogram, keys)
-    if len(histogram.colors) <= colors:
-        return histogram, keys, in_order(histogram.colors)
-    return histogram, keys, learn(histogram, colors, metric, work, seed)
-
-
-def _merge_hidden(histogram: Histogram, keys: np.ndarray) -> tuple[Histogram, np.ndarray]:
-    hidden = translucency(histogram.colors) == TRANSPARENT
-    if hidden.sum() < 2:
-        return histogram, keys
-    channels = histogram.colors.shape[1]
-    keys = np.where(keys & 0xFF, keys, np.uint32(0))
-    return count(keys, channels), keys
-
-
-def _check_number(name: str, value: object, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
-    if not low <= value <= high:
-        allowed = str(low) if low == high else f"{low} to {high}"
-        raise ValueError(f"{name} must be {allowed}, not {value}")
-
-
-def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-
-
-def _check_storage(
-    predictor: str,
-    tile: Tile | None,
-    effort: int,
-    threads: int | None,
-    metadata: Mapping[str, object] | None,
-) -> None:
-    """Refuse what can't be stored before the long work, not at its end."""
-    _check_choice("predictor", predictor, ("auto", *PREDICTORS))
-    _check_number("effort", effort, min(EFFORTS), max(EFFORTS))
-    if tile is not None:
-        _as_tile(tile)
-    thread_count(threads)
-    for _ in container.build_metadata(metadata or {}):
-        pass
-
-
-def _as_tile(tile: Tile) -> tuple[int, int]:
-    sides = (tile, tile) if isinstance(tile, int | np.integer) else tile
-    if not isinstance(sides, tuple) or len(sides) != 2:
-        raise TypeError(f"tile must be an integer or (width, height), not {tile!r}")
-    for side in sides:
-        _check_number("a tile's side", side, 1, container.MAX_SIDE)
-    return int(sides[0]), int(sides[1])
-
-
-def _as_palette(palette: np.ndarray, channels: int, colors: int) -> np.ndarray:
-    if isinstance(palette, np.ndarray) and palette.dtype == np.bool_:
-        palette = palette * np.uint8(255)
-    check_codebook(palette)
-    if palette.shape[1] != channels:
-        raise ValueError(f"a palette for {channels} channels can't have {palette.shape[1]}")
-    if len(palette) > colors:
-        raise ValueError(f"a palette of {len(palette)} colours exceeds colors={colors}")
-    return np.ascontiguousarray(palette)
+def _build(quantized: Quantized, storage: Storage) -> bytes:
+    """Return the smallest file of labels and codebook."""
+    image = quantized.image
+    storage = replace(storage, predictor=quantized.predictor, tile=quantized.tile)
+    files = [
+        container.build(
+            layout.head, image.codebook, layout.ranking, storage.metadata or {}, streams
+        )
+        for layout, streams in best_layouts(
+            image.labels,
+            image.codebook,
+            storage.predictors,
+            storage.tile_size,
+            storage.settings.trials,
+            storage.thread_count,
+        )
+    ]
+    return min(files, key=len)

@@ -27,6 +27,8 @@ def pack(pixels: np.ndarray) -> np.ndarray:
     """Return each pixel as one uint32, last channel lowest, (H, W), from (H, W, C) uint8."""
     height, width, channels = pixels.shape
     pixels = np.ascontiguousarray(pixels)
+    if not pixels.size:
+        return np.empty((height, width), np.uint32)
     if channels != 3:
         return pixels.view(f">u{channels}")[..., 0].astype(np.uint32)
     # Four bytes from each third one on, of which the last belongs to the next pixel: one pass

@@ -1,9 +1,13 @@
 """How far a picture is from the original."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf, log10
 
 import numpy as np
+
+# Pixels at work at once.
+_BAND = 2**18
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,8 @@ def psnr(original: np.ndarray, result: np.ndarray) -> float:
     Arguments:
         original, result: uint8 (H, W) or (H, W, C), of one shape.
     """
-    errors = squared_errors(original, result)
-    channels = 1 if original.ndim == 2 else original.shape[2]
-    mean = float(errors.sum()) / (errors.size * channels)
+    total = sum(float(errors.sum()) for _, errors in _squared_errors(original, result))
+    mean = total / original.size
     return 10 * log10(255**2 / mean) if mean else inf
 
 
@@ -48,7 +51,7 @@ def ssim(original: np.ndarray, result: np.ndarray) -> float:
     except ImportError as error:
         raise ImportError("SSIM needs scikit-image: pip install 'kqf[ssim]'") from error
     return float(
-        structural_similarity(
+        structural_similarity(  # type: ignore[no-untyped-call]
             _premultiplied(original),
             _premultiplied(result),
             channel_axis=2,
@@ -62,17 +65,23 @@ def ssim(original: np.ndarray, result: np.ndarray) -> float:
 
 def largest_error(original: np.ndarray, result: np.ndarray) -> LargestError:
     """Return the pixel that differs most. Arguments: as for psnr."""
-    errors = squared_errors(original, result)
-    y, x = np.unravel_index(int(errors.argmax()), errors.shape)
-    return LargestError(float(errors[y, x]) ** 0.5, int(x), int(y))
+    largest, at = -1.0, (0, 0)
+    for first, errors in _squared_errors(original, result):
+        y, x = np.unravel_index(int(errors.argmax()), errors.shape)
+        if errors[y, x] > largest:
+            largest, at = float(errors[y, x]), (int(x), first + int(y))
+    return LargestError(largest**0.5, *at)
 
 
-def squared_errors(original: np.ndarray, result: np.ndarray) -> np.ndarray:
-    """Return the squared distance of each pixel's colours, premultiplied, (H, W) float64."""
+def _squared_errors(original: np.ndarray, result: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield first row and squared distances (rows, W) float64, band by band to bound memory."""
     if original.shape != result.shape:
         raise ValueError(f"images must be of one shape, not {original.shape} and {result.shape}")
-    offsets = _premultiplied(original) - _premultiplied(result)
-    return np.einsum("ijk,ijk->ij", offsets, offsets)
+    step = max(_BAND // original.shape[1], 1)
+    for first in range(0, len(original), step):
+        rows = slice(first, first + step)
+        offsets = _premultiplied(original[rows]) - _premultiplied(result[rows])
+        yield first, np.einsum("ijk,ijk->ij", offsets, offsets)
 
 
 def _premultiplied(pixels: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 from kqf import ranking
 from kqf.colorspace import hold_alpha, snap, to_colors, to_points, translucency
 from kqf.container import Head
+from kqf.histogram import pack
 from kqf.labels import ban, nearest_few
 from kqf.layout import count_pairs
 from kqf.parallel import each
@@ -126,13 +127,13 @@ class Scene:
         index: (H, W) int32, the row of each pixel's colour in ``colors``.
         colors: (N, C) uint8, distinct.
         metric: of ``kqf.colorspace.METRICS``.
-        fixed: keep the codebook as it is, unused entries and all.
+        keep: (n, C) uint8, codewords that stay as they are, used or not.
     """
 
     index: np.ndarray
     colors: np.ndarray
     metric: str
-    fixed: bool
+    keep: np.ndarray
 
     @cached_property
     def points(self) -> np.ndarray:
@@ -180,8 +181,7 @@ def refine(
             costs += _lengths(counts)[nearest]
             chosen = np.take_along_axis(nearest, costs.argmin(axis=1)[:, None], axis=1)[:, 0]
             labels = chosen[scene.index]
-        if not scene.fixed:
-            labels, codebook = _settle(scene, labels, codebook)
+        labels, codebook = _settle(scene, labels, codebook)
     return labels, codebook
 
 
@@ -230,7 +230,7 @@ def _batches(head: Head, pixels: int) -> Iterator[list[tuple[slice, slice]]]:
 def _settle(
     scene: Scene, labels: np.ndarray, codebook: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Move each codeword to the middle of its pixels, and drop those without any."""
+    """Move codewords to the middle of their pixels and drop those without any, but for the kept."""
     colors, channels = codebook.shape
     mass = np.zeros(colors)
     sums = np.zeros((colors, channels))
@@ -239,10 +239,12 @@ def _settle(
         mass += np.bincount(band, minlength=colors)
         for axis, values in enumerate(scene.points.T):
             sums[:, axis] += np.bincount(band, values.take(pixels), colors)
-    used = mass > 0
-    means = snap(sums[used] / mass[used, None])
-    moved = hold_alpha(to_colors(means, scene.metric, channels), translucency(codebook)[used])
-    return (np.cumsum(used) - 1).astype(np.uint8)[labels], moved
+    held = np.isin(pack(codebook[None])[0], pack(scene.keep[None])[0])
+    means = snap(sums / np.maximum(mass, 1)[:, None])
+    moved = hold_alpha(to_colors(means, scene.metric, channels), translucency(codebook))
+    moved[held] = codebook[held]
+    used = held | (mass > 0)
+    return (np.cumsum(used) - 1).astype(np.uint8)[labels], moved[used]
 
 
 def bands(labels: np.ndarray) -> Iterator[slice]:

@@ -8,8 +8,8 @@ from PIL import Image
 
 from kqf.codebook import in_order, learn, lloyd
 from kqf.colorspace import METRICS, lightness, to_points
-from kqf.encoder import EFFORTS
 from kqf.histogram import Histogram, count, pack
+from kqf.options import EFFORTS
 
 QUICK, USUAL = EFFORTS[1].work, EFFORTS[5].work
 

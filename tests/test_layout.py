@@ -7,8 +7,8 @@ from conftest import indexed_images, walk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kqf.encoder import EFFORTS
 from kqf.layout import best_layouts, deflate_tiles, make_layout, tile_sizes
+from kqf.options import EFFORTS
 from kqf.ranking import parse_table
 
 QUICK, USUAL = EFFORTS[1].trials, EFFORTS[5].trials

@@ -90,7 +90,7 @@ def test_refined_labels_cost_less_by_their_own_measure(photograph, predictor):
     index = index.reshape(photograph.shape[:2]).astype(np.int32)
     height, width = index.shape
     head = Head(width, height, 128, height, 3, 31, predictor)
-    scene = Scene(index, colors, "mse", fixed=False)
+    scene = Scene(index, colors, "mse", keep=np.empty((0, 3), np.uint8))
     labels, codebook = refine(scene, 50.0, image.labels, image.codebook, head, Search(6, 3, 1), 1)
 
     def cost(labels, codebook):

@@ -46,9 +46,9 @@ def test_no_quality_above_the_highest_is_tried():
 
 
 def test_a_target_out_of_reach_says_what_is_reached():
-    with pytest.raises(TargetError, match="target_psnr=50 can't be met: quality 80 reaches 42.5"):
+    with pytest.raises(TargetError, match=r"target_psnr=50 can't be met: quality 80 reaches 42.5"):
         lowest_reaching(lambda quality: 42.5, 80, "target_psnr", 50)
-    with pytest.raises(TargetError, match="max_bytes=50 can't be met: quality 1 comes to 1234"):
+    with pytest.raises(TargetError, match=r"max_bytes=50 can't be met: quality 1 comes to 1234"):
         highest_within(lambda quality: 1234, 100, "max_bytes", 50)
 
 

@@ -1,0 +1,145 @@
+"""From pixels to labels and a codebook, at any quality."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from kqf.codebook import in_order, learn
+from kqf.colorspace import TRANSPARENT, translucency
+from kqf.container import PREDICTORS
+from kqf.histogram import Histogram, count, pack, spread
+from kqf.indexed import IndexedImage
+from kqf.labels import assign
+from kqf.layout import Choice, rank_choices, trial_size
+from kqf.options import Options
+from kqf.search import Scene, refine
+
+# What one bit is worth (lambda), as a share of the error that the codebook leaves anyway: at
+# quality 99, and how many steps of quality double it.
+_TRADE_AT_99 = 0.05
+_STEPS_TO_DOUBLE = 12
+# Squared error of a pixel that goes unseen, and is added to what the codebook leaves.
+_UNSEEN = {"mse": 4.0, "perceptual": 0.8}
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """Labels and codebook, with the predictor and the tiles that they are meant for."""
+
+    image: IndexedImage
+    predictor: str
+    tile: int | tuple[int, int] | None
+
+
+class Quantizer:
+    """One image, ready to be quantized at any quality.
+
+    Arguments:
+        pixels: (H, W, C) uint8.
+        options: all but quality and targets count.
+    """
+
+    def __init__(self, pixels: np.ndarray, options: Options) -> None:
+        self._options = options
+        channels = pixels.shape[2]
+        self._keep = options.keep_for(channels)
+        self._keys = pack(pixels)
+        self._histogram = count(self._keys, channels)
+        if options.palette is None:
+            self._codebook = self._learn()
+        else:
+            self._codebook = options.palette_for(channels)
+        found = assign(self._histogram.colors, self._codebook, options.metric)
+        self._labels = spread(self._keys, self._histogram, found)
+        self._exact = np.array_equal(self._codebook[found], self._histogram.colors)
+
+    def _learn(self) -> np.ndarray:
+        options = self._options
+        if len(self._histogram.colors) > options.colors:
+            # Only now may colours that alpha 0 hides become one.
+            self._histogram, self._keys = _merge_hidden(self._histogram, self._keys)
+        histogram = self._histogram
+        every = np.unique(np.concatenate([histogram.colors, self._keep]), axis=0)
+        if len(every) <= options.colors:
+            return in_order(every)
+        kept = np.isin(pack(histogram.colors[None])[0], pack(self._keep[None])[0])
+        others = Histogram(histogram.colors[~kept], histogram.counts[~kept])
+        room = options.colors - len(self._keep)
+        if len(others.colors) <= room:
+            codebook = others.colors
+        elif room:
+            codebook = learn(others, room, options.metric, options.settings.work, options.seed)
+        else:
+            codebook = self._keep
+        return in_order(np.concatenate([codebook, self._keep]))
+
+    def at(self, quality: int) -> Quantized:
+        """Return labels and codebook at a quality, 1 to 100."""
+        options = self._options
+        if quality == 100 or self._exact:
+            # What is exact stays exact: no bit saved is worth an error where there was none.
+            image = IndexedImage(self._labels, self._codebook)
+            return Quantized(image, options.predictor, options.tile)
+        error = self._error / self._labels.size + _UNSEEN[options.metric]
+        return self._search(error * _TRADE_AT_99 * 2 ** ((99 - quality) / _STEPS_TO_DOUBLE))
+
+    @cached_property
+    def _scene(self) -> Scene:
+        colors = self._histogram.colors
+        numbers = np.arange(len(colors), dtype=np.int32)
+        return Scene(
+            index=spread(self._keys, self._histogram, numbers),
+            colors=colors,
+            metric=self._options.metric,
+            keep=self._keep if self._options.palette is None else self._codebook,
+        )
+
+    @cached_property
+    def _error(self) -> float:
+        return self._scene.error(self._labels, self._codebook)
+
+    @cached_property
+    def _choices(self) -> list[Choice]:
+        options = self._options
+        return rank_choices(
+            self._labels,
+            self._codebook,
+            options.predictors,
+            options.tile_size,
+            options.settings.trials,
+            options.thread_count,
+        )
+
+    def _search(self, trade: float) -> Quantized:
+        """Return the cheapest of the labels found for the most promising layouts.
+
+        The nearest labels are among them, so that no quality makes a larger file than 100 does.
+        """
+        options, scene = self._options, self._scene
+        settings, threads = options.settings, options.thread_count
+        first = self._choices[0].head
+        least = trial_size(self._labels, self._codebook, first, settings.trials, threads)
+        best_cost = self._error + trade * 8 * least
+        best = IndexedImage(self._labels, self._codebook), first
+        # What search gains with a context outweighs what deflate gains without one.
+        heads = [choice.head for choice in self._choices if choice.head.predictor] or [first]
+        for head in heads[: settings.search.layouts]:
+            image = IndexedImage(
+                *refine(scene, trade, self._labels, self._codebook, head, settings.search, threads)
+            )
+            size = trial_size(image.labels, image.codebook, head, settings.trials, threads)
+            cost = scene.error(image.labels, image.codebook) + trade * 8 * size
+            if size <= least and cost < best_cost:
+                best_cost, best = cost, (image, head)
+        image, head = best
+        return Quantized(image, PREDICTORS[head.predictor], head.tile)
+
+
+def _merge_hidden(histogram: Histogram, keys: np.ndarray) -> tuple[Histogram, np.ndarray]:
+    hidden = translucency(histogram.colors) == TRANSPARENT
+    if hidden.sum() < 2:
+        return histogram, keys
+    channels = histogram.colors.shape[1]
+    keys = np.where(keys & 0xFF, keys, np.uint32(0))
+    return count(keys, channels), keys
