@@ -93,6 +93,22 @@ def convert(
             help="Colours to use: of an image, a KQF file, or a text with #rrggbb on each line.",
         ),
     ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="#RRGGBB[AA]",
+            help="A colour that must stay exactly as it is; may be given again.",
+        ),
+    ] = None,
+    target_psnr: Annotated[
+        float | None, typer.Option(help="Find the lowest quality with this PSNR, in dB.")
+    ] = None,
+    target_ssim: Annotated[
+        float | None, typer.Option(help="Find the lowest quality with this SSIM, up to 1.")
+    ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(min=1, help="Find the highest quality that fits.")
+    ] = None,
     predictor: Annotated[
         Predictor | None,
         typer.Option(help="How labels are predicted. [default: auto, the smallest]"),
@@ -129,6 +145,10 @@ def convert(
         "colors": colors,
         "metric": metric,
         "quality": quality,
+        "keep": None if keep is None else [_parse_color(text) for text in keep],
+        "target_psnr": target_psnr,
+        "target_ssim": target_ssim,
+        "max_bytes": max_bytes,
         "predictor": predictor,
         "tile": _parse_tile(tile),
         "effort": effort,
@@ -178,6 +198,12 @@ def _check_output(inputs: list[str], output: str, file_format: str | None) -> st
     if file_format is not None and one_place and output != PIPE:
         raise typer.BadParameter("the output's suffix says the format", param_hint="--format")
     return output
+
+
+def _parse_color(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"#?([0-9a-fA-F]{2}){1,4}", text):
+        raise typer.BadParameter(f"{text!r} is not #rrggbb", param_hint="--keep")
+    return tuple(bytes.fromhex(text.removeprefix("#")))
 
 
 def _parse_tile(text: str | None) -> int | tuple[int, int] | None:

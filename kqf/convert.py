@@ -22,6 +22,7 @@ PIPE = "-"
 _Made = tuple[bytes, bool | None, list[str]]
 # The options of the encoder that leave labels as they are.
 _STORAGE = ("predictor", "tile", "effort", "threads")
+_OF_PIXELS = {"palette", "keep", "max_bytes"}
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,8 @@ def _write(target: str, data: bytes) -> None:
 def _to_kqf(data: bytes, from_kqf: bool, wishes: Wishes) -> _Made:
     options = dict(wishes.options)
     threads = options.get("threads")
-    colors = 0 if "palette" in options else options.get("colors", 256)
+    # Options that labels as they are might not honour take the pixels instead.
+    colors = 0 if _OF_PIXELS & options.keys() else options.get("colors", 256)
     storage = {key: value for key, value in options.items() if key in _STORAGE}
     if from_kqf and kqf.info(data).colors <= colors:
         meant = kqf.read_indexed(data, threads=threads)
@@ -172,6 +174,8 @@ def _to_kqf(data: bytes, from_kqf: bool, wishes: Wishes) -> _Made:
         if "palette" in options:
             image, options["palette"] = meet(image, options["palette"])
         image = without_palette(image)
+        if "keep" in options and image.mode == "RGBA":
+            options["keep"] = [(*color, 255)[:4] for color in options["keep"]]
         if wishes.verify:
             meant = kqf.quantize(np.asarray(image), **options)
     buffer = io.BytesIO()

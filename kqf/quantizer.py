@@ -1,6 +1,6 @@
 """From pixels to labels and a codebook, at any quality."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,7 @@ from kqf.indexed import IndexedImage
 from kqf.labels import assign
 from kqf.layout import Choice, rank_choices, trial_size
 from kqf.options import Options
-from kqf.search import Scene, refine
+from kqf.search import MAX_CANDIDATES, Scene, Search, refine
 
 # What one bit is worth (lambda), as a share of the error that the codebook leaves anyway: at
 # quality 99, and how many steps of quality double it.
@@ -82,7 +82,12 @@ class Quantizer:
             image = IndexedImage(self._labels, self._codebook)
             return Quantized(image, options.predictor, options.tile)
         error = self._error / self._labels.size + _UNSEEN[options.metric]
-        return self._search(error * _TRADE_AT_99 * 2 ** ((99 - quality) / _STEPS_TO_DOUBLE))
+        trade = error * _TRADE_AT_99 * 2 ** ((99 - quality) / _STEPS_TO_DOUBLE)
+        # The further labels may go from the nearest, the more of them and the more rounds it takes.
+        work = options.settings.search
+        candidates = min(work.candidates + (100 - quality) // 10, MAX_CANDIDATES)
+        rounds = work.rounds + (100 - quality) // 30
+        return self._search(trade, replace(work, candidates=candidates, rounds=rounds))
 
     @cached_property
     def _scene(self) -> Scene:
@@ -111,7 +116,7 @@ class Quantizer:
             options.thread_count,
         )
 
-    def _search(self, trade: float) -> Quantized:
+    def _search(self, trade: float, work: Search) -> Quantized:
         """Return the cheapest of the labels found for the most promising layouts.
 
         The nearest labels are among them, so that no quality makes a larger file than 100 does.
@@ -124,9 +129,9 @@ class Quantizer:
         best = IndexedImage(self._labels, self._codebook), first
         # What search gains with a context outweighs what deflate gains without one.
         heads = [choice.head for choice in self._choices if choice.head.predictor] or [first]
-        for head in heads[: settings.search.layouts]:
+        for head in heads[: work.layouts]:
             image = IndexedImage(
-                *refine(scene, trade, self._labels, self._codebook, head, settings.search, threads)
+                *refine(scene, trade, self._labels, self._codebook, head, work, threads)
             )
             size = trial_size(image.labels, image.codebook, head, settings.trials, threads)
             cost = scene.error(image.labels, image.codebook) + trade * 8 * size
