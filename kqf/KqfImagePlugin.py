@@ -183,7 +183,7 @@ def _metadata(im: Image.Image, options: dict[str, Any]) -> dict[str, object]:
     metadata = {}
     for key in METADATA_TYPES:
         given = key in options
-        value = options.pop(key) if given else im.info.get(key)
+        value = options.pop(key) if given else _from_info(im, key)
         if value:
             value = _as_metadata(key, value)
         if not value:
@@ -192,6 +192,18 @@ def _metadata(im: Image.Image, options: dict[str, Any]) -> dict[str, object]:
         if given or key not in ("dpi", "comment") or _fits(key, value):
             metadata[key] = value
     return metadata
+
+
+def _from_info(im: Image.Image, key: str) -> Any:
+    raw = im.info.get(key)
+    # What has been taken out of getexif() must not come back from where it was read.
+    edited = getattr(im, "_exif", None)
+    if key == "exif" and raw and getattr(edited, "_loaded_exif", None) == raw:
+        unchanged = Image.Exif()
+        unchanged.load(raw)
+        if edited.tobytes() != unchanged.tobytes():
+            return edited.tobytes()
+    return raw
 
 
 def _as_metadata(key: str, value: Any) -> object:

@@ -57,7 +57,7 @@ def _root(
 def convert(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="IN...", help="Images, to KQF; KQF files, to PNG. - is stdin."),
+        typer.Argument(metavar="IN", help="Images, to KQF; KQF files, to PNG. - is stdin."),
     ],
     output: Annotated[
         str,
@@ -159,8 +159,8 @@ def convert(
     output = _check_output(inputs, output, file_format)
     suffix = None if file_format is None else "." + file_format.lower().removeprefix(".")
     to_pipe = output == PIPE or (not output and PIPE in inputs)
-    if to_pipe and sys.stdout.isatty():
-        raise typer.BadParameter("stdout is a terminal: redirect it", param_hint="-o")
+    if to_pipe and (sys.stdout is None or sys.stdout.isatty()):
+        raise typer.BadParameter("stdout is a terminal or closed: redirect it", param_hint="-o")
     with session(len(inputs)) as here:
         if palette is not None:
             with here.file(palette):

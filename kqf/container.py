@@ -83,6 +83,8 @@ def _crc(kind: bytes, payload: bytes) -> int:
 # Section 4.2. The head is read alone first, so that a length can be refused before it is believed.
 _CHUNK_HEAD = ("length" / Rebuild(Int32ub, len_(this.payload)), "type" / Bytes(4))
 ChunkHead = Struct(*_CHUNK_HEAD)
+# A file may have a head for every pixel: compiled, they parse in a third of the time.
+_parse_chunk_head = ChunkHead.compile().parse
 Chunk = Struct(
     *_CHUNK_HEAD,
     "payload" / Bytes(this.length),
@@ -158,6 +160,11 @@ class Head:
         left, upper = column * self.tile_width, row * self.tile_height
         right = min(left + self.tile_width, self.width)
         return left, upper, right, min(upper + self.tile_height, self.height)
+
+    def tile_shape(self, number: int) -> tuple[int, int]:
+        """Return (height, width) of a tile in pixels."""
+        left, upper, right, lower = self.tile_box(number)
+        return lower - upper, right - left
 
 
 def build_chunk(kind: bytes, payload: bytes) -> bytes:
@@ -324,7 +331,7 @@ class Reader:
         self._left -= len(SIGNATURE)
 
     def _read_chunk_head(self) -> tuple[bytes, int]:
-        fields = ChunkHead.parse(self._read(HEAD_SIZE, "file", "chunk head"))
+        fields = _parse_chunk_head(self._read(HEAD_SIZE, "file", "chunk head"))
         kind = fields.type
         if not (kind.isascii() and kind[:1].isalpha() and kind.replace(b" ", b"").isalnum()):
             expected = "a letter, then letters, digits or spaces"
@@ -464,8 +471,8 @@ class Reader:
             raise FormatError("file", "chunk order", f"LABL of tile {number}", kind.decode())
         if self._lengths is not None and self._lengths[number] != length:
             raise FormatError("tidx", f"lengths[{number}]", length, self._lengths[number])
-        left, upper, right, lower = self.head.tile_box(number)
-        check_ratio(length, (right - left) * (lower - upper), "LABL")
+        height, width = self.head.tile_shape(number)
+        check_ratio(length, height * width, "LABL")
         return length
 
     def finish(self) -> None:

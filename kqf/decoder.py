@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -63,7 +63,10 @@ def info(source: Source, *, max_metadata: int = MAX_METADATA) -> Info:
         FormatError: as far as was read, the file breaks a rule. OSError: it cannot be read.
     """
     with open_source(source) as (stream, size):
+        start = stream.tell()
         reader = Reader(stream, size, max_metadata)
+        # Whoever asks first and reads then finds the file as it was.
+        stream.seek(start)
     head = reader.head
     return Info(
         width=head.width,
@@ -153,14 +156,22 @@ def decode(
     )
 
 
-def check(source: Source, *, threads: int | None = None, max_pixels: int | None = None) -> None:
+def check(
+    source: Source,
+    *,
+    threads: int | None = None,
+    max_pixels: int | None = None,
+    max_metadata: int = MAX_METADATA,
+) -> None:
     """Read all of a file for its errors alone, a few tiles at a time.
+
+    Arguments: as for read; as the memory that it takes is bounded, so need no pixels be.
 
     Raises:
         FormatError: the file breaks a rule. OSError: it cannot be read.
     """
     with open_source(source) as (stream, size):
-        reader = Reader(stream, size)
+        reader = Reader(stream, size, max_metadata)
         _check_pixels(reader.head.width * reader.head.height, max_pixels)
         reader.check_room()
         for _ in _decode_tiles(reader, range(reader.head.tiles), thread_count(threads)):
@@ -189,9 +200,12 @@ def read_labels(
         reader.check_room()
     numbers = _touched(head, box)
     make = np.zeros if partial else np.empty
-    labels = make((lower - upper, right - left), np.uint8)
+    labels = None
     try:
         for number, tile in _decode_tiles(reader, numbers, thread_count(threads)):
+            if labels is None:
+                # Not before a tile is there: a header alone is no reason to give out memory.
+                labels = make((lower - upper, right - left), np.uint8)
             x, y, x_end, y_end = head.tile_box(number)
             x_from, y_from = max(x, left), max(y, upper)
             x_to, y_to = min(x_end, right), min(y_end, lower)
@@ -200,8 +214,9 @@ def read_labels(
         if region is None:
             reader.finish()
     except KqfError:
-        if not partial:
+        if not partial or labels is None:
             raise
+    assert labels is not None
     return labels
 
 
@@ -239,42 +254,40 @@ def _check_pixels(pixels: int, max_pixels: int | None) -> None:
         raise LimitError("HEAD", "pixels of the tiles to read", f"max_pixels={max_pixels}", pixels)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Batch:
     """Tiles of one size to decode together, or the error that came up where they should be."""
 
-    numbers: list[int]
-    streams: list[bytes]
+    shape: tuple[int, int] = (0, 0)
+    numbers: list[int] = field(default_factory=list)
+    streams: list[bytes] = field(default_factory=list)
     error: KqfError | None = None
 
 
 def _batches(reader: Reader, numbers: Iterable[int]) -> Iterator[_Batch]:
-    waiting: list[tuple[int, bytes]] = []
-    shape = None
-    pixels = 0
+    # Tiles have at most four sizes: whole, cut off on the right, below, or both.
+    waiting: dict[tuple[int, int], _Batch] = {}
     error = None
     try:
         for number, stream in reader.tiles(numbers):
-            left, upper, right, lower = reader.head.tile_box(number)
-            size = (lower - upper, right - left)
-            if waiting and (size != shape or pixels + size[0] * size[1] > _BATCH_PIXELS):
-                yield _Batch([n for n, _ in waiting], [s for _, s in waiting])
-                waiting, pixels = [], 0
-            shape = size
-            pixels += size[0] * size[1]
-            waiting.append((number, stream))
+            shape = reader.head.tile_shape(number)
+            batch = waiting.setdefault(shape, _Batch(shape))
+            batch.numbers.append(number)
+            batch.streams.append(stream)
+            if len(batch.numbers) * shape[0] * shape[1] >= _BATCH_PIXELS:
+                yield waiting.pop(shape)
     except KqfError as reason:
         # The tiles before it come first, for those who take what there is.
         error = reason
-    yield _Batch([n for n, _ in waiting], [s for _, s in waiting])
+    yield from waiting.values()
     if error:
-        yield _Batch([], [], error)
+        yield _Batch(error=error)
 
 
 def _decode_tiles(
     reader: Reader, numbers: Iterable[int], threads: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (number, labels (h, w)) of tiles in ascending order."""
+    """Yield (number, labels (h, w)) of tiles, those of one size in ascending order."""
     head = reader.head
     if head.predictor:
         # A table of every label after every context is the longest.
@@ -285,9 +298,8 @@ def _decode_tiles(
     def decode_batch(batch: _Batch) -> Iterator[tuple[int, np.ndarray]]:
         if batch.error:
             raise batch.error
-        symbols = [
-            _inflate_tile(head, n, s) for n, s in zip(batch.numbers, batch.streams, strict=True)
-        ]
+        tiles = zip(batch.numbers, batch.streams, strict=True)
+        symbols = [_inflate_tile(head, batch.shape, number, stream) for number, stream in tiles]
         if symbols and head.predictor:
             symbols = list(ranking.unrank(np.stack(symbols), order, head.predictor))
         return zip(batch.numbers, symbols, strict=True)
@@ -296,12 +308,11 @@ def _decode_tiles(
         yield from tiles
 
 
-def _inflate_tile(head: Head, number: int, stream: bytes) -> np.ndarray:
-    left, upper, right, lower = head.tile_box(number)
-    area = (right - left) * (lower - upper)
+def _inflate_tile(head: Head, shape: tuple[int, int], number: int, stream: bytes) -> np.ndarray:
+    area = shape[0] * shape[1]
     symbols = np.frombuffer(inflate(stream, area, "LABL"), np.uint8)
     if symbols.size < area:
         raise FormatError("LABL", f"inflated size of tile {number}", area, symbols.size)
     if head.colors < MAX_COLORS and (highest := int(symbols.max())) > head.last_label:
         raise FormatError("LABL", f"symbol in tile {number}", f"at most {head.last_label}", highest)
-    return symbols.reshape(lower - upper, right - left)
+    return symbols.reshape(shape)

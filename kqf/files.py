@@ -61,7 +61,11 @@ def write_whole(target: Target, data: bytes) -> None:
         # An unbuffered stream may take less than it is given.
         rest = memoryview(data)
         while rest:
-            rest = rest[target.write(rest) :]
+            written = target.write(rest)
+            if written is None and isinstance(target, io.RawIOBase):
+                raise BlockingIOError("the file takes no data now")
+            # Other files that say nothing have taken all.
+            rest = rest[len(rest) if written is None else written :]
         return
     path = Path(os.path.realpath(target))
     try:

@@ -8,6 +8,8 @@ from kqf.colorspace import snap
 
 # From so many pixels on, counting in a table of all 2**24 colours beats sorting.
 _TABLE_PIXELS = 2**21
+# Pixels looked up at a time.
+_BAND = 2**18
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,24 @@ def spread(keys: np.ndarray, histogram: Histogram, values: np.ndarray) -> np.nda
     """Return for each packed pixel the value of its colour.
 
     Arguments:
-        keys: uint32 of any shape, every one a colour of the histogram.
+        keys: (H, W) uint32, every one a colour of the histogram.
         values: (N,) one for each colour of the histogram.
     """
     channels = histogram.colors.shape[1]
     known = pack(histogram.colors[None])[0]
-    if channels == 4:
-        return values[np.searchsorted(known, keys)]
-    table = np.zeros(1 << (8 * channels), values.dtype)
-    table[known] = values
-    return np.take(table, keys)
+    if channels < 4:
+        table = np.zeros(1 << (8 * channels), values.dtype)
+        table[known] = values
+    result = np.empty(keys.shape, values.dtype)
+    # A band at a time: numpy makes an index of eight bytes of every key.
+    step = max(_BAND // keys.shape[1], 1)
+    for first in range(0, len(keys), step):
+        rows = slice(first, first + step)
+        if channels < 4:
+            np.take(table, keys[rows], out=result[rows], mode="clip")
+        else:
+            np.take(values, np.searchsorted(known, keys[rows]), out=result[rows], mode="clip")
+    return result
 
 
 def cells(

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+# Pixels looked up at a time.
+_BAND = 2**18
+
 
 @dataclass(frozen=True, eq=False)
 class IndexedImage:
@@ -33,9 +36,14 @@ class IndexedImage:
 
 def look_up(labels: np.ndarray, codebook: np.ndarray) -> np.ndarray:
     """Return the pixels that labels stand for, (H, W) for one channel, else (H, W, C)."""
-    if codebook.shape[1] == 1:
-        return np.take(codebook[:, 0], labels)
-    return np.take(codebook, labels, axis=0)
+    entries = codebook[:, 0] if codebook.shape[1] == 1 else codebook
+    pixels = np.empty(labels.shape + entries.shape[1:], np.uint8)
+    # A band at a time: numpy makes an index of eight bytes of every label.
+    step = max(_BAND // labels.shape[1], 1)
+    for first in range(0, len(labels), step):
+        rows = slice(first, first + step)
+        np.take(entries, labels[rows], axis=0, out=pixels[rows], mode="clip")
+    return pixels
 
 
 def check_codebook(codebook: np.ndarray) -> None:

@@ -11,7 +11,7 @@ from kqf.container import PREDICTORS
 from kqf.histogram import Histogram, count, pack, spread
 from kqf.indexed import IndexedImage
 from kqf.labels import assign
-from kqf.layout import Choice, rank_choices, trial_size
+from kqf.layout import Choice, Trials, rank_choices, trial_size
 from kqf.options import Options
 from kqf.search import MAX_CANDIDATES, Scene, Search, refine
 
@@ -19,6 +19,8 @@ from kqf.search import MAX_CANDIDATES, Scene, Search, refine
 # quality 99, and how many steps of quality double it.
 _TRADE_AT_99 = 0.05
 _STEPS_TO_DOUBLE = 12
+# Share of the nearest labels' bytes that others must stay within to be worth their error.
+_WORTHWHILE = 0.99
 # Squared error of a pixel that goes unseen, and is added to what the codebook leaves.
 _UNSEEN = {"mse": 4.0, "perceptual": 0.8}
 
@@ -104,6 +106,14 @@ class Quantizer:
     def _error(self) -> float:
         return self._scene.error(self._labels, self._codebook)
 
+    @property
+    def _trials(self) -> Trials:
+        """What to try for the search: small images as their files will be made."""
+        trials = self._options.settings.trials
+        small = self._labels.size <= trials.all_pixels
+        level = trials.level if small else trials.trial_level
+        return replace(trials, all_pixels=0, trial_level=level)
+
     @cached_property
     def _choices(self) -> list[Choice]:
         options = self._options
@@ -112,7 +122,7 @@ class Quantizer:
             self._codebook,
             options.predictors,
             options.tile_size,
-            options.settings.trials,
+            self._trials,
             options.thread_count,
         )
 
@@ -122,23 +132,23 @@ class Quantizer:
         The nearest labels are among them, so that no quality makes a larger file than 100 does.
         """
         options, scene = self._options, self._scene
-        settings, threads = options.settings, options.thread_count
+        trials, threads = self._trials, options.thread_count
         first = self._choices[0].head
-        least = trial_size(self._labels, self._codebook, first, settings.trials, threads)
+        least = trial_size(self._labels, self._codebook, first, trials, threads)
         best_cost = self._error + trade * 8 * least
-        best = IndexedImage(self._labels, self._codebook), first
+        best = self.at(100)
         # What search gains with a context outweighs what deflate gains without one.
         heads = [choice.head for choice in self._choices if choice.head.predictor] or [first]
         for head in heads[: work.layouts]:
             image = IndexedImage(
                 *refine(scene, trade, self._labels, self._codebook, head, work, threads)
             )
-            size = trial_size(image.labels, image.codebook, head, settings.trials, threads)
+            size = trial_size(image.labels, image.codebook, head, trials, threads)
             cost = scene.error(image.labels, image.codebook) + trade * 8 * size
-            if size <= least and cost < best_cost:
-                best_cost, best = cost, (image, head)
-        image, head = best
-        return Quantized(image, PREDICTORS[head.predictor], head.tile)
+            if size <= least * _WORTHWHILE and cost < best_cost:
+                best_cost = cost
+                best = Quantized(image, PREDICTORS[head.predictor], head.tile)
+        return best
 
 
 def _merge_hidden(histogram: Histogram, keys: np.ndarray) -> tuple[Histogram, np.ndarray]:

@@ -6,6 +6,8 @@ from kqf.errors import FormatError
 
 # Squared distances are below 4 * 255**2 < 2**18: distance and label fit one int32 sort key.
 _LABEL_BITS = 8
+# With fewer chains than this, a step of numpy costs more than its pixels one by one.
+_FEW_CHAINS = 32
 
 
 def contexts(labels: np.ndarray, predictor: int) -> np.ndarray:
@@ -126,6 +128,8 @@ def unrank(symbols: np.ndarray, order: np.ndarray, predictor: int) -> np.ndarray
     """
     # A step takes one column (row) of all tiles at once: each depends on the one before alone.
     axis = 2 if predictor == 1 else 1
+    if symbols.size < _FEW_CHAINS * symbols.shape[axis]:
+        return _unrank_one_by_one(symbols, order, axis)
     steps = np.ascontiguousarray(np.moveaxis(symbols, axis, 0))
     labels = np.empty_like(steps)
     table = order.ravel()
@@ -136,6 +140,21 @@ def unrank(symbols: np.ndarray, order: np.ndarray, predictor: int) -> np.ndarray
         table.take(index, out=out, mode="clip")
         np.multiply(out, len(order), out=index, dtype=np.uint16)
     return np.moveaxis(labels, 0, axis)
+
+
+def _unrank_one_by_one(symbols: np.ndarray, order: np.ndarray, axis: int) -> np.ndarray:
+    """Return labels as unrank does, a pixel at a time: faster where a step is a pixel or few."""
+    rankings = [row.tobytes() for row in order]
+    labels = np.empty_like(symbols)
+    chains = np.moveaxis(symbols, axis, -1)
+    results = np.moveaxis(labels, axis, -1)
+    for place in np.ndindex(chains.shape[:-1]):
+        label = 0
+        chain = bytearray(chains[place].tobytes())
+        for step, symbol in enumerate(chain):
+            chain[step] = label = rankings[label][symbol]
+        results[place] = np.frombuffer(chain, np.uint8)
+    return labels
 
 
 def rank_histogram(counts: np.ndarray, ranks: np.ndarray) -> np.ndarray:

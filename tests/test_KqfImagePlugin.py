@@ -863,3 +863,18 @@ def test_no_file_is_left_open(path):
         with pytest.raises(OSError, match=r"HEAD|CODE|file"):
             Image.open(path)
         gc.collect()
+
+
+def test_a_tag_deleted_from_exif_is_not_written():
+    im = Image.new("RGB", (8, 8))
+    exif = Image.Exif()
+    exif[0x10E] = "where I live"
+    exif[0x131] = "a program"
+    jpeg = io.BytesIO()
+    im.save(jpeg, "JPEG", exif=exif)
+    with Image.open(jpeg) as opened:
+        del opened.getexif()[0x10E]
+        buffer = io.BytesIO()
+        opened.save(buffer, "KQF")
+    assert b"where I live" not in buffer.getvalue()
+    assert dict(Image.open(buffer).getexif()) == {0x131: "a program"}

@@ -261,3 +261,27 @@ def test_a_named_pipe_is_written_to_and_not_replaced(tmp_path):
         os.close(reader)
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_a_file_whose_write_says_nothing_is_taken_to_have_written_all():
+    class Silent:
+        data = b""
+
+        def write(self, data):
+            self.data += data
+
+    silent = Silent()
+    write_whole(silent, b"abc")
+    assert silent.data == b"abc"
+
+
+def test_a_raw_file_that_takes_nothing_now_is_an_error():
+    class Busy(io.RawIOBase):
+        def writable(self):
+            return True
+
+        def write(self, data):
+            return None
+
+    with pytest.raises(BlockingIOError):
+        write_whole(Busy(), b"abc")

@@ -228,3 +228,16 @@ def test_entropy_is_in_bits_for_all_symbols():
     assert entropy(np.array([7.0, 0, 0])) == 0
     # One in four takes 2 bits, the others log2(4 / 3).
     assert entropy(np.array([1.0, 3, 0])) == pytest.approx(2 + 3 * 0.4150374993)
+
+
+@pytest.mark.parametrize("predictor", [1, 2])
+@pytest.mark.parametrize("shape", [(1, 1, 300), (1, 300, 1), (2, 3, 200), (5, 200, 2)])
+def test_few_long_chains_unrank_as_many_short_ones_do(shape, predictor):
+    random = np.random.default_rng(5)
+    order = np.argsort(random.random((200, 200)), axis=1).astype(np.uint8)
+    labels = random.integers(0, 200, shape).astype(np.uint8)
+    symbols = np.stack([rank(tile, invert(order), predictor) for tile in labels])
+    assert np.array_equal(unrank(symbols, order, predictor), labels)
+    # Side by side with others, so that steps are wide.
+    many = np.repeat(symbols, 40, axis=0)
+    assert np.array_equal(unrank(many, order, predictor)[::40], labels)

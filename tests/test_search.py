@@ -161,3 +161,13 @@ def test_quantize_gives_what_encode_stores(photograph, quality):
     stored = kqf.read_indexed(kqf.encode(photograph, colors=50, quality=quality))
     assert np.array_equal(image.labels, stored.labels)
     assert np.array_equal(image.codebook, stored.codebook)
+
+
+def test_no_quality_makes_a_small_file_larger(photograph):
+    # Stripes that deflate packs well as labels and badly as ranks, and a photograph on its side.
+    random = np.random.default_rng(2)
+    stripes = np.repeat(random.integers(0, 256, (1, 200, 3)), 200, axis=0)
+    stripes = np.clip(stripes + random.integers(-1, 2, stripes.shape), 0, 255).astype(np.uint8)
+    for pixels in (stripes, np.ascontiguousarray(photograph[:120, :160].transpose(1, 0, 2))):
+        sizes = [len(kqf.encode(pixels, colors=64, quality=q)) for q in (100, 99, 80)]
+        assert sizes == sorted(sizes, reverse=True)
