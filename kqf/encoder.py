@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kqf import container
-from kqf.codebook import Work, in_order, learn
+from kqf import container, learners
+from kqf import dither as dithers
+from kqf.codebook import Work, in_order
 from kqf.colorspace import METRICS, TRANSPARENT, translucency
 from kqf.container import PREDICTORS
 from kqf.files import Target, check_target, write_whole
@@ -31,6 +32,7 @@ class Effort:
 
 DEFAULT_EFFORT = 5
 DEFAULT_QUALITY = 100
+DEFAULT_LEARNER = "kmeans"
 _ALL = (2, 3, 4, 6)
 _WIDE = (64, 128, 192, 256, 512)
 EFFORTS = {
@@ -75,6 +77,8 @@ def encode(
     metric: str = "mse",
     quality: int = DEFAULT_QUALITY,
     palette: np.ndarray | None = None,
+    learner: str = DEFAULT_LEARNER,
+    dither: str | None = None,
     predictor: str = "auto",
     tile: Tile | None = None,
     effort: int = DEFAULT_EFFORT,
@@ -96,6 +100,13 @@ def encode(
         quality: 100, each pixel becomes the nearest colour of the codebook; the lower (1 at least),
             the more error is taken for fewer bytes. What is exact at 100 is exact at all.
         palette: codebook to use, (K, C) uint8 or bool; its order and unused entries are kept.
+        learner: how to learn a codebook otherwise: ``"kmeans"``, the best; ``"minibatch"``
+            (k-means on small batches), ``"agglomerative"`` (Ward's merging), ``"median-cut"``
+            (Pillow's, without alpha), ``"octree"`` (Pillow's), ``"random"`` (colours of random
+            pixels) or ``"sample:N"`` (scikit-learn's k-means on N random pixels).
+            ``"median-cut"``, ``"octree"`` and ``"random"`` learn alike for all metrics.
+        dither: None; ``"ordered"``, a pattern that compresses well; or ``"floyd-steinberg"``,
+            Pillow's error diffusion, for metric ``"mse"`` without alpha. For quality 100 alone.
         predictor: ``"none"``, ``"left"``, ``"up"``, or ``"auto"`` for the smallest file.
         tile: (width, height) of tiles in pixels, an int for square ones; None to try some.
         effort: 1 (fast) to 9 (small).
@@ -108,7 +119,18 @@ def encode(
     """
     _check_storage(predictor, tile, effort, threads, metadata)
     image, predictor, tile = _quantize(
-        pixels, colors, metric, quality, palette, predictor, tile, effort, seed, threads
+        pixels,
+        colors,
+        metric,
+        quality,
+        palette,
+        learner,
+        dither,
+        predictor,
+        tile,
+        effort,
+        seed,
+        threads,
     )
     return encode_indexed(
         image.labels,
@@ -128,6 +150,8 @@ def quantize(
     metric: str = "mse",
     quality: int = DEFAULT_QUALITY,
     palette: np.ndarray | None = None,
+    learner: str = DEFAULT_LEARNER,
+    dither: str | None = None,
     predictor: str = "auto",
     tile: Tile | None = None,
     effort: int = DEFAULT_EFFORT,
@@ -141,7 +165,18 @@ def quantize(
     """
     _check_storage(predictor, tile, effort, threads, metadata)
     image, *_ = _quantize(
-        pixels, colors, metric, quality, palette, predictor, tile, effort, seed, threads
+        pixels,
+        colors,
+        metric,
+        quality,
+        palette,
+        learner,
+        dither,
+        predictor,
+        tile,
+        effort,
+        seed,
+        threads,
     )
     return IndexedImage(image.labels, image.codebook, metadata or {})
 
@@ -225,6 +260,8 @@ def _quantize(
     metric: str,
     quality: int,
     palette: np.ndarray | None,
+    learner: str,
+    dither: str | None,
     predictor: str,
     tile: Tile | None,
     effort: int,
@@ -237,24 +274,32 @@ def _quantize(
     _check_number("seed", seed, 0, 2**63 - 1)
     _check_choice("metric", metric, METRICS)
     pixels = as_pixels(pixels)
+    channels = pixels.shape[2]
     settings = EFFORTS[effort]
+    learn = learners.find(learner, channels, settings.work)
+    scatter = dithers.find(dither, channels, metric)
+    if scatter and quality < 100:
+        raise ValueError(f"quality must be 100 with dither={dither!r}, not {quality}")
+    if palette is not None:
+        if learner != DEFAULT_LEARNER:
+            raise ValueError(f"learner={learner!r} has nothing to learn with palette=")
+        palette = _as_palette(palette, channels, colors)
     keys = pack(pixels)
-    histogram = count(keys, pixels.shape[2])
-    if palette is None:
-        histogram, keys, codebook = _learn(histogram, keys, colors, metric, settings.work, seed)
-    else:
-        codebook = _as_palette(palette, pixels.shape[2], colors)
+    histogram = count(keys, channels)
+    codebook = palette
+    if codebook is None:
+        histogram, keys, codebook = _learn(histogram, keys, colors, metric, learn, seed)
     found = assign(histogram.colors, codebook, metric)
-    labels = spread(keys, histogram, found)
     # What is exact stays exact: no bit saved is worth an error where there was none.
-    if quality == 100 or np.array_equal(codebook[found], histogram.colors):
+    exact = np.array_equal(codebook[found], histogram.colors)
+    if exact or (quality == 100 and not scatter):
+        return IndexedImage(spread(keys, histogram, found), codebook), predictor, tile
+    index = spread(keys, histogram, np.arange(len(histogram.colors), dtype=np.int32))
+    if scatter:
+        labels = scatter(index, histogram.colors, codebook, metric, thread_count(threads))
         return IndexedImage(labels, codebook), predictor, tile
-    scene = Scene(
-        index=spread(keys, histogram, np.arange(len(histogram.colors), dtype=np.int32)),
-        colors=histogram.colors,
-        metric=metric,
-        fixed=palette is not None,
-    )
+    labels = found[index]
+    scene = Scene(index, histogram.colors, metric, fixed=palette is not None)
     error = scene.error(labels, codebook) / labels.size + _UNSEEN[metric]
     trade = error * _TRADE_AT_99 * 2 ** ((99 - quality) / _STEPS_TO_DOUBLE)
     return _search(scene, trade, labels, codebook, predictor, tile, settings, thread_count(threads))
@@ -297,7 +342,12 @@ def _search(
 
 
 def _learn(
-    histogram: Histogram, keys: np.ndarray, colors: int, metric: str, work: Work, seed: int
+    histogram: Histogram,
+    keys: np.ndarray,
+    colors: int,
+    metric: str,
+    learn: learners.Learner,
+    seed: int,
 ) -> tuple[Histogram, np.ndarray, np.ndarray]:
     """Return histogram, packed pixels and codebook: exact where ``colors`` suffices."""
     if len(histogram.colors) > colors:
@@ -305,7 +355,7 @@ def _learn(
         histogram, keys = _merge_hidden(histogram, keys)
     if len(histogram.colors) <= colors:
         return histogram, keys, in_order(histogram.colors)
-    return histogram, keys, learn(histogram, colors, metric, work, seed)
+    return histogram, keys, learn(histogram, colors, metric, seed)
 
 
 def _merge_hidden(histogram: Histogram, keys: np.ndarray) -> tuple[Histogram, np.ndarray]:
