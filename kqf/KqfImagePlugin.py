@@ -197,7 +197,7 @@ def _metadata(im: Image.Image, options: dict[str, Any]) -> dict[str, object]:
 def _from_info(im: Image.Image, key: str) -> Any:
     raw = im.info.get(key)
     # What has been taken out of getexif() must not come back from where it was read.
-    edited = getattr(im, "_exif", None)
+    edited: Any = getattr(im, "_exif", None)
     if key == "exif" and raw and getattr(edited, "_loaded_exif", None) == raw:
         unchanged = Image.Exif()
         unchanged.load(raw)

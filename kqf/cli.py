@@ -28,6 +28,7 @@ Threads = Annotated[int | None, typer.Option(min=1, help="At the most. [default:
 
 Metric = StrEnum("Metric", ["MSE", "PERCEPTUAL"])
 Predictor = StrEnum("Predictor", ["AUTO", "NONE", "LEFT", "UP"])
+Dither = StrEnum("Dither", {"FLOYD_STEINBERG": "floyd-steinberg", "ORDERED": "ordered"})
 
 app = typer.Typer(
     add_completion=False,
@@ -93,6 +94,16 @@ def convert(
             help="Colours to use: of an image, a KQF file, or a text with #rrggbb on each line.",
         ),
     ] = None,
+    learner: Annotated[
+        str | None,
+        typer.Option(
+            help="kmeans, minibatch, agglomerative, median-cut, octree, random or sample:N. "
+            "[default: kmeans]"
+        ),
+    ] = None,
+    dither: Annotated[
+        Dither | None, typer.Option(help="Mix colours where one is missing. [default: none]")
+    ] = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(
@@ -145,6 +156,8 @@ def convert(
         "colors": colors,
         "metric": metric,
         "quality": quality,
+        "learner": learner,
+        "dither": dither,
         "keep": None if keep is None else [_parse_color(text) for text in keep],
         "target_psnr": target_psnr,
         "target_ssim": target_ssim,

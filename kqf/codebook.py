@@ -63,9 +63,7 @@ def learn(histogram: Histogram, colors: int, metric: str, work: Work, seed: int)
     """
     points = to_points(histogram.colors, metric)
     weights = histogram.counts.astype(np.float64)
-    kinds = translucency(histogram.colors)
-    if len(np.unique(kinds)) > colors:
-        kinds[:] = MIXED
+    kinds = kinds_of(histogram.colors, colors)
     present = np.unique(kinds).tolist()
     members = [np.flatnonzero(kinds == kind) for kind in present]
     limit = max(work.cells // len(members), 1)
@@ -79,6 +77,14 @@ def learn(histogram: Histogram, colors: int, metric: str, work: Work, seed: int)
         part = to_colors(centroids, metric, histogram.colors.shape[1])
         codewords.append(hold_alpha(part, kind))
     return in_order(np.concatenate(codewords))
+
+
+def kinds_of(colors: np.ndarray, entries: int) -> np.ndarray:
+    """Return each colour's kind of alpha, (N,) int8; MIXED where not each can have an entry."""
+    kinds = translucency(colors)
+    if len(np.unique(kinds)) > entries:
+        kinds[:] = MIXED
+    return kinds
 
 
 def in_order(codewords: np.ndarray) -> np.ndarray:

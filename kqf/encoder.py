@@ -14,6 +14,7 @@ from kqf.layout import best_layouts
 from kqf.measure import psnr, ssim
 from kqf.options import (
     DEFAULT_EFFORT,
+    DEFAULT_LEARNER,
     DEFAULT_QUALITY,
     Colors,
     Options,
@@ -32,6 +33,8 @@ def encode(
     metric: str = "mse",
     quality: int = DEFAULT_QUALITY,
     palette: np.ndarray | None = None,
+    learner: str = DEFAULT_LEARNER,
+    dither: str | None = None,
     keep: Colors | None = None,
     target_psnr: float | None = None,
     target_ssim: float | None = None,
@@ -57,6 +60,13 @@ def encode(
         quality: 100, each pixel becomes the nearest colour of the codebook; the lower (1 at least),
             the more error is taken for fewer bytes. What is exact at 100 is exact at all.
         palette: codebook to use, (K, C) uint8 or bool; its order and unused entries are kept.
+        learner: how to learn a codebook otherwise: ``"kmeans"``, the best; ``"minibatch"``
+            (k-means on small batches), ``"agglomerative"`` (Ward's merging), ``"median-cut"``
+            (Pillow's, without alpha), ``"octree"`` (Pillow's), ``"random"`` (colours of random
+            pixels) or ``"sample:N"`` (scikit-learn's k-means on N random pixels).
+            ``"median-cut"``, ``"octree"`` and ``"random"`` learn alike for all metrics.
+        dither: None; ``"ordered"``, a pattern that compresses well; or ``"floyd-steinberg"``,
+            Pillow's error diffusion, for metric ``"mse"`` without alpha. For quality 100 alone.
         keep: colours that the codebook must have exactly, (n, C) integers.
         target_psnr, target_ssim: find the lowest quality that reaches so much (``kqf.psnr`` in dB,
             ``kqf.ssim``); with any target, ``quality`` is the highest to try.
@@ -76,6 +86,8 @@ def encode(
         metric=metric,
         quality=quality,
         palette=palette,
+        learner=learner,
+        dither=dither,
         keep=keep,
         target_psnr=target_psnr,
         target_ssim=target_ssim,

@@ -30,6 +30,7 @@ class Effort:
 
 DEFAULT_EFFORT = 5
 DEFAULT_QUALITY = 100
+DEFAULT_LEARNER = "kmeans"
 _ALL = (2, 3, 4, 6)
 _WIDE = (64, 128, 192, 256, 512)
 EFFORTS = {
@@ -114,6 +115,8 @@ class Options(Storage):
     metric: str = "mse"
     quality: int = DEFAULT_QUALITY
     palette: np.ndarray | None = None
+    learner: str = DEFAULT_LEARNER
+    dither: str | None = None
     keep: Colors | None = None
     target_psnr: float | None = None
     target_ssim: float | None = None
@@ -135,6 +138,11 @@ class Options(Storage):
         targets = [name for name in _TARGETS if getattr(self, name) is not None]
         if len(targets) > 1:
             raise ValueError(f"one target at a time, not {' and '.join(targets)}")
+        if self.palette is not None and self.learner != DEFAULT_LEARNER:
+            raise ValueError(f"learner={self.learner!r} has nothing to learn with palette=")
+        if self.dither is not None and (self.quality < 100 or targets):
+            found = f"{targets[0]}=" if targets else f"quality={self.quality}"
+            raise ValueError(f"dither={self.dither!r} is for quality 100 alone, not for {found}")
         if self.palette is not None and self.keep is not None:
             raise ValueError(
                 "keep= is for a codebook that is learned: put its colours into palette="

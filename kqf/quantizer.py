@@ -5,7 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from kqf.codebook import in_order, learn
+from kqf import dither, learners
+from kqf.codebook import in_order
 from kqf.colorspace import TRANSPARENT, translucency
 from kqf.container import PREDICTORS
 from kqf.histogram import Histogram, count, pack, spread
@@ -46,6 +47,8 @@ class Quantizer:
         self._options = options
         channels = pixels.shape[2]
         self._keep = options.keep_for(channels)
+        self._learner = learners.find(options.learner, channels, options.settings.work)
+        self._dither = dither.find(options.dither, channels, options.metric)
         self._keys = pack(pixels)
         self._histogram = count(self._keys, channels)
         if options.palette is None:
@@ -71,7 +74,7 @@ class Quantizer:
         if len(others.colors) <= room:
             codebook = others.colors
         elif room:
-            codebook = learn(others, room, options.metric, options.settings.work, options.seed)
+            codebook = self._learner(others, room, options.metric, options.seed)
         else:
             codebook = self._keep
         return in_order(np.concatenate([codebook, self._keep]))
@@ -81,8 +84,13 @@ class Quantizer:
         options = self._options
         if quality == 100 or self._exact:
             # What is exact stays exact: no bit saved is worth an error where there was none.
-            image = IndexedImage(self._labels, self._codebook)
-            return Quantized(image, options.predictor, options.tile)
+            labels = self._labels
+            if self._dither and not self._exact:
+                index, colors = self._scene.index, self._scene.colors
+                labels = self._dither(
+                    index, colors, self._codebook, options.metric, options.thread_count
+                )
+            return Quantized(IndexedImage(labels, self._codebook), options.predictor, options.tile)
         error = self._error / self._labels.size + _UNSEEN[options.metric]
         trade = error * _TRADE_AT_99 * 2 ** ((99 - quality) / _STEPS_TO_DOUBLE)
         # The further labels may go from the nearest, the more of them and the more rounds it takes.

@@ -24,6 +24,8 @@ ORDER = {
     "histogram": {"colorspace"},
     "labels": {"colorspace", "histogram"},
     "codebook": {"colorspace", "histogram", "labels"},
+    "learners": {"codebook", "colorspace", "histogram", "labels"},
+    "dither": {"colorspace", "labels", "parallel"},
     "ranking": {"errors"},
     "layout": {"container", "deflate", "parallel", "ranking"},
     "search": {"colorspace", "container", "histogram", "labels", "layout", "parallel", "ranking"},
@@ -51,10 +53,12 @@ ORDER = {
         "codebook",
         "colorspace",
         "container",
+        "dither",
         "histogram",
         "indexed",
         "labels",
         "layout",
+        "learners",
         "options",
         "search",
     },
@@ -140,7 +144,9 @@ def test_the_decoder_never_needs_the_encoders_rooms():
         module = waiting.pop()
         reached.add(module)
         waiting += imported(module) - reached
-    assert reached.isdisjoint({"codebook", "labels", "encoder", "layout", "histogram", "search"})
+    assert reached.isdisjoint(
+        {"codebook", "dither", "encoder", "histogram", "labels", "layout", "learners", "search"}
+    )
     assert {"container", "ranking"} <= reached
 
 
