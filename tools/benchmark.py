@@ -1,17 +1,43 @@
-"""Sizes and errors of KQF beside PNG8 by oxipng and palettes by libimagequant, in one run.
+"""Sizes and errors of KQF beside other encoders, in one run.
 
     pip install '.[bench]'
-    python tools/benchmark.py [FOLDER|IMAGE ...]
+    python tools/benchmark.py parts [FOLDER|IMAGE ...]
+    python tools/benchmark.py files [FOLDER|IMAGE ...] [--colors N ...] [--effort N] [--jobs N]
+                                    [--json FILE] [--markdown FILE]
 
-Without arguments it takes scikit-learn's two sample photographs. Two tables are printed:
+Without folders or images it takes scikit-learn's two sample photographs.
+
+``parts`` measures labels and codebooks apart:
 
 - the same labels, without any loss, as KQF and as PNG8 (oxipng, level 6), bytes and their ratio;
 - the squared error of codebooks of 16, 64 and 256 colours (``metric="mse"``) as a share of
   libimagequant's at its slowest setting, undithered.
+
+``files`` puts whole files side by side, size and quality of each:
+
+- PNG8 and GIF by Pillow, PNG8 by libimagequant (slowest, undithered and dithered) and oxipng
+  (level 6), lossless WebP of libimagequant's pixels and of the original, KQF at quality 100;
+- what KQF takes at the quality of libimagequant + oxipng, undithered: at equal PSNR (metric
+  ``"mse"``) and, for images without alpha, at equal SSIMULACRA2 (metric ``"perceptual"``). With
+  alpha, PSNR is of premultiplied colour and alpha.
+
+A size at equal quality is interpolated, log size against quality measure, between two qualities of
+one codebook size that enclose the peer's value, never extrapolated. Where a file that was made is
+as good as the peer's and smaller than that, as those stored exactly are, its own size counts.
+Codebooks of more colours than the peer's are tried too, halving from 256 while that helps.
 """
 
 import argparse
 import io
+import json
+import math
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import libimagequant
@@ -19,30 +45,146 @@ import numpy as np
 import oxipng
 from PIL import Image
 from sklearn.datasets import load_sample_images
+from ssimulacra2 import compute_ssimulacra2
 
 import kqf
+from kqf.encoder import DEFAULT_EFFORT
+from kqf.report import psnr
 
-COLORS = (16, 64, 256)
+SAMPLES = "scikit-learn's samples"
+PARTS_COLORS = (16, 64, 256)
+FILES_COLORS = (256, 64)
+CODEBOOKS = (256, 128, 64, 32, 16, 8, 4, 2)
+
+PEER = "libimagequant + oxipng"
+PSNR, SSIMULACRA2 = "psnr", "ssimulacra2"
+MEASURES = {PSNR: "PSNR", SSIMULACRA2: "SSIMULACRA2"}
+# Metric for each measure.
+METRICS = {PSNR: "mse", SSIMULACRA2: "perceptual"}
+# How close, in dB and in points, two qualities must be to interpolate between them.
+CLOSE = {PSNR: 0.75, SSIMULACRA2: 3.0}
+# How far the search for a lower quality goes down at once.
+STRIDE = 30
+
+# Size at equal quality as a share of the peer's, at most: kind, the peer's colours, measure.
+TARGETS = {
+    ("photographs", 256, PSNR): 0.68,
+    ("photographs", 256, SSIMULACRA2): 0.55,
+    ("photographs", 64, PSNR): 0.65,
+    ("photographs", 64, SSIMULACRA2): 0.60,
+    ("screenshots", 256, PSNR): 0.65,
+    ("screenshots", 256, SSIMULACRA2): 0.65,
+    ("sprites", 256, PSNR): 0.80,
+}
+# Screenshots have fewer distinct colours for each pixel than this, photographs more.
+_FEW_COLORS = 0.01
 
 
-def images_from(places: list[Path]) -> dict[str, np.ndarray]:
-    """Return RGB or RGBA pixels by name."""
+@dataclass(frozen=True)
+class Picture:
+    """One image to store: RGB or RGBA pixels (H, W, C), and where they come from."""
+
+    folder: str
+    name: str
+    pixels: np.ndarray
+
+    @property
+    def kind(self) -> str:
+        if self.pixels.shape[2] == 4:
+            return "sprites"
+        distinct = len(np.unique(self.pixels.reshape(-1, 3), axis=0))
+        return "screenshots" if distinct < _FEW_COLORS * self.pixels[..., 0].size else "photographs"
+
+
+@dataclass(frozen=True)
+class File:
+    """One way to store an image.
+
+    Attributes:
+        way: encoder and its setting.
+        colors: at most, None for all of the original's.
+        bytes: of the whole file.
+        psnr: in dB, infinite where nothing is lost.
+        ssimulacra2: 100 where nothing is lost, None where it was not measured.
+    """
+
+    way: str
+    colors: int | None
+    bytes: int
+    psnr: float
+    ssimulacra2: float | None
+
+
+@dataclass(frozen=True)
+class Match:
+    """KQF's size at the quality of the peer.
+
+    Attributes:
+        measure: that is equal.
+        colors: the peer's, at most.
+        value: of the measure.
+        bytes: of KQF, None where the highest quality falls short of the value.
+        share: bytes as a share of the peer's.
+        codebook: colours of KQF, at most.
+        qualities: lower and upper setting that the size was interpolated between.
+    """
+
+    measure: str
+    colors: int
+    value: float
+    bytes: float | None = None
+    share: float | None = None
+    codebook: int | None = None
+    qualities: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """All files of one image, and all sizes at equal quality."""
+
+    folder: str
+    name: str
+    kind: str
+    pixels: int
+    files: list[File]
+    matches: list[Match]
+    sweep: list[File]
+
+
+def peer_of(files: Sequence[File], colors: int) -> File:
+    return next(file for file in files if (file.way, file.colors) == (PEER, colors))
+
+
+# Images
+
+
+def pictures_from(places: Sequence[Path]) -> list[Picture]:
     if not places:
         samples = load_sample_images()
         names = [Path(name).name for name in samples.filenames]
-        return dict(zip(names, samples.images, strict=True))
+        pairs = zip(names, samples.images, strict=True)
+        return [Picture(SAMPLES, name, pixels) for name, pixels in pairs]
     paths = [
         path
         for place in places
         for path in (sorted(place.iterdir()) if place.is_dir() else [place])
         if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif")
     ]
-    pixels = {}
+    pictures = []
     for path in paths:
         with Image.open(path) as image:
-            mode = "RGBA" if image.has_transparency_data else "RGB"
-            pixels[path.name] = np.asarray(image.convert(mode))
-    return pixels
+            pixels = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+        pictures.append(Picture(path.resolve().parent.name, path.name, pixels))
+    return pictures
+
+
+# Encoders
+
+
+def save(picture: Image.Image, file_format: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, file_format, **options)
+    return buffer.getvalue()
 
 
 def png8(image: kqf.IndexedImage) -> bytes:
@@ -50,72 +192,366 @@ def png8(image: kqf.IndexedImage) -> bytes:
     height, width = image.labels.shape
     picture = Image.frombytes("P", (width, height), image.labels.tobytes())
     picture.putpalette(image.codebook.tobytes(), "RGBA" if image.codebook.shape[1] == 4 else "RGB")
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
-    return bytes(oxipng.optimize_from_memory(buffer.getvalue(), level=6))
+    return bytes(oxipng.optimize_from_memory(save(picture, "PNG", optimize=True), level=6))
 
 
-def error(pixels: np.ndarray, result: np.ndarray) -> float:
-    """Return the mean over pixels of the squared error, on premultiplied colour with alpha."""
-    difference = premultiply(pixels) - premultiply(result)
-    return float((difference**2).sum(axis=2).mean())
+def webp(pixels: np.ndarray, quality: int) -> bytes:
+    """Return pixels as lossless WebP; ``quality`` is the work spent."""
+    options = {"lossless": True, "exact": True, "quality": quality, "method": 6}
+    return save(Image.fromarray(pixels), "WEBP", **options)
 
 
-def premultiply(pixels: np.ndarray) -> np.ndarray:
-    values = pixels.astype(np.float64)
-    if pixels.shape[2] == 4:
-        values[..., :3] *= values[..., 3:] / 255
-    return values
+def gif(pixels: np.ndarray, colors: int) -> bytes:
+    """Return pixels as GIF; with alpha, Pillow decides on the colours."""
+    picture = Image.fromarray(pixels)
+    return save(picture if pixels.shape[2] == 4 else picture.quantize(colors), "GIF")
 
 
-def by_libimagequant(pixels: np.ndarray, colors: int) -> np.ndarray:
-    """Return RGBA pixels quantized by libimagequant at speed 1, undithered."""
+def by_libimagequant(pixels: np.ndarray, colors: int, *, dithered: bool) -> kqf.IndexedImage:
+    """Return labels and codebook by libimagequant at speed 1."""
     rgba = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])[..., :4]
     settings = libimagequant.Attr()
     settings.max_colors = colors
     settings.speed = 1
     image = settings.create_rgba(np.ascontiguousarray(rgba).tobytes(), *pixels.shape[1::-1], 0)
     result = image.quantize(settings)
-    result.dithering_level = 0
-    labels = np.frombuffer(bytes(result.remap_image(image)), np.uint8)
+    result.dithering_level = float(dithered)
+    labels = np.frombuffer(bytes(result.remap_image(image)), np.uint8).reshape(pixels.shape[:2])
     palette = np.array([(c.r, c.g, c.b, c.a) for c in result.get_palette()], np.uint8)
-    return palette[labels].reshape(*pixels.shape[:2], 4)
+    return kqf.IndexedImage(labels, palette[:, : pixels.shape[2]])
 
 
-def mean(ratios: list[float]) -> float:
-    return float(np.exp(np.log(ratios).mean()))
+def pixels_of(data: bytes, channels: int) -> np.ndarray:
+    """Return the pixels of a file, RGB for 3 channels or RGBA for 4."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGBA" if channels == 4 else "RGB"))
+
+
+# Labels and codebooks apart
+
+
+def print_parts(pictures: Sequence[Picture]) -> None:
+    print("the same labels, 256 colours, no loss\n")
+    print(f"{'image':24} {'PNG8 bytes':>12} {'KQF bytes':>12} {'ratio':>7}")
+    ratios = []
+    for picture in pictures:
+        data = kqf.encode(picture.pixels)
+        peer = len(png8(kqf.read_indexed(data)))
+        ratios.append(len(data) / peer)
+        print(f"{picture.name:24} {peer:12,} {len(data):12,} {ratios[-1]:7.3f}")
+    print(f"{'geometric mean':50} {geometric_mean(ratios):7.3f}")
+    print(f"{'worst':50} {max(ratios):7.3f}")
+
+    print("\nsquared error as a share of libimagequant's\n")
+    print(f"{'image':24}" + "".join(f"{count:>12}" for count in PARTS_COLORS))
+    shares: dict[int, list[float]] = {count: [] for count in PARTS_COLORS}
+    for picture in pictures:
+        for count in PARTS_COLORS:
+            shares[count].append(error_share(picture.pixels, count))
+        print(
+            f"{picture.name:24}" + "".join(f"{shares[count][-1]:12.3f}" for count in PARTS_COLORS)
+        )
+    for name, combine in (("geometric mean", geometric_mean), ("worst", max)):
+        print(f"{name:24}" + "".join(f"{combine(shares[count]):12.3f}" for count in PARTS_COLORS))
+
+
+def error_share(pixels: np.ndarray, colors: int) -> float:
+    """Return KQF's squared error as a share of libimagequant's, 1 where both are exact."""
+    ours = psnr(pixels, kqf.decode(kqf.encode(pixels, colors=colors, metric="mse")))
+    peer = by_libimagequant(pixels, colors, dithered=False)
+    theirs = psnr(pixels, peer.codebook[peer.labels])
+    return 1.0 if ours == theirs else 10 ** ((theirs - ours) / 10)
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+# Whole files at equal quality
+
+
+class Sweep:
+    """Files of one image; KQF's are encoded once for each setting."""
+
+    def __init__(self, pixels: np.ndarray, effort: int, threads: int) -> None:
+        self.pixels = pixels
+        self.encode = partial(kqf.encode, pixels, effort=effort, threads=threads)
+        self.original = io.BytesIO(save(Image.fromarray(pixels), "PNG", compress_level=1))
+        self.files: dict[tuple[str, int, int], File] = {}
+
+    def measured(self, way: str, colors: int | None, data: bytes, *, scored: bool = True) -> File:
+        """Return what a file takes; SSIMULACRA2 if ``scored`` and without alpha."""
+        result = pixels_of(data, self.pixels.shape[2])
+        score = None
+        if scored and self.pixels.shape[2] == 3:
+            saved = save(Image.fromarray(result), "PNG", compress_level=1)
+            score = float(compute_ssimulacra2(self.original, io.BytesIO(saved)))
+        return File(way, colors, len(data), psnr(self.pixels, result), score)
+
+    def file(self, metric: str, colors: int, quality: int) -> File:
+        """Return the KQF file of a setting."""
+        setting = metric, colors, quality
+        if setting not in self.files:
+            data = self.encode(metric=metric, colors=colors, quality=quality)
+            way = f"KQF, {metric}, quality {quality}"
+            # The score takes about as long as the file: only where it is shown or searched.
+            scored = quality == 100 or metric == METRICS[SSIMULACRA2]
+            self.files[setting] = self.measured(way, colors, data, scored=scored)
+        return self.files[setting]
+
+    def match(self, peer: File, measure: str) -> Match:
+        """Return the smallest size of KQF at the peer's value of a measure."""
+        value = getattr(peer, measure)
+        best = Match(measure, peer.colors, value)
+        for codebook in [count for count in CODEBOOKS if count > peer.colors] + [peer.colors]:
+            file_at = partial(self.file, METRICS[measure], codebook)
+            qualities = enclose(file_at, measure, value)
+            if qualities is None:
+                break
+            size = size_between(*map(file_at, qualities), measure, value)
+            if best.bytes is not None and size >= best.bytes:
+                break
+            share = size / peer.bytes
+            best = Match(measure, peer.colors, value, size, share, codebook, qualities)
+        return best
+
+
+def enclose(file_at: Callable[[int], File], measure: str, value: float) -> tuple[int, int] | None:
+    """Return two close qualities, one that falls short of a value and one that does not.
+
+    They are the same where no other quality can make a smaller file that does not fall short;
+    None where all do.
+    """
+
+    def reached(quality: int) -> float:
+        return getattr(file_at(quality), measure)
+
+    low = high = 100
+    if reached(high) < value:
+        return None
+    # What is exact at 100 is exact at all.
+    if math.isinf(file_at(high).psnr):
+        return high, high
+    while reached(low) >= value:
+        if low == 1:
+            return low, low
+        low, high = max(1, low - STRIDE), low
+    while high - low > 1 and reached(high) - reached(low) > CLOSE[measure]:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reached(middle) >= value else (middle, high)
+    return low, high
+
+
+def size_between(low: File, high: File, measure: str, value: float) -> float:
+    """Return the size at a value between two files': interpolated, or the better file's if less."""
+    below, above = getattr(low, measure), getattr(high, measure)
+    if below >= value:
+        return low.bytes
+    part = (value - below) / (above - below)
+    return min(high.bytes, low.bytes ** (1 - part) * high.bytes**part)
+
+
+def measure_files(picture: Picture, colors: Sequence[int], effort: int, threads: int) -> Result:
+    """Store an image in all ways and find KQF's sizes at equal quality."""
+    pixels = picture.pixels
+    sweep = Sweep(pixels, effort, threads)
+    measures = [PSNR] if pixels.shape[2] == 4 else [PSNR, SSIMULACRA2]
+    files = [sweep.measured("WebP lossless of the original", None, webp(pixels, quality=90))]
+    matches = []
+    for count in colors:
+        plain, dithered = (
+            by_libimagequant(pixels, count, dithered=dithered) for dithered in (False, True)
+        )
+        quantized = Image.fromarray(pixels).quantize(count)
+        ways = {
+            PEER: png8(plain),
+            f"{PEER}, dithered": png8(dithered),
+            "WebP lossless of libimagequant": webp(plain.codebook[plain.labels], quality=100),
+            "PNG8, Pillow": save(quantized, "PNG", optimize=True),
+            "GIF, Pillow": gif(pixels, count),
+        }
+        files += [sweep.measured(way, count, data) for way, data in ways.items()]
+        files += [sweep.file(METRICS[measure], count, 100) for measure in measures]
+        peer = peer_of(files, count)
+        matches += [sweep.match(peer, measure) for measure in measures]
+    swept = [file for _, file in sorted(sweep.files.items())]
+    size = pixels.shape[0] * pixels.shape[1]
+    return Result(picture.folder, picture.name, picture.kind, size, files, matches, swept)
+
+
+def measure_all(
+    pictures: Sequence[Picture], colors: Sequence[int], effort: int, jobs: int
+) -> list[Result]:
+    """Return results in the order of the pictures, and say on stderr which is done."""
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    # Processes share the processors: libraries that start threads of their own must not.
+    for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS"):
+        os.environ.setdefault(name, str(threads))
+    results = []
+    work = partial(measure_files, colors=colors, effort=effort, threads=threads)
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        for result in pool.map(work, pictures):
+            results.append(result)
+            shares = "  ".join(
+                f"{match.colors} {MEASURES[match.measure]} {decimals(match.share, 3)}"
+                for match in result.matches
+            )
+            done = f"{len(results)}/{len(pictures)} {result.folder}/{result.name}"
+            print(f"{done}  {shares}", file=sys.stderr, flush=True)
+    return results
+
+
+# Tables in Markdown
+
+
+def markdown(results: Sequence[Result], colors: Sequence[int]) -> str:
+    folders: dict[str, list[Result]] = {}
+    for result in results:
+        folders.setdefault(result.folder, []).append(result)
+    blocks = ["Share: bytes as a share of libimagequant + oxipng, undithered, of as many colours."]
+    for folder, group in folders.items():
+        for count in colors:
+            blocks.append(f"## {folder}, {count} colours")
+            blocks.append(
+                table(
+                    ("At equal", "Share", "Target", "Worst", "Reached"),
+                    means_of_matches(group, count),
+                )
+            )
+            head = ("Geometric mean", "Share", "Bits per pixel", "PSNR", "SSIMULACRA2")
+            blocks.append(table(head, means_of_files(group, count)))
+            head = ("Image", "Way", "Bytes", "Share", "PSNR", "SSIMULACRA2", "Setting")
+            blocks.append(table(head, (row for result in group for row in rows_of(result, count))))
+    return "\n\n".join(blocks) + "\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    cells = [list(head), *map(list, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    cells.insert(1, ["-" * width for width in widths])
+    return "\n".join("| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells)
+
+
+def means_of_matches(group: Sequence[Result], colors: int) -> Iterator[Sequence[str]]:
+    for measure, name in MEASURES.items():
+        found = {
+            result.name: match.share
+            for result in group
+            for match in result.matches
+            if (match.colors, match.measure) == (colors, measure)
+        }
+        shares = {image: share for image, share in found.items() if share is not None}
+        if not shares:
+            continue
+        worst = max(shares, key=lambda image: shares[image])
+        target = TARGETS.get((usual_kind(group), colors, measure))
+        yield (
+            name,
+            decimals(geometric_mean(list(shares.values())), 3),
+            decimals(target, 2),
+            f"{decimals(shares[worst], 3)} {worst}",
+            f"{len(shares)} of {len(found)}",
+        )
+
+
+def usual_kind(group: Sequence[Result]) -> str:
+    kinds = [result.kind for result in group]
+    return max(kinds, key=kinds.count)
+
+
+def means_of_files(group: Sequence[Result], colors: int) -> Iterator[Sequence[str]]:
+    """Yield means of each way; PSNR over the images that lost something."""
+    peers = [peer_of(result.files, colors) for result in group]
+    for way in [file.way for file in group[0].files if file.colors in (None, colors)]:
+        files = [
+            next(f for f in result.files if f.way == way and f.colors in (None, colors))
+            for result in group
+        ]
+        losses = [file.psnr for file in files if math.isfinite(file.psnr)]
+        scores = [file.ssimulacra2 for file in files if file.ssimulacra2 is not None]
+        bits = [8 * file.bytes / result.pixels for file, result in zip(files, group, strict=True)]
+        yield (
+            way,
+            decimals(
+                geometric_mean([f.bytes / p.bytes for f, p in zip(files, peers, strict=True)]), 3
+            ),
+            decimals(geometric_mean(bits), 2),
+            decimals(sum(losses) / len(losses) if losses else math.inf, 2),
+            decimals(sum(scores) / len(scores) if scores else None, 1),
+        )
+
+
+def rows_of(result: Result, colors: int) -> Iterator[Sequence[str]]:
+    """Yield a row for each file of an image, then for each size at equal quality."""
+    peer = peer_of(result.files, colors)
+    for file in result.files:
+        if file.colors in (None, colors):
+            share = decimals(file.bytes / peer.bytes, 3)
+            score = decimals(file.ssimulacra2, 1)
+            yield result.name, file.way, f"{file.bytes:,}", share, decimals(file.psnr, 2), score, ""
+    for match in result.matches:
+        if match.colors != colors:
+            continue
+        setting = "-"
+        if match.qualities is not None:
+            qualities = " to ".join(map(str, sorted(set(match.qualities))))
+            setting = f"{match.codebook} colours, quality {qualities}"
+        yield (
+            result.name,
+            f"KQF, {METRICS[match.measure]}, at equal {MEASURES[match.measure]}",
+            "-" if match.bytes is None else f"{match.bytes:,.0f}",
+            decimals(match.share, 3),
+            decimals(match.value, 2) if match.measure == PSNR else "",
+            decimals(match.value, 1) if match.measure == SSIMULACRA2 else "",
+            setting,
+        )
+
+
+def decimals(value: float | None, places: int) -> str:
+    if value is None:
+        return "-"
+    return "exact" if math.isinf(value) else f"{value:.{places}f}"
+
+
+def as_json(results: Sequence[Result]) -> str:
+    """Return the results as JSON, infinity as the string ``"exact"``."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(item) for item in value]
+        return "exact" if value == math.inf else value
+
+    return json.dumps([plain(asdict(result)) for result in results], indent=1) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("places", nargs="*", type=Path, metavar="FOLDER|IMAGE")
-    images = images_from(parser.parse_args().places)
-
-    print("the same labels, 256 colours, no loss\n")
-    print(f"{'image':24} {'PNG8 bytes':>12} {'KQF bytes':>12} {'ratio':>7}")
-    ratios = []
-    for name, pixels in images.items():
-        data = kqf.encode(pixels)
-        peer = len(png8(kqf.read_indexed(data)))
-        ratios.append(len(data) / peer)
-        print(f"{name:24} {peer:12,} {len(data):12,} {ratios[-1]:7.3f}")
-    print(f"{'geometric mean':50} {mean(ratios):7.3f}")
-    print(f"{'worst':50} {max(ratios):7.3f}")
-
-    print("\nsquared error as a share of libimagequant's\n")
-    print(f"{'image':24}" + "".join(f"{count:>12}" for count in COLORS))
-    shares: dict[int, list[float]] = {count: [] for count in COLORS}
-    for name, pixels in images.items():
-        for count in COLORS:
-            ours = error(pixels, kqf.decode(kqf.encode(pixels, colors=count, metric="mse")))
-            theirs = error(pixels, by_libimagequant(pixels, count)[..., : pixels.shape[2]])
-            # Both exact: nothing to compare.
-            shares[count].append(ours / theirs if theirs else 1.0)
-        print(f"{name:24}" + "".join(f"{shares[count][-1]:12.3f}" for count in COLORS))
-    print(f"{'geometric mean':24}" + "".join(f"{mean(shares[count]):12.3f}" for count in COLORS))
-    print(f"{'worst':24}" + "".join(f"{max(shares[count]):12.3f}" for count in COLORS))
+    modes = parser.add_subparsers(dest="mode", required=True)
+    parts = modes.add_parser("parts", help="labels and codebooks apart")
+    files = modes.add_parser("files", help="whole files side by side and at equal quality")
+    for mode in (parts, files):
+        mode.add_argument("places", nargs="*", type=Path, metavar="FOLDER|IMAGE")
+    files.add_argument("--colors", nargs="+", type=int, default=FILES_COLORS, metavar="N")
+    files.add_argument("--effort", type=int, default=DEFAULT_EFFORT, metavar="N")
+    files.add_argument("--jobs", type=int, default=1, metavar="N", help="images at a time")
+    files.add_argument("--json", type=Path, metavar="FILE", help="write all results, all sweeps")
+    files.add_argument("--markdown", type=Path, metavar="FILE", help="write what is printed")
+    arguments = parser.parse_args()
+    pictures = pictures_from(arguments.places)
+    if arguments.mode == "parts":
+        print_parts(pictures)
+        return
+    results = measure_all(pictures, arguments.colors, arguments.effort, arguments.jobs)
+    if arguments.json is not None:
+        arguments.json.write_text(as_json(results))
+    text = markdown(results, arguments.colors)
+    print(text, end="")
+    if arguments.markdown is not None:
+        arguments.markdown.write_text(text)
 
 
 if __name__ == "__main__":
