@@ -305,7 +305,7 @@ def test_learners_dithers_and_targets_are_those_of_encode():
         (["--dither", "floyd-steinberg"], {"dither": "floyd-steinberg"}),
         (["--keep", "#ff00ff", "--keep", "000102"], {"keep": [(255, 0, 255), (0, 1, 2)]}),
         (["--max-bytes", "1800"], {"max_bytes": 1800}),
-        (["--target-psnr", "20"], {"target_psnr": 20}),
+        (["--target-psnr", "18"], {"target_psnr": 18}),
     ]:
         run("convert", "a.png", "--colors", "16", "--verify", *words)
         assert Path("a.kqf").read_bytes() == kqf.encode(pixels, colors=16, **options)
