@@ -145,17 +145,20 @@ class Quantizer:
         least = trial_size(self._labels, self._codebook, first, trials, threads)
         best_cost = self._error + trade * 8 * least
         best = self.at(100)
-        # What search gains with a context outweighs what deflate gains without one.
-        heads = [choice.head for choice in self._choices if choice.head.predictor] or [first]
-        for head in heads[: work.layouts]:
-            image = IndexedImage(
-                *refine(scene, trade, self._labels, self._codebook, head, work, threads)
-            )
-            size = trial_size(image.labels, image.codebook, head, trials, threads)
-            cost = scene.error(image.labels, image.codebook) + trade * 8 * size
-            if size <= least * _WORTHWHILE and cost < best_cost:
-                best_cost = cost
-                best = Quantized(image, PREDICTORS[head.predictor], head.tile)
+        # What search gains with a context outweighs what deflate gains without one, but not always.
+        heads = [choice.head for choice in self._choices if choice.head.predictor]
+        for head in ([] if first.predictor else [first]) + heads[: work.layouts]:
+            # Where so much trade leads astray, less of it may still save bytes.
+            for less in (1, 4, 16):
+                image = IndexedImage(
+                    *refine(scene, trade / less, self._labels, self._codebook, head, work, threads)
+                )
+                size = trial_size(image.labels, image.codebook, head, trials, threads)
+                cost = scene.error(image.labels, image.codebook) + trade * 8 * size
+                if size <= least * _WORTHWHILE and cost < best_cost:
+                    best_cost = cost
+                    best = Quantized(image, PREDICTORS[head.predictor], head.tile)
+                    break
         return best
 
 

@@ -7,7 +7,7 @@ doi:10.1109/TIT.1967.1054010), for all chains of all tiles at once.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -46,6 +46,23 @@ def code_lengths(counts: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     colors = len(counts)
     lengths = np.zeros((256, 256), np.int32)
     lengths[:colors, :colors] = _lengths(ranking.rank_histogram(counts, ranks))[ranks]
+    return lengths.ravel()
+
+
+def transition_lengths(counts: np.ndarray) -> np.ndarray:
+    """Return what each label costs after each other without a predictor, as code_lengths does.
+
+    Deflate's matches make frequent sequences cheap: to it a label costs about what it costs to
+    know it after the one before.
+
+    Arguments:
+        counts: (K, K), how often each label follows each other.
+    """
+    colors = len(counts)
+    likely = counts + _PRIOR * counts.sum(axis=0) / counts.sum() + _PRIOR / colors
+    bits = np.rint(np.log2(likely.sum(axis=1, keepdims=True) / likely) * _UNITS)
+    lengths = np.zeros((256, 256), np.int32)
+    lengths[:colors, :colors] = bits
     return lengths.ravel()
 
 
@@ -165,22 +182,21 @@ def refine(
         labels, codebook: to start from, (H, W) uint8 and (K, C) uint8.
         head: tiles and predictor.
     """
+    # Without a predictor, deflate still sees labels follow one another along rows.
+    chains = head if head.predictor else replace(head, predictor=1)
     for _ in range(work.rounds):
         codewords = to_points(codebook, scene.metric)
         count = min(work.candidates, len(codebook))
         banned = ban(scene.colors, codebook)
         nearest, errors = nearest_few(scene.points, codewords, count, banned)
         costs = to_costs(errors, trade)
+        counts = count_pairs(labels, chains, len(codebook), threads)
         if head.predictor:
-            counts = count_pairs(labels, head, len(codebook), threads)
             order = ranking.parse_table(ranking.build_table(counts, _THRESHOLD), codebook)
             lengths = code_lengths(counts, ranking.invert(order))
-            labels = _search_tiles(scene.index, nearest, costs, lengths, head, threads)
         else:
-            counts = np.bincount(labels.ravel(), minlength=len(codebook))
-            costs += _lengths(counts)[nearest]
-            chosen = np.take_along_axis(nearest, costs.argmin(axis=1)[:, None], axis=1)[:, 0]
-            labels = chosen[scene.index]
+            lengths = transition_lengths(counts)
+        labels = _search_tiles(scene.index, nearest, costs, lengths, chains, threads)
         labels, codebook = _settle(scene, labels, codebook)
     return labels, codebook
 

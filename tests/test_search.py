@@ -171,3 +171,17 @@ def test_no_quality_makes_a_small_file_larger(photograph):
     for pixels in (stripes, np.ascontiguousarray(photograph[:120, :160].transpose(1, 0, 2))):
         sizes = [len(kqf.encode(pixels, colors=64, quality=q)) for q in (100, 99, 80)]
         assert sizes == sorted(sizes, reverse=True)
+
+
+def test_without_a_predictor_too_less_quality_saves_bytes():
+    # Flat shapes with soft edges: matches of deflate, hardly anything for ranks.
+    y, x = np.mgrid[:96, :96]
+    values = [
+        np.clip(40 * (20 + i - np.hypot(y % 48 - 24, x % 48 - 24)), 0, 255) for i in (0, 2, 4)
+    ]
+    pixels = np.stack(values, axis=2).astype(np.uint8)
+    sizes = {
+        quality: len(kqf.encode(pixels, colors=24, predictor="none", quality=quality))
+        for quality in (100, 20)
+    }
+    assert sizes[20] < sizes[100]
