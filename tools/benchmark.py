@@ -61,8 +61,9 @@ PSNR, SSIMULACRA2 = "psnr", "ssimulacra2"
 MEASURES = {PSNR: "PSNR", SSIMULACRA2: "SSIMULACRA2"}
 # Metric for each measure.
 METRICS = {PSNR: "mse", SSIMULACRA2: "perceptual"}
-# How close, in dB and in points, two qualities must be to interpolate between them.
-CLOSE = {PSNR: 0.75, SSIMULACRA2: 3.0}
+# How many times the other's bytes a file may have to interpolate between the two. (Near quality 100
+# bytes fall long before quality does: files of like quality may be far apart.)
+CLOSE = 1.06
 # How far the search for a lower quality goes down at once.
 STRIDE = 30
 
@@ -305,22 +306,25 @@ class Sweep:
         best = Match(measure, peer.colors, value)
         for codebook in [count for count in CODEBOOKS if count > peer.colors] + [peer.colors]:
             file_at = partial(self.file, METRICS[measure], codebook)
-            qualities = enclose(file_at, measure, value)
+            limit = math.inf if best.bytes is None else best.bytes
+            qualities = enclose(file_at, measure, value, limit)
             if qualities is None:
                 break
             size = size_between(*map(file_at, qualities), measure, value)
-            if best.bytes is not None and size >= best.bytes:
+            if size >= limit:
                 break
             share = size / peer.bytes
             best = Match(measure, peer.colors, value, size, share, codebook, qualities)
         return best
 
 
-def enclose(file_at: Callable[[int], File], measure: str, value: float) -> tuple[int, int] | None:
-    """Return two close qualities, one that falls short of a value and one that does not.
+def enclose(
+    file_at: Callable[[int], File], measure: str, value: float, limit: float
+) -> tuple[int, int] | None:
+    """Return two qualities of close sizes, one that falls short of a value and one that does not.
 
     They are the same where no other quality can make a smaller file that does not fall short;
-    None where all do.
+    None where all do, or where those that do not take ``limit`` bytes or more.
     """
 
     def reached(quality: int) -> float:
@@ -336,7 +340,9 @@ def enclose(file_at: Callable[[int], File], measure: str, value: float) -> tuple
         if low == 1:
             return low, low
         low, high = max(1, low - STRIDE), low
-    while high - low > 1 and reached(high) - reached(low) > CLOSE[measure]:
+    while high - low > 1 and file_at(high).bytes > CLOSE * file_at(low).bytes:
+        if file_at(low).bytes >= limit:
+            return None
         middle = (low + high) // 2
         low, high = (low, middle) if reached(middle) >= value else (middle, high)
     return low, high
