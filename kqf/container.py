@@ -295,12 +295,19 @@ class Reader:
         stream: binary file, seekable, read from its current position.
         size: bytes of the file from there on.
         max_metadata: bytes of metadata (known and unknown chunks together) to accept.
+        max_chunks: chunks between ``CODE`` and the first ``LABL`` to accept.
 
     Raises:
         FormatError: a rule is broken. TruncatedError, UnsupportedError, LimitError: as they say.
     """
 
-    def __init__(self, stream: BinaryIO, size: int, max_metadata: int = MAX_METADATA) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        size: int,
+        max_metadata: int = MAX_METADATA,
+        max_chunks: int = MAX_PROLOGUE_CHUNKS,
+    ) -> None:
         self._stream = stream
         self._start = stream.tell()
         self._left = size
@@ -311,7 +318,7 @@ class Reader:
         self.ranking: bytes | None = None
         self._lengths: list[int] | None = None
         self.metadata: dict[str, object] = {}
-        self._read_prologue(max_metadata)
+        self._read_prologue(max_metadata, max_chunks)
         self._labels_at = size - self._left
 
     def _read(self, count: int, chunk: str, field: str) -> bytes:
@@ -366,14 +373,16 @@ class Reader:
         payload = self._read_fixed(b"CODE", shape[0] * shape[1])
         return np.frombuffer(payload, np.uint8).reshape(shape)
 
-    def _read_prologue(self, max_metadata: int) -> None:
+    def _read_prologue(self, max_metadata: int, max_chunks: int) -> None:
         payloads: dict[bytes, bytes] = {}
         total = 0
-        for _ in range(MAX_PROLOGUE_CHUNKS + 1):
+        for number in range(MAX_PROLOGUE_CHUNKS + 1):
             kind, length = self._read_chunk_head()
             name = kind.decode()
             if kind == b"LABL":
                 break
+            if max_chunks <= number < MAX_PROLOGUE_CHUNKS:
+                raise LimitError("file", "chunks before LABL", f"max_chunks={max_chunks}", "more")
             if kind in payloads:
                 raise FormatError(name, "count", 1, "another")
             if kind == b"RANK":

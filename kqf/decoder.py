@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kqf import ranking
-from kqf.container import MAX_COLORS, MAX_METADATA, MAX_PIXELS, PREDICTORS, Head, Reader
+from kqf.container import (
+    MAX_COLORS,
+    MAX_METADATA,
+    MAX_PIXELS,
+    MAX_PROLOGUE_CHUNKS,
+    PREDICTORS,
+    Head,
+    Reader,
+)
 from kqf.deflate import inflate
 from kqf.errors import FormatError, KqfError, LimitError
 from kqf.files import Source, open_source
@@ -52,19 +60,25 @@ class Info:
         return 8 * self.file_bytes / (self.width * self.height)
 
 
-def info(source: Source, *, max_metadata: int = MAX_METADATA) -> Info:
+def info(
+    source: Source,
+    *,
+    max_metadata: int = MAX_METADATA,
+    max_chunks: int = MAX_PROLOGUE_CHUNKS,
+) -> Info:
     """Read what a file says of itself, nothing from the first tile on.
 
     Arguments:
         source: path, bytes or binary file.
         max_metadata: bytes of metadata to accept.
+        max_chunks: chunks of metadata, ranking and index together to accept.
 
     Raises:
         FormatError: as far as was read, the file breaks a rule. OSError: it cannot be read.
     """
     with open_source(source) as (stream, size):
         start = stream.tell()
-        reader = Reader(stream, size, max_metadata)
+        reader = Reader(stream, size, max_metadata, max_chunks)
         # Whoever asks first and reads then finds the file as it was.
         stream.seek(start)
     head = reader.head
@@ -89,6 +103,7 @@ def read_indexed(
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     max_metadata: int = MAX_METADATA,
+    max_chunks: int = MAX_PROLOGUE_CHUNKS,
 ) -> IndexedImage:
     """Read labels, codebook and metadata.
 
@@ -98,7 +113,7 @@ def read_indexed(
         an IndexedImage whose labels are those of the region.
     """
     with open_source(source) as (stream, size):
-        reader = Reader(stream, size, max_metadata)
+        reader = Reader(stream, size, max_metadata, max_chunks)
         labels = read_labels(reader, region, threads, max_pixels)
     return IndexedImage(labels, reader.codebook, reader.metadata)
 
@@ -110,6 +125,7 @@ def read(
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     max_metadata: int = MAX_METADATA,
+    max_chunks: int = MAX_PROLOGUE_CHUNKS,
 ) -> np.ndarray:
     """Read the pixels of a file.
 
@@ -120,6 +136,7 @@ def read(
         threads: at most so many; None for one for each processor.
         max_pixels: pixels of all tiles to inflate; None for no limit.
         max_metadata: bytes of metadata to accept.
+        max_chunks: chunks of metadata, ranking and index together to accept.
 
     Returns:
         (H, W) uint8 for gray, else (H, W, C) uint8 with C 2 (gray, alpha), 3 (RGB) or 4 (RGBA).
@@ -129,7 +146,12 @@ def read(
             kinds of it. ValueError: the region is empty or not inside the image.
     """
     image = read_indexed(
-        source, region=region, threads=threads, max_pixels=max_pixels, max_metadata=max_metadata
+        source,
+        region=region,
+        threads=threads,
+        max_pixels=max_pixels,
+        max_metadata=max_metadata,
+        max_chunks=max_chunks,
     )
     return look_up(image.labels, image.codebook)
 
@@ -141,6 +163,7 @@ def decode(
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     max_metadata: int = MAX_METADATA,
+    max_chunks: int = MAX_PROLOGUE_CHUNKS,
 ) -> np.ndarray:
     """Return the pixels of a file given as bytes. Arguments, result, errors: as for read.
 
@@ -152,7 +175,12 @@ def decode(
     if not isinstance(data, bytes | bytearray | memoryview):
         raise TypeError(f"expected bytes, not {type(data).__name__}; read() takes files")
     return read(
-        data, region=region, threads=threads, max_pixels=max_pixels, max_metadata=max_metadata
+        data,
+        region=region,
+        threads=threads,
+        max_pixels=max_pixels,
+        max_metadata=max_metadata,
+        max_chunks=max_chunks,
     )
 
 
@@ -162,6 +190,7 @@ def check(
     threads: int | None = None,
     max_pixels: int | None = None,
     max_metadata: int = MAX_METADATA,
+    max_chunks: int = MAX_PROLOGUE_CHUNKS,
 ) -> None:
     """Read all of a file for its errors alone, a few tiles at a time.
 
@@ -171,7 +200,7 @@ def check(
         FormatError: the file breaks a rule. OSError: it cannot be read.
     """
     with open_source(source) as (stream, size):
-        reader = Reader(stream, size, max_metadata)
+        reader = Reader(stream, size, max_metadata, max_chunks)
         _check_pixels(reader.head.width * reader.head.height, max_pixels)
         reader.check_room()
         for _ in _decode_tiles(reader, range(reader.head.tiles), thread_count(threads)):

@@ -515,3 +515,12 @@ def test_asking_what_a_file_holds_leaves_it_where_it_stood():
     file.seek(6)
     assert kqf.info(file).width == 4
     assert kqf.read(file).shape == (3, 4)
+
+
+@pytest.mark.parametrize("look", [kqf.info, kqf.check, kqf.read, kqf.read_indexed, kqf.decode])
+def test_chunks_before_the_tiles_are_limited_by_the_caller(look):
+    metadata = {"exif": b"1", "xmp": b"2", "comment": "3"}
+    data = kqf.encode(np.zeros((3, 4), np.uint8), predictor="none", metadata=metadata)
+    look(data, max_chunks=3)
+    with pytest.raises(kqf.LimitError, match="chunks before LABL: expected max_chunks=2"):
+        look(data, max_chunks=2)
