@@ -1,5 +1,9 @@
 """Label prediction: labels stored as ranks in the order in which they are likely (section 7)."""
 
+import sys
+from collections.abc import Iterable
+from itertools import product
+
 import numpy as np
 
 from kqf.errors import FormatError
@@ -8,6 +12,11 @@ from kqf.errors import FormatError
 _LABEL_BITS = 8
 # With fewer chains than this, a step of numpy costs more than its pixels one by one.
 _FEW_CHAINS = 32
+# With more, what they need fills the processor's cache.
+_MANY_CHAINS = 2**15
+# Labels that are rearranged at a time, and the width of tiles from which on that pays.
+_BLOCK_PIXELS = 2**22
+_WIDE = 64
 
 
 def contexts(labels: np.ndarray, predictor: int) -> np.ndarray:
@@ -70,29 +79,34 @@ def parse_table(table: bytes, codebook: np.ndarray) -> np.ndarray:
         at += 1 + table[at]
     if at != len(data):
         raise FormatError("RANK", "inflated size", at, len(data))
-    heads = np.cumsum([0] + [1 + count for count in counts[:-1]])
-    labels = np.delete(data, heads)
+    # The lists lie behind one another, each with its count before it.
+    contexts = np.repeat(np.arange(colors), counts)
+    labels = data[np.arange(len(contexts)) + contexts + 1]
     if labels.size and (highest := int(labels.max())) >= colors:
         raise FormatError("RANK", "label", f"at most {colors - 1}", highest)
-    return _order(codebook, labels, counts)
-
-
-def _order(codebook: np.ndarray, labels: np.ndarray, counts: list[int]) -> np.ndarray:
-    """Put the listed labels of each context first, all others by distance, ties by label."""
-    colors = len(codebook)
-    entries = codebook.astype(np.int32)
-    distances: np.ndarray = np.zeros((colors, colors), np.int32)
-    for channel in entries.T:
-        distances += (channel[:, None] - channel) ** 2
+    keys = _distance_keys(codebook)
     # Listed labels get keys below any distance, in the order of the list.
-    starts = np.cumsum([0, *counts[:-1]])
-    place = np.arange(len(labels)) - np.repeat(starts, counts)
-    distances[np.repeat(np.arange(colors), counts), labels] = place - 256
-    if np.count_nonzero(distances < 0) != len(labels):
+    places = np.arange(len(labels), dtype=np.int32) - np.int32(len(labels))
+    keys[contexts, labels] = (places << _LABEL_BITS) + labels
+    if np.count_nonzero(keys < 0) != len(labels):
         raise FormatError("RANK", "labels of a context", "distinct", "one twice")
-    keys: np.ndarray = (distances << _LABEL_BITS) + np.arange(colors, dtype=np.int32)
     keys.sort(axis=1)
-    return (keys & 0xFF).astype(np.uint8)
+    # What is left of a key in a byte is the label.
+    return keys.astype(np.uint8)
+
+
+def _distance_keys(codebook: np.ndarray) -> np.ndarray:
+    """Return (K, K) int32 that sort the labels after each context by distance, ties by label."""
+    colors = len(codebook)
+    keys: np.ndarray = np.zeros((colors, colors), np.int32)
+    offsets = np.empty_like(keys)
+    for channel in codebook.T.astype(np.int32, order="C"):
+        np.subtract(channel[:, None], channel, out=offsets)
+        np.multiply(offsets, offsets, out=offsets)
+        keys += offsets
+    keys <<= _LABEL_BITS
+    keys += np.arange(colors, dtype=np.int32)
+    return keys
 
 
 def invert(order: np.ndarray) -> np.ndarray:
@@ -115,46 +129,92 @@ def rank(labels: np.ndarray, ranks: np.ndarray, predictor: int) -> np.ndarray:
     return np.take(ranks.ravel(), index)
 
 
-def unrank(symbols: np.ndarray, order: np.ndarray, predictor: int) -> np.ndarray:
-    """Return the labels of tiles of one size, the inverse of rank.
+def unrank(labels: np.ndarray, order: np.ndarray, predictor: int, side: int) -> None:
+    """Turn the symbols of tiles into their labels in place, the inverse of rank.
 
     Arguments:
-        symbols: (tiles, h, w) uint8, each below K.
+        labels: (H, W) uint8, writable: the symbols, each below K, of tiles beside (predictor 1) or
+            below (2) one another, the last of which may be cut off.
         order: (K, K) uint8 from parse_table.
         predictor: 1 or 2.
-
-    Returns:
-        (tiles, h, w) uint8.
+        side: width (predictor 1) or height (2) of a tile.
     """
-    # A step takes one column (row) of all tiles at once: each depends on the one before alone.
-    axis = 2 if predictor == 1 else 1
-    if symbols.size < _FEW_CHAINS * symbols.shape[axis]:
-        return _unrank_one_by_one(symbols, order, axis)
-    steps = np.ascontiguousarray(np.moveaxis(symbols, axis, 0))
-    labels = np.empty_like(steps)
-    table = order.ravel()
-    index = np.zeros(steps.shape[1:], np.uint16)
-    for step, out in zip(steps, labels, strict=True):
-        index += step
+    # A step takes one row of all tiles at once, or one column: each depends on the one before.
+    steps = labels if predictor == 2 else labels.T
+    side = min(side, len(steps))
+    tiles = -(-len(steps) // side)
+    if tiles * steps.shape[1] < _FEW_CHAINS:
+        _unrank_one_by_one(steps, order, side)
+        return
+    # One index of two bytes: the context in the high one, the symbol in the low one.
+    table = np.zeros((len(order), 256), np.uint8)
+    table[:, : len(order)] = order
+    if predictor == 1 and side >= _WIDE:
+        rows = max(min(_MANY_CHAINS // tiles, _BLOCK_PIXELS // labels.shape[1]), 1)
+        for first in range(0, len(labels), rows):
+            _unrank_words(labels[first : first + rows], table, side)
+        return
+    columns = min(steps.shape[1], _MANY_CHAINS)
+    rows = side * max(_MANY_CHAINS // columns, 1)
+    for first, left in product(range(0, len(steps), rows), range(0, steps.shape[1], columns)):
+        block = steps[first : first + rows, left : left + columns]
+        _unrank_steps((block[y::side] for y in range(min(side, len(block)))), table)
+
+
+def _unrank_steps(steps: Iterable[np.ndarray], table: np.ndarray) -> None:
+    """Unrank arrays of one shape, of which later ones may have fewer rows, one after the other."""
+    index = np.zeros(0, np.intp)
+    for step in steps:
+        if not index.size:
+            # Of indices like this numpy makes no copy, and writing their bytes costs no arithmetic.
+            index = np.zeros(step.shape, np.intp)
+            octets = index.view(np.uint8).reshape(*step.shape, index.itemsize)
+            if sys.byteorder == "big":
+                octets = octets[..., ::-1]
+            symbols, contexts = octets[..., 0], octets[..., 1]
+            labels = np.empty(step.shape, np.uint8)
+        elif len(step) < len(index):
+            index, symbols, contexts, labels = (
+                part[: len(step)] for part in (index, symbols, contexts, labels)
+            )
+        symbols[...] = step
         # The index is in bounds by construction, and "clip" spares numpy a buffer.
-        table.take(index, out=out, mode="clip")
-        np.multiply(out, len(order), out=index, dtype=np.uint16)
-    return np.moveaxis(labels, 0, axis)
+        table.take(index, out=labels, mode="clip")
+        contexts[...] = labels
+        step[...] = labels
 
 
-def _unrank_one_by_one(symbols: np.ndarray, order: np.ndarray, axis: int) -> np.ndarray:
-    """Return labels as unrank does, a pixel at a time: faster where a step is a pixel or few."""
+def _unrank_words(labels: np.ndarray, table: np.ndarray, side: int) -> None:
+    """Unrank rows of tiles side by side, as unrank does for predictor 1.
+
+    Columns lie too far apart in memory to be gone through one by one: words of eight labels do not.
+    """
+    starts = range(0, labels.shape[1], side)
+    words = np.empty((-(-side // 8), len(starts), len(labels)), np.uint64)
+    tile_words = np.zeros((len(labels), len(words)), np.uint64)
+    tile_labels = tile_words.view(np.uint8)
+    for tile, left in enumerate(starts):
+        part = labels[:, left : left + side]
+        tile_labels[:, : part.shape[1]] = part
+        words[:, tile] = tile_words.T
+    octets = words.view(np.uint8).reshape(len(words), -1, 8)
+    _unrank_steps((octets[x // 8, :, x % 8] for x in range(side)), table)
+    for tile, left in enumerate(starts):
+        part = labels[:, left : left + side]
+        tile_words[...] = words[:, tile].T
+        part[...] = tile_labels[:, : part.shape[1]]
+
+
+def _unrank_one_by_one(steps: np.ndarray, order: np.ndarray, side: int) -> None:
+    """Unrank one pixel at a time: faster where a step is a pixel or few."""
     rankings = [row.tobytes() for row in order]
-    labels = np.empty_like(symbols)
-    chains = np.moveaxis(symbols, axis, -1)
-    results = np.moveaxis(labels, axis, -1)
-    for place in np.ndindex(chains.shape[:-1]):
-        label = 0
-        chain = bytearray(chains[place].tobytes())
-        for step, symbol in enumerate(chain):
-            chain[step] = label = rankings[label][symbol]
-        results[place] = np.frombuffer(chain, np.uint8)
-    return labels
+    for first in range(0, len(steps), side):
+        for symbols in steps[first : first + side].T:
+            label = 0
+            chain = bytearray(symbols.tobytes())
+            for place, symbol in enumerate(chain):
+                chain[place] = label = rankings[label][symbol]
+            symbols[...] = np.frombuffer(chain, np.uint8)
 
 
 def rank_histogram(counts: np.ndarray, ranks: np.ndarray) -> np.ndarray:
