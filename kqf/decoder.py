@@ -155,7 +155,7 @@ def read(
         max_metadata=max_metadata,
         max_chunks=max_chunks,
     )
-    return look_up(image.labels, image.codebook)
+    return look_up(image.labels, image.codebook, thread_count(threads))
 
 
 def decode(
@@ -316,17 +316,18 @@ class _Batch:
     error: KqfError | None = None
 
 
-def _batches(reader: Reader, numbers: Iterable[int]) -> Iterator[_Batch]:
+def _batches(reader: Reader, numbers: Iterable[int], pixels: int) -> Iterator[_Batch]:
+    """Yield tiles in batches of that many pixels or little more."""
     batch = _Batch()
-    pixels = 0
+    missing = pixels
     try:
         for number, stream in reader.tiles(numbers):
             batch.tiles.append((number, stream))
             height, width = reader.head.tile_shape(number)
-            pixels += height * width
-            if pixels >= _BATCH_PIXELS:
+            missing -= height * width
+            if missing <= 0:
                 yield batch
-                batch, pixels = _Batch(), 0
+                batch, missing = _Batch(), pixels
     except KqfError as error:
         # The tiles before it come first, for those who take what there is.
         batch.error = error
@@ -347,8 +348,11 @@ def _inflate_tiles(
             return found, error
         return found, batch.error
 
-    for found, error in each(inflate_batch, _batches(reader, numbers), threads):
-        yield from found
+    # One thread alone has nothing to hand over, and takes least memory tile by tile.
+    pixels = 1 if threads == 1 else _BATCH_PIXELS
+    for found, error in each(inflate_batch, _batches(reader, numbers, pixels), threads):
+        while found:
+            yield found.pop(0)
         if error:
             raise error
 
@@ -378,7 +382,7 @@ def _unrank(labels: np.ndarray, order: np.ndarray, head: Head, threads: int) -> 
     """Turn symbols into labels in place, each thread its part of every tile."""
     # Rows have nothing to do with one another, or columns.
     axis = 0 if head.predictor == 1 else 1
-    parts = np.array_split(labels, min(threads, labels.shape[axis]), axis)
     side = head.tile[axis]
+    parts = np.array_split(labels, ranking.parts(labels.shape, head.predictor, side, threads), axis)
     for _ in each(lambda part: ranking.unrank(part, order, head.predictor, side), parts, threads):
         pass

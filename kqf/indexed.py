@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kqf.parallel import each
+
 # Pixels looked up at a time.
 _BAND = 2**18
 
@@ -34,15 +36,19 @@ class IndexedImage:
         return look_up(self.labels, self.codebook)
 
 
-def look_up(labels: np.ndarray, codebook: np.ndarray) -> np.ndarray:
+def look_up(labels: np.ndarray, codebook: np.ndarray, threads: int = 1) -> np.ndarray:
     """Return the pixels that labels stand for, (H, W) for one channel, else (H, W, C)."""
     entries = codebook[:, 0] if codebook.shape[1] == 1 else codebook
     pixels = np.empty(labels.shape + entries.shape[1:], np.uint8)
     # A band at a time: numpy makes an index of eight bytes of every label.
     step = max(_BAND // labels.shape[1], 1)
-    for first in range(0, len(labels), step):
-        rows = slice(first, first + step)
+    bands = [slice(first, first + step) for first in range(0, len(labels), step)]
+
+    def look_up_band(rows: slice) -> None:
         np.take(entries, labels[rows], axis=0, out=pixels[rows], mode="clip")
+
+    for _ in each(look_up_band, bands, min(threads, len(bands))):
+        pass
     return pixels
 
 

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable
-from itertools import product
 
 import numpy as np
 
@@ -13,7 +12,7 @@ _LABEL_BITS = 8
 # With fewer chains than this, a step of numpy costs more than its pixels one by one.
 _FEW_CHAINS = 32
 # With more, what they need fills the processor's cache.
-_MANY_CHAINS = 2**15
+_MANY_CHAINS = 2**13
 # Labels that are rearranged at a time, and the width of tiles from which on that pays.
 _BLOCK_PIXELS = 2**22
 _WIDE = 64
@@ -99,11 +98,15 @@ def _distance_keys(codebook: np.ndarray) -> np.ndarray:
     """Return (K, K) int32 that sort the labels after each context by distance, ties by label."""
     colors = len(codebook)
     keys: np.ndarray = np.zeros((colors, colors), np.int32)
-    offsets = np.empty_like(keys)
-    for channel in codebook.T.astype(np.int32, order="C"):
-        np.subtract(channel[:, None], channel, out=offsets)
-        np.multiply(offsets, offsets, out=offsets)
-        keys += offsets
+    channels = codebook.T.astype(np.int32, order="C")
+    # A few rows at a time: fresh memory costs more than the arithmetic.
+    for first in range(0, colors, 64):
+        rows = keys[first : first + 64]
+        offsets = np.empty_like(rows)
+        for channel in channels:
+            np.subtract(channel[first : first + 64, None], channel, out=offsets)
+            np.multiply(offsets, offsets, out=offsets)
+            rows += offsets
     keys <<= _LABEL_BITS
     keys += np.arange(colors, dtype=np.int32)
     return keys
@@ -154,34 +157,54 @@ def unrank(labels: np.ndarray, order: np.ndarray, predictor: int, side: int) -> 
         for first in range(0, len(labels), rows):
             _unrank_words(labels[first : first + rows], table, side)
         return
+    whole = len(steps) // side
     columns = min(steps.shape[1], _MANY_CHAINS)
-    rows = side * max(_MANY_CHAINS // columns, 1)
-    for first, left in product(range(0, len(steps), rows), range(0, steps.shape[1], columns)):
-        block = steps[first : first + rows, left : left + columns]
-        _unrank_steps((block[y::side] for y in range(min(side, len(block)))), table)
+    height = max(_MANY_CHAINS // columns, 1)
+    for left in range(0, steps.shape[1], columns):
+        part = steps[:, left : left + columns]
+        for first in range(0, whole, height):
+            rows = part[first * side : min(first + height, whole) * side]
+            _unrank_steps(rows.reshape(-1, side, rows.shape[1]).swapaxes(0, 1), table)
+        if whole < tiles:
+            _unrank_steps(part[whole * side :], table)
 
 
-def _unrank_steps(steps: Iterable[np.ndarray], table: np.ndarray) -> None:
-    """Unrank arrays of one shape, of which later ones may have fewer rows, one after the other."""
-    index = np.zeros(0, np.intp)
-    for step in steps:
-        if not index.size:
-            # Of indices like this numpy makes no copy, and writing their bytes costs no arithmetic.
-            index = np.zeros(step.shape, np.intp)
-            octets = index.view(np.uint8).reshape(*step.shape, index.itemsize)
+def parts(shape: tuple[int, int], predictor: int, side: int, threads: int) -> int:
+    """Return in how many parts that many threads do best unrank labels (H, W) of tiles."""
+    height, width = shape
+    chains = -(-width // side) * height if predictor == 1 else -(-height // side) * width
+    # Where steps are short, threads spend more time on waiting for each other than they save.
+    return max(min(threads, chains // _MANY_CHAINS), 1)
+
+
+def _unrank_steps(steps: np.ndarray, table: np.ndarray) -> None:
+    """Unrank chains side by side, (steps, ...) uint8, in place."""
+    _unrank_groups((steps[first : first + 8] for first in range(0, len(steps), 8)), table)
+
+
+def _unrank_groups(groups: Iterable[np.ndarray], table: np.ndarray) -> None:
+    """Unrank chains given as arrays (steps, ...), the last of which may have fewer steps."""
+    rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for group in groups:
+        if not rows:
+            # Of indices like this numpy makes no copy, and setting bytes takes no arithmetic.
+            index = np.zeros(group.shape, np.intp)
+            octets = index.view(np.uint8).reshape(*group.shape, index.itemsize)
             if sys.byteorder == "big":
                 octets = octets[..., ::-1]
             symbols, contexts = octets[..., 0], octets[..., 1]
-            labels = np.empty(step.shape, np.uint8)
-        elif len(step) < len(index):
-            index, symbols, contexts, labels = (
-                part[: len(step)] for part in (index, symbols, contexts, labels)
-            )
-        symbols[...] = step
-        # The index is in bounds by construction, and "clip" spares numpy a buffer.
-        table.take(index, out=labels, mode="clip")
-        contexts[...] = labels
-        step[...] = labels
+            labels = np.zeros(group.shape, np.uint8)
+            # The first context of all is label 0.
+            before = labels[-1]
+            rows = list(zip(index, contexts, labels, strict=True))
+        count = len(group)
+        symbols[:count] = group
+        for place, context, label in rows[:count]:
+            context[...] = before
+            # The index is in bounds by construction, and "clip" spares numpy a buffer.
+            table.take(place, None, label, "clip")
+            before = label
+        group[...] = labels[:count]
 
 
 def _unrank_words(labels: np.ndarray, table: np.ndarray, side: int) -> None:
@@ -198,7 +221,7 @@ def _unrank_words(labels: np.ndarray, table: np.ndarray, side: int) -> None:
         tile_labels[:, : part.shape[1]] = part
         words[:, tile] = tile_words.T
     octets = words.view(np.uint8).reshape(len(words), -1, 8)
-    _unrank_steps((octets[x // 8, :, x % 8] for x in range(side)), table)
+    _unrank_groups(octets.swapaxes(1, 2), table)
     for tile, left in enumerate(starts):
         part = labels[:, left : left + side]
         tile_words[...] = words[:, tile].T

@@ -16,9 +16,9 @@ PACKAGE = Path(kqf.__file__).parent
 ORDER = {
     "errors": set(),
     "deflate": {"errors"},
-    "indexed": {"errors"},
-    "files": {"errors"},
     "parallel": {"errors"},
+    "indexed": {"errors", "parallel"},
+    "files": {"errors"},
     "colorspace": {"errors"},
     "container": {"deflate", "errors"},
     "histogram": {"colorspace"},
