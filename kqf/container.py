@@ -29,6 +29,7 @@ from construct import (
 
 from kqf.deflate import MAX_RATIO, MIN_STREAM, check_ratio
 from kqf.errors import FormatError, LimitError, TruncatedError, UnsupportedError
+from kqf.signature import SIGNATURE
 
 VERSION = 1
 MAX_SIDE = 2**31 - 1
@@ -40,7 +41,6 @@ MAX_PROLOGUE_CHUNKS = 1024
 # What Pillow allows at most by default, so that one file meets one limit in both doors.
 MAX_PIXELS = 2 * 89_478_485
 
-SIGNATURE = b"\x89KQF\r\n\x1a\n"
 PREDICTORS = ("none", "left", "up")
 # Metadata chunks, each at most once, by the key that Pillow knows them by (section 6).
 METADATA_TYPES = {
