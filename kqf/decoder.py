@@ -147,15 +147,15 @@ def read(
         FormatError: the file breaks a rule; TruncatedError, UnsupportedError and LimitError are
             kinds of it. ValueError: the region is empty or not inside the image.
     """
-    image = read_indexed(
-        source,
-        region=region,
-        threads=threads,
-        max_pixels=max_pixels,
-        max_metadata=max_metadata,
-        max_chunks=max_chunks,
-    )
-    return look_up(image.labels, image.codebook, thread_count(threads))
+    with open_source(source) as (stream, size):
+        reader = Reader(stream, size, max_metadata, max_chunks)
+        channels = reader.head.channels
+        if region is None:
+            # The labels lie where pixels will: so much less memory at once.
+            labels = read_labels(reader, None, threads, max_pixels, room=channels)
+            return look_up(labels, reader.codebook, thread_count(threads), labels.base)
+        labels = read_labels(reader, region, threads, max_pixels)
+    return look_up(labels, reader.codebook)
 
 
 def decode(
@@ -219,11 +219,13 @@ def read_labels(
     max_pixels: int | None = MAX_PIXELS,
     *,
     partial: bool = False,
+    room: int = 1,
 ) -> np.ndarray:
     """Return the labels of a region, (H, W) uint8.
 
     Arguments:
         partial: where the file breaks off or a tile is damaged, return label 0 for what follows.
+        room: bytes a label of the array whose end the labels are a view of, without a region.
     """
     head = reader.head
     box = _check_region(region, head)
@@ -243,7 +245,9 @@ def read_labels(
         for number, symbols in _inflate_tiles(reader, _touched(head, box), threads):
             if labels is None:
                 # Not before a tile is there: a header alone is no reason to give out memory.
-                labels = make((lower - upper, right - left), np.uint8)
+                shape = lower - upper, right - left
+                labels = make(room * shape[0] * shape[1], np.uint8)[-shape[0] * shape[1] :]
+                labels = labels.reshape(shape)
             x, y, x_end, y_end = head.tile_box(number)
             x_from, y_from = max(x, left), max(y, upper)
             x_to, y_to = min(x_end, right), min(y_end, lower)
