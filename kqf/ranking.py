@@ -153,7 +153,8 @@ def unrank(labels: np.ndarray, order: np.ndarray, predictor: int, side: int) -> 
     table = np.zeros((len(order), 256), np.uint8)
     table[:, : len(order)] = order
     if predictor == 1 and side >= _WIDE:
-        rows = max(min(_MANY_CHAINS // tiles, _BLOCK_PIXELS // labels.shape[1]), 1)
+        rows = min(_MANY_CHAINS // tiles, _BLOCK_PIXELS // labels.shape[1])
+        rows = max(rows, 8 * _FEW_CHAINS // tiles, 1)
         for first in range(0, len(labels), rows):
             _unrank_words(labels[first : first + rows], table, side)
         return
