@@ -120,7 +120,7 @@ class _Cluster:
         axis = np.linalg.eigh(self.covariance)[1][:, -1]
         # On a grid and with one sign, the axis does not depend on the linear algebra library.
         axis = np.rint(axis * _AXIS_GRID) * np.sign(axis[np.abs(axis).argmax()])
-        places = self.points @ axis
+        places = (self.points * axis).sum(axis=1)
         by_place = np.argsort(places, kind="stable")
         mass = np.cumsum(self.weights[by_place])
         moment = np.cumsum((self.weights * places)[by_place])

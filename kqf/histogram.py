@@ -19,10 +19,12 @@ class Histogram:
     Attributes:
         colors: (N, C) uint8.
         counts: (N,) int64.
+        index: (H, W) int32, the row of each pixel's colour, where counting told it.
     """
 
     colors: np.ndarray
     counts: np.ndarray
+    index: np.ndarray | None = None
 
 
 def pack(pixels: np.ndarray) -> np.ndarray:
@@ -49,36 +51,43 @@ def unpack(keys: np.ndarray, channels: int) -> np.ndarray:
 
 
 def count(keys: np.ndarray, channels: int) -> Histogram:
-    """Count the distinct colours among packed pixels of any shape."""
+    """Count the distinct colours among packed pixels (H, W)."""
     if channels < 3 or (channels == 3 and keys.size >= _TABLE_PIXELS):
         table = np.bincount(keys.ravel(), minlength=1)
         values = np.flatnonzero(table)
         return Histogram(unpack(values, channels), table[values])
-    values, counts = np.unique(keys, return_counts=True)
-    return Histogram(unpack(values, channels), counts)
+    # Each pixel's place is sorted along with it, which tells where each colour is.
+    places = keys.ravel().astype(np.uint64) << np.uint64(32)
+    places |= np.arange(keys.size, dtype=np.uint64)
+    places.sort()
+    ordered = (places >> np.uint64(32)).astype(np.uint32)
+    places &= np.uint64(0xFFFFFFFF)
+    new = np.ones(keys.size, bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    starts = np.flatnonzero(new)
+    index = np.empty(keys.size, np.int32)
+    index[places.view(np.int64)] = np.cumsum(new, dtype=np.int32) - 1
+    counts = np.diff(starts, append=keys.size)
+    return Histogram(unpack(ordered[starts], channels), counts, index.reshape(keys.shape))
 
 
 def spread(keys: np.ndarray, histogram: Histogram, values: np.ndarray) -> np.ndarray:
     """Return for each packed pixel the value of its colour.
 
     Arguments:
-        keys: (H, W) uint32, every one a colour of the histogram.
+        keys: (H, W) uint32, those that the histogram was counted from.
         values: (N,) one for each colour of the histogram.
     """
-    channels = histogram.colors.shape[1]
-    known = pack(histogram.colors[None])[0]
-    if channels < 4:
-        table = np.zeros(1 << (8 * channels), values.dtype)
-        table[known] = values
+    if histogram.index is not None:
+        return values.take(histogram.index)
+    table = np.zeros(1 << (8 * histogram.colors.shape[1]), values.dtype)
+    table[pack(histogram.colors[None])[0]] = values
     result = np.empty(keys.shape, values.dtype)
     # A band at a time: numpy makes an index of eight bytes of every key.
     step = max(_BAND // keys.shape[1], 1)
     for first in range(0, len(keys), step):
         rows = slice(first, first + step)
-        if channels < 4:
-            np.take(table, keys[rows], out=result[rows], mode="clip")
-        else:
-            np.take(values, np.searchsorted(known, keys[rows]), out=result[rows], mode="clip")
+        np.take(table, keys[rows], out=result[rows], mode="clip")
     return result
 
 
@@ -87,7 +96,8 @@ def cells(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Average points in the finest cells of colour that leave at most ``limit`` of them.
 
-    A cell is what shares the upper 6 (4 channels: 5) or fewer bits of every channel.
+    A cell is what shares so many upper bits of every channel: of 3 channels 6, 6 and 6 or fewer,
+    of 4 channels 5, taken away one by one.
 
     Arguments:
         points: (N, D) of distinct colours; weights: (N,) float64; colors: (N, C) uint8.
@@ -98,13 +108,19 @@ def cells(
     """
     if len(points) <= limit:
         return points, weights
-    for bits in range(5 if colors.shape[1] == 4 else 6, 0, -1):
+    channels = colors.shape[1]
+    bits = [5 if channels == 4 else 6] * channels
+    # The eye and the usual spread of colours spare blue first and green last of the three.
+    order = [2, 0, 1, 3][:channels] if channels > 2 else list(range(channels))
+    while True:
         keys = np.zeros(len(colors), np.uint32)
-        for channel in colors.T:
-            keys = (keys << np.uint32(bits)) | (channel >> (8 - bits))
+        for channel, kept in zip(colors.T, bits, strict=True):
+            keys = (keys << np.uint32(kept)) | (channel >> np.uint8(8 - kept))
         table = np.bincount(keys, weights)
         occupied = np.flatnonzero(table)
-        if len(occupied) <= limit:
+        if len(occupied) <= limit or max(bits) == 1:
             break
+        # The one with most bits, the first in order among equals.
+        bits[max(order, key=lambda channel: bits[channel])] -= 1
     sums = [np.bincount(keys, weights * axis)[occupied] for axis in points.T.astype(np.float64)]
     return snap(np.stack(sums, axis=1) / table[occupied, None]), table[occupied]
