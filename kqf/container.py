@@ -4,7 +4,7 @@ Structures and fields are named as in the tables of ``spec/kqf-1.md``; section n
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, BinaryIO
@@ -201,6 +201,10 @@ def build_chunk(kind: bytes, payload: bytes) -> bytes:
     return bytes(Chunk.build({"type": kind, "payload": payload}))
 
 
+# What follows the last tile.
+END = build_chunk(b"DONE", b"")
+
+
 def build(
     head: Head,
     codebook: np.ndarray,
@@ -217,19 +221,40 @@ def build(
         streams: the zlib stream of each tile, in the order of the tiles.
     """
     streams = list(streams)
+    lengths = [len(stream) for stream in streams]
+    parts = [build_prologue(head, codebook, ranking, metadata, lengths)]
+    parts += map(build_tile, streams)
+    parts.append(END)
+    return b"".join(parts)
+
+
+def build_prologue(
+    head: Head,
+    codebook: np.ndarray,
+    ranking: bytes | None,
+    metadata: Mapping[str, object],
+    lengths: Sequence[int],
+) -> bytes:
+    """Return all that stands before the first tile.
+
+    Arguments:
+        lengths: bytes of each tile's stream; the result is as long for any. Others: as of build.
+    """
     parts = [SIGNATURE, build_chunk(b"HEAD", Header.build({"version": VERSION} | vars(head)))]
     parts.append(build_chunk(b"CODE", codebook.tobytes()))
     if ranking is not None:
         parts.append(build_chunk(b"RANK", ranking))
     parts += [build_chunk(kind, payload) for kind, payload in build_metadata(metadata)]
-    if len(streams) > 1:
-        lengths = [len(stream) for stream in streams]
+    if len(lengths) > 1:
         parts.append(
             build_chunk(b"tidx", TileIndex.build({"lengths": lengths}, tiles=len(lengths)))
         )
-    parts += [build_chunk(b"LABL", stream) for stream in streams]
-    parts.append(build_chunk(b"DONE", b""))
     return b"".join(parts)
+
+
+def build_tile(stream: bytes) -> bytes:
+    """Return the chunk of a tile's stream."""
+    return build_chunk(b"LABL", stream)
 
 
 def build_metadata(metadata: Mapping[str, object]) -> Iterator[tuple[bytes, bytes]]:

@@ -3,13 +3,17 @@
 import io
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 Target = str | os.PathLike[str] | BinaryIO
+
+# Bytes that are copied at a time.
+_PIECE = 2**20
 
 
 @contextmanager
@@ -57,28 +61,42 @@ def write_whole(target: Target, data: bytes) -> None:
     """
     check_target(target)
     if not isinstance(target, str | os.PathLike):
-        # An unbuffered stream may take less than it is given.
-        rest = memoryview(data)
-        while rest:
-            written = target.write(rest)
-            if written is None and isinstance(target, io.RawIOBase):
-                raise BlockingIOError("the file takes no data now")
-            # Other files that say nothing have taken all.
-            rest = rest[len(rest) if written is None else written :]
-        return
-    path = Path(os.path.realpath(target))
+        _write_all(target, data)
+    elif _is_special(Path(target)):
+        Path(target).write_bytes(data)
+    else:
+        with replacing(Path(target)) as file:
+            file.write(data)
+
+
+def _write_all(target: BinaryIO, data: bytes) -> None:
+    # An unbuffered stream may take less than it is given.
+    rest = memoryview(data)
+    while rest:
+        written = target.write(rest)
+        if written is None and isinstance(target, io.RawIOBase):
+            raise BlockingIOError("the file takes no data now")
+        # Other files that say nothing have taken all.
+        rest = rest[len(rest) if written is None else written :]
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a path is a device or a pipe, which cannot be replaced."""
+    return path.exists() and not path.is_file()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a new file to write and read; a path is its name at the end, if all went well."""
+    path = Path(os.path.realpath(path))
     try:
         mode: int | None = path.stat().st_mode
     except FileNotFoundError:
         mode = None
-    if mode is not None and not stat.S_ISREG(mode):
-        # A device or a pipe cannot be replaced.
-        path.write_bytes(data)
-        return
     temporary = path.with_name(f".kqf-{os.urandom(8).hex()}.tmp")
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
+        with temporary.open("x+b") as file:
+            yield file
         if mode is not None:
             temporary.chmod(stat.S_IMODE(mode))
         temporary.replace(path)
@@ -86,3 +104,23 @@ def write_whole(target: Target, data: bytes) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+@contextmanager
+def assembling(target: Target) -> Iterator[BinaryIO]:
+    """Give a file to write in any order; at the end the target holds all of it, or on failure none.
+
+    The file of a path is made beside it; any other target is written at the end alone.
+    """
+    check_target(target)
+    if isinstance(target, str | os.PathLike) and not _is_special(Path(target)):
+        with replacing(Path(target)) as file:
+            yield file
+        return
+    with tempfile.TemporaryFile() as file:
+        yield file
+        file.seek(0)
+        special = isinstance(target, str | os.PathLike)
+        with Path(target).open("wb") if special else nullcontext(target) as out:
+            while piece := file.read(_PIECE):
+                _write_all(out, piece)

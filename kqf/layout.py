@@ -153,7 +153,13 @@ def make_layout(
     head = _head(labels, codebook, predictor, tile)
     if not predictor:
         return Layout(head)
-    counts = count_pairs(labels, head, len(codebook), threads)
+    return layout_of(count_pairs(labels, head, len(codebook), threads), codebook, head, thresholds)
+
+
+def layout_of(
+    counts: np.ndarray, codebook: np.ndarray, head: Head, thresholds: Sequence[int]
+) -> Layout:
+    """Return the layout with the ranking table that suits counts (K, K) from count_pairs best."""
     layouts = []
     for threshold in thresholds:
         table = ranking.build_table(counts, threshold)

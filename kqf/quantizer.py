@@ -38,6 +38,62 @@ class Quantized:
     tile: int | tuple[int, int] | None
 
 
+def learn_codebook(histogram: Histogram, options: Options) -> np.ndarray:
+    """Return the codebook for the colours of an image, (K, C) uint8, with all that must stay."""
+    channels = histogram.colors.shape[1]
+    keep = options.keep_for(channels)
+    if len(histogram.colors) <= options.colors:
+        every = np.unique(np.concatenate([histogram.colors, keep]), axis=0)
+        if len(every) <= options.colors:
+            return in_order(every)
+    kept = np.isin(pack(histogram.colors[None])[0], pack(keep[None])[0])
+    others = Histogram(histogram.colors[~kept], histogram.counts[~kept])
+    room = options.colors - len(keep)
+    if len(others.colors) <= room:
+        codebook = others.colors
+    elif room:
+        learner = _find_learner(options, channels)
+        codebook = learner(others, room, options.metric, options.seed)
+    else:
+        codebook = keep
+    return in_order(np.concatenate([codebook, keep]))
+
+
+def _find_learner(options: Options, channels: int) -> learners.Learner:
+    return learners.find(options.learner, channels, options.settings.work, options.thread_count)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to search at a quality.
+
+    Attributes:
+        trade: squared error in the metric that one bit is worth (lambda).
+        candidates: for each pixel. rounds: of search.
+    """
+
+    trade: float
+    candidates: int
+    rounds: int
+
+
+def plan_search(error: float, quality: int, options: Options) -> Plan:
+    """Return how to search at a quality below 100.
+
+    Arguments:
+        error: squared error in the metric that the nearest labels leave, mean of all pixels.
+    """
+    work = options.settings.search
+    error = error + _UNSEEN[options.metric]
+    # The further labels may go from the nearest, the more of them and the more rounds it takes.
+    candidates = work.candidates + (100 - quality) // _STEPS_A_CANDIDATE
+    return Plan(
+        trade=error * _TRADE_AT_99 * 2 ** ((99 - quality) / _STEPS_TO_DOUBLE),
+        candidates=min(candidates, MAX_CANDIDATES),
+        rounds=work.rounds + (100 - quality) // _STEPS_A_ROUND,
+    )
+
+
 class Quantizer:
     """One image, ready to be quantized at any quality.
 
@@ -51,7 +107,8 @@ class Quantizer:
         channels = pixels.shape[2]
         self._keep = options.keep_for(channels)
         threads = options.thread_count
-        self._learner = learners.find(options.learner, channels, options.settings.work, threads)
+        # Before any work is done, for its errors.
+        _find_learner(options, channels)
         self._dither = dither.find(options.dither, channels, options.metric)
         self._keys = pack(pixels)
         self._histogram = count(self._keys, channels, threads)
@@ -68,21 +125,7 @@ class Quantizer:
         if len(self._histogram.colors) > options.colors:
             # Only now may colours that alpha 0 hides become one.
             self._histogram, self._keys = _merge_hidden(self._histogram, self._keys)
-        histogram = self._histogram
-        if len(histogram.colors) <= options.colors:
-            every = np.unique(np.concatenate([histogram.colors, self._keep]), axis=0)
-            if len(every) <= options.colors:
-                return in_order(every)
-        kept = np.isin(pack(histogram.colors[None])[0], pack(self._keep[None])[0])
-        others = Histogram(histogram.colors[~kept], histogram.counts[~kept])
-        room = options.colors - len(self._keep)
-        if len(others.colors) <= room:
-            codebook = others.colors
-        elif room:
-            codebook = self._learner(others, room, options.metric, options.seed)
-        else:
-            codebook = self._keep
-        return in_order(np.concatenate([codebook, self._keep]))
+        return learn_codebook(self._histogram, options)
 
     def at(self, quality: int) -> Quantized:
         """Return labels and codebook at a quality, 1 to 100."""
@@ -96,13 +139,8 @@ class Quantizer:
                     index, colors, self._codebook, options.metric, options.thread_count
                 )
             return Quantized(IndexedImage(labels, self._codebook), options.predictor, options.tile)
-        error = self._error / self._labels.size + _UNSEEN[options.metric]
-        trade = error * _TRADE_AT_99 * 2 ** ((99 - quality) / _STEPS_TO_DOUBLE)
-        # The further labels may go from the nearest, the more of them and the more rounds it takes.
-        work = options.settings.search
-        choices = work.candidates + (100 - quality) // _STEPS_A_CANDIDATE
-        rounds = work.rounds + (100 - quality) // _STEPS_A_ROUND
-        return self._search(trade, min(choices, MAX_CANDIDATES), rounds)
+        plan = plan_search(self._error / self._labels.size, quality, options)
+        return self._search(plan)
 
     @cached_property
     def _scene(self) -> Scene:
@@ -143,21 +181,19 @@ class Quantizer:
             options.thread_count,
         )
 
-    def _search(self, trade: float, count: int, rounds: int) -> Quantized:
+    def _search(self, plan: Plan) -> Quantized:
         """Return the cheapest of the labels found for the most promising layouts.
 
         The nearest labels are among them, so that no quality makes a larger file than 100 does.
-
-        Arguments:
-            trade: lambda. count: candidates for each pixel. rounds: of search.
         """
+        trade, rounds = plan.trade, plan.rounds
         options, scene = self._options, self._scene
         trials, threads = self._trials, options.thread_count
         first = self._choices[0]
         least = first.size or trial_size(self._labels, self._codebook, first.head, trials, threads)
         best_cost = self._error + trade * 8 * least
         best = self.at(100)
-        near = candidates(scene, self._codebook, count, threads)
+        near = candidates(scene, self._codebook, plan.candidates, threads)
         # What search gains with a context outweighs what deflate gains without one, but not always.
         heads = [choice.head for choice in self._choices if choice.head.predictor]
         heads = heads[: options.settings.search.layouts]

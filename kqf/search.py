@@ -40,6 +40,19 @@ _SAMPLE = 2**20
 _PRIOR = 0.3
 
 
+def lengths_of(counts: np.ndarray, codebook: np.ndarray, predictor: int) -> np.ndarray:
+    """Return what each label costs after each other, (256 * 256,) int32, in 1/64 bits.
+
+    Arguments:
+        counts: (K, K), how often each label follows each other along rows, or with predictor 2
+            columns, of tiles.
+    """
+    if not predictor:
+        return transition_lengths(counts)
+    order = ranking.parse_table(ranking.build_table(counts, _THRESHOLD), codebook)
+    return code_lengths(counts, ranking.invert(order))
+
+
 def code_lengths(counts: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     """Return what each label costs after each context, (256 * 256,) int32, in 1/64 bits.
 
@@ -229,15 +242,11 @@ def refine(
     errors = choices.errors
     for left in reversed(range(rounds)):
         counts = count_pairs(labels, part, len(codebook), threads) * stride
-        if head.predictor:
-            order = ranking.parse_table(ranking.build_table(counts, _THRESHOLD), codebook)
-            lengths = code_lengths(counts, ranking.invert(order))
-        else:
-            lengths = transition_lengths(counts)
+        lengths = lengths_of(counts, codebook, head.predictor)
         if not left:
             index, part = scene.index, chains
         costs = to_costs(errors, trade)
-        labels = _search_tiles(index, choices.labels, costs, lengths, part, threads)
+        labels = search_tiles(index, choices.labels, costs, lengths, part, threads)
         mass, sums = _gather(scene, index, labels, len(codebook))
         codebook = _settle(scene, codebook, mass, sums)
         codewords = to_points(codebook, scene.metric)
@@ -275,7 +284,7 @@ def _thin(
     return index, labels, head
 
 
-def _search_tiles(
+def search_tiles(
     index: np.ndarray,
     nearest: np.ndarray,
     costs: np.ndarray,
@@ -283,7 +292,14 @@ def _search_tiles(
     head: Head,
     threads: int,
 ) -> np.ndarray:
-    """Return the cheapest labels of all tiles, (H, W) uint8."""
+    """Return the cheapest labels of all tiles, (H, W) uint8.
+
+    Arguments:
+        index: (H, W), the row of each pixel's colour.
+        nearest: (N, C) uint8, candidates of each colour. costs: (N, C) int32, from to_costs.
+        lengths: from lengths_of.
+        head: tiles and predictor, 1 or 2.
+    """
     labels = np.empty(index.shape, np.uint8)
     axis = 1 if head.predictor == 1 else 0
 
