@@ -1,12 +1,14 @@
 """The distinct colours of an image and how often each occurs."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kqf.colorspace import snap
+from kqf.parallel import each
 
-# From so many pixels on, counting in a table of all 2**24 colours beats sorting.
+# From so many pixels on, a table of all 2**24 colours beats sorting places along.
 _TABLE_PIXELS = 2**21
 # Pixels looked up at a time.
 _BAND = 2**18
@@ -50,25 +52,43 @@ def unpack(keys: np.ndarray, channels: int) -> np.ndarray:
     return np.ascontiguousarray(octets[:, 4 - channels :])
 
 
-def count(keys: np.ndarray, channels: int) -> Histogram:
+def count(keys: np.ndarray, channels: int, threads: int = 1) -> Histogram:
     """Count the distinct colours among packed pixels (H, W)."""
-    if channels < 3 or (channels == 3 and keys.size >= _TABLE_PIXELS):
+    if channels < 3:
         table = np.bincount(keys.ravel(), minlength=1)
         values = np.flatnonzero(table)
         return Histogram(unpack(values, channels), table[values])
-    # Each pixel's place is sorted along with it, which tells where each colour is.
+    if channels == 3 and keys.size >= _TABLE_PIXELS:
+        # Where each colour is costs more to sort along than to look up in spread's table.
+        height = -(-len(keys) // threads)
+        bands = [keys[row : row + height] for row in range(0, len(keys), height)]
+        return merge(list(each(lambda band: _count_sorted(np.sort(band, None), 3), bands, threads)))
     places = keys.ravel().astype(np.uint64) << np.uint64(32)
     places |= np.arange(keys.size, dtype=np.uint64)
     places.sort()
-    ordered = (places >> np.uint64(32)).astype(np.uint32)
+    histogram = _count_sorted((places >> np.uint64(32)).astype(np.uint32), channels)
     places &= np.uint64(0xFFFFFFFF)
-    new = np.ones(keys.size, bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-    starts = np.flatnonzero(new)
+    rows = np.arange(len(histogram.counts), dtype=np.int32)
     index = np.empty(keys.size, np.int32)
-    index[places.view(np.int64)] = np.cumsum(new, dtype=np.int32) - 1
-    counts = np.diff(starts, append=keys.size)
-    return Histogram(unpack(ordered[starts], channels), counts, index.reshape(keys.shape))
+    index[places.view(np.int64)] = np.repeat(rows, histogram.counts)
+    return replace(histogram, index=index.reshape(keys.shape))
+
+
+def _count_sorted(keys: np.ndarray, channels: int) -> Histogram:
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    return Histogram(unpack(keys[starts], channels), np.diff(starts, append=len(keys)))
+
+
+def merge(parts: Sequence[Histogram]) -> Histogram:
+    """Return the histogram of all pixels of some, without index."""
+    if len(parts) == 1:
+        return parts[0]
+    keys, rows = np.unique(
+        np.concatenate([pack(part.colors[None])[0] for part in parts]), return_inverse=True
+    )
+    # Sums of whole numbers below 2**53: exact.
+    counts = np.bincount(rows, np.concatenate([part.counts for part in parts]))
+    return Histogram(unpack(keys, parts[0].colors.shape[1]), counts.astype(np.int64))
 
 
 def spread(keys: np.ndarray, histogram: Histogram, values: np.ndarray) -> np.ndarray:
@@ -96,8 +116,7 @@ def cells(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Average points in the finest cells of colour that leave at most ``limit`` of them.
 
-    A cell is what shares so many upper bits of every channel: of 3 channels 6, 6 and 6 or fewer,
-    of 4 channels 5, taken away one by one.
+    A cell is what shares some upper bits of every channel: 6 each or fewer, of 4 channels 5.
 
     Arguments:
         points: (N, D) of distinct colours; weights: (N,) float64; colors: (N, C) uint8.
@@ -109,18 +128,24 @@ def cells(
     if len(points) <= limit:
         return points, weights
     channels = colors.shape[1]
-    bits = [5 if channels == 4 else 6] * channels
-    # The eye and the usual spread of colours spare blue first and green last of the three.
-    order = [2, 0, 1, 3][:channels] if channels > 2 else list(range(channels))
+    bits = np.full(channels, 5 if channels == 4 else 6, np.uint8)
+    places = colors >> (8 - bits)
+    # Sums over grid points are exact, in whatever order cells are put together.
+    sums = [weights, *(weights * axis for axis in points.T.astype(np.float64))]
     while True:
-        keys = np.zeros(len(colors), np.uint32)
-        for channel, kept in zip(colors.T, bits, strict=True):
-            keys = (keys << np.uint32(kept)) | (channel >> np.uint8(8 - kept))
-        table = np.bincount(keys, weights)
-        occupied = np.flatnonzero(table)
-        if len(occupied) <= limit or max(bits) == 1:
+        keys = np.zeros(len(places), np.uint32)
+        for channel in range(channels):
+            keys = (keys << bits[channel]) | places[:, channel]
+        sums = [np.bincount(keys, values) for values in sums]
+        occupied = np.flatnonzero(sums[0])
+        sums = [values[occupied] for values in sums]
+        if len(occupied) <= limit or bits.max() == 1:
             break
-        # The one with most bits, the first in order among equals.
-        bits[max(order, key=lambda channel: bits[channel])] -= 1
-    sums = [np.bincount(keys, weights * axis)[occupied] for axis in points.T.astype(np.float64)]
-    return snap(np.stack(sums, axis=1) / table[occupied, None]), table[occupied]
+        members = np.empty(occupied[-1] + 1, np.intp)
+        members[keys] = np.arange(len(keys))
+        places = places[members[occupied]]
+        # Cells grow to twice the size along the channel that was cut finest, blue before green.
+        finest = max((c for c in (2, 0, 1, 3) if c < channels), key=lambda c: bits[c])
+        bits[finest] -= 1
+        places[:, finest] >>= 1
+    return snap(np.stack(sums[1:], axis=1) / sums[0][:, None]), sums[0]

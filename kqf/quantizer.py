@@ -50,15 +50,16 @@ class Quantizer:
         self._options = options
         channels = pixels.shape[2]
         self._keep = options.keep_for(channels)
-        self._learner = learners.find(options.learner, channels, options.settings.work)
+        threads = options.thread_count
+        self._learner = learners.find(options.learner, channels, options.settings.work, threads)
         self._dither = dither.find(options.dither, channels, options.metric)
         self._keys = pack(pixels)
-        self._histogram = count(self._keys, channels)
+        self._histogram = count(self._keys, channels, threads)
         if options.palette is None:
             self._codebook = self._learn()
         else:
             self._codebook = options.palette_for(channels)
-        self._found = assign(self._histogram.colors, self._codebook, options.metric)
+        self._found = assign(self._histogram.colors, self._codebook, options.metric, threads)
         self._labels = spread(self._keys, self._histogram, self._found)
         self._exact = np.array_equal(self._codebook[self._found], self._histogram.colors)
 
@@ -68,9 +69,10 @@ class Quantizer:
             # Only now may colours that alpha 0 hides become one.
             self._histogram, self._keys = _merge_hidden(self._histogram, self._keys)
         histogram = self._histogram
-        every = np.unique(np.concatenate([histogram.colors, self._keep]), axis=0)
-        if len(every) <= options.colors:
-            return in_order(every)
+        if len(histogram.colors) <= options.colors:
+            every = np.unique(np.concatenate([histogram.colors, self._keep]), axis=0)
+            if len(every) <= options.colors:
+                return in_order(every)
         kept = np.isin(pack(histogram.colors[None])[0], pack(self._keep[None])[0])
         others = Histogram(histogram.colors[~kept], histogram.counts[~kept])
         room = options.colors - len(self._keep)
@@ -155,7 +157,7 @@ class Quantizer:
         least = first.size or trial_size(self._labels, self._codebook, first.head, trials, threads)
         best_cost = self._error + trade * 8 * least
         best = self.at(100)
-        near = candidates(scene, self._codebook, count)
+        near = candidates(scene, self._codebook, count, threads)
         # What search gains with a context outweighs what deflate gains without one, but not always.
         heads = [choice.head for choice in self._choices if choice.head.predictor]
         heads = heads[: options.settings.search.layouts]

@@ -181,11 +181,11 @@ class Candidates:
     errors: np.ndarray
 
 
-def candidates(scene: Scene, codebook: np.ndarray, count: int) -> Candidates:
+def candidates(scene: Scene, codebook: np.ndarray, count: int, threads: int) -> Candidates:
     """Return at most ``count`` candidates for each colour of a scene."""
     codewords = to_points(codebook, scene.metric)
-    banned = ban(scene.colors, codebook)
-    return Candidates(*nearest_few(scene.points, codewords, min(count, len(codebook)), banned))
+    banned, count = ban(scene.colors, codebook), min(count, len(codebook))
+    return Candidates(*nearest_few(scene.points, codewords, count, banned, threads))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def histogram_of(pixels):
 
 
 def learn(name, pixels, colors, metric="mse", seed=0):
-    return learners.find(name, pixels.shape[2], WORK)(histogram_of(pixels), colors, metric, seed)
+    return learners.find(name, pixels.shape[2], WORK, 1)(histogram_of(pixels), colors, metric, seed)
 
 
 def error_of(pixels, codebook, metric="mse"):

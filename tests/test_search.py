@@ -93,7 +93,7 @@ def test_refined_labels_cost_less_by_their_own_measure(photograph, predictor):
     height, width = index.shape
     head = Head(width, height, 128, height, 3, 31, predictor)
     scene = Scene(index, colors, counts, "mse", keep=np.empty((0, 3), np.uint8))
-    near = candidates(scene, image.codebook, 6)
+    near = candidates(scene, image.codebook, 6, 1)
     found = refine(scene, 50.0, image.labels, image.codebook, near, head, 3, 1)
     error = ((photograph.astype(float) - found.codebook[found.labels]) ** 2).sum()
     assert found.error == error
