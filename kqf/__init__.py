@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kqf.registration import register
 
 if TYPE_CHECKING:
+    from kqf.blockwise import encode_dask, encode_indexed_dask
     from kqf.decoder import Info, check, decode, info, read, read_indexed
     from kqf.encoder import encode, encode_indexed, quantize, write, write_indexed
     from kqf.errors import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     )
     from kqf.indexed import IndexedImage
     from kqf.measure import LargestError, largest_error, psnr, ssim
+    from kqf.opened import KqfFile, open  # noqa: A004 - as PIL.Image.open
 
 __version__ = "0.1.0"
 
@@ -32,6 +34,7 @@ __all__ = [
     "IndexedImage",
     "Info",
     "KqfError",
+    "KqfFile",
     "LargestError",
     "LimitError",
     "TargetError",
@@ -41,9 +44,12 @@ __all__ = [
     "check",
     "decode",
     "encode",
+    "encode_dask",
     "encode_indexed",
+    "encode_indexed_dask",
     "info",
     "largest_error",
+    "open",
     "psnr",
     "quantize",
     "read",
@@ -56,6 +62,7 @@ __all__ = [
 
 # Imported on first use: who opens files needs no encoder, and who imports kqf may do neither.
 _ROOMS = {
+    "blockwise": ("encode_dask", "encode_indexed_dask"),
     "decoder": ("Info", "check", "decode", "info", "read", "read_indexed"),
     "encoder": ("encode", "encode_indexed", "quantize", "write", "write_indexed"),
     "errors": (
@@ -68,6 +75,7 @@ _ROOMS = {
     ),
     "indexed": ("IndexedImage",),
     "measure": ("LargestError", "largest_error", "psnr", "ssim"),
+    "opened": ("KqfFile", "open"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -343,7 +343,8 @@ def parse_metadata(payloads: Mapping[bytes, bytes]) -> dict[str, object]:
 class Reader:
     """The chunks of one file, read in their order and each checked before it is believed.
 
-    Opening reads all that stands before the first ``LABL``; the tiles follow on request.
+    Opening reads all that stands before the first ``LABL``; the tiles follow on request. A copy
+    with another ``stream`` of the same file reads on its own.
 
     Arguments:
         stream: binary file, seekable, read from its current position.
@@ -362,7 +363,7 @@ class Reader:
         max_metadata: int = MAX_METADATA,
         max_chunks: int = MAX_PROLOGUE_CHUNKS,
     ) -> None:
-        self._stream = stream
+        self.stream = stream
         self._start = stream.tell()
         self._left = size
         self.file_bytes = size
@@ -377,14 +378,14 @@ class Reader:
 
     def _read(self, count: int, chunk: str, field: str) -> bytes:
         # Asking for no more than there is keeps a lie about a length from costing memory.
-        data = self._stream.read(count) if count <= self._left else b""
+        data = self.stream.read(count) if count <= self._left else b""
         if len(data) < count:
             raise TruncatedError(chunk, field, f"{count} bytes", max(self._left, len(data)))
         self._left -= count
         return data
 
     def _read_signature(self) -> None:
-        data = self._stream.read(min(len(SIGNATURE), self._left))
+        data = self.stream.read(min(len(SIGNATURE), self._left))
         if data != SIGNATURE:
             short = SIGNATURE.startswith(data)
             error = TruncatedError if short else FormatError
@@ -520,7 +521,7 @@ class Reader:
     def _seek(self, offset: int) -> None:
         if offset > self.file_bytes:
             raise TruncatedError("tidx", "lengths", f"{offset} bytes", self.file_bytes)
-        self._stream.seek(self._start + offset)
+        self.stream.seek(self._start + offset)
         self._left = self.file_bytes - offset
 
     def _skip(self, length: int) -> None:

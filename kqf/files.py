@@ -5,7 +5,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,17 +31,18 @@ def open_source(source: Source) -> Iterator[tuple[BinaryIO, int]]:
         stream: BinaryIO = io.BytesIO(data)
     elif isinstance(source, str | os.PathLike):
         with Path(source).open("rb") as file:
-            yield file, _size(file)
+            yield file, size_of(file)
         return
     elif hasattr(source, "read"):
         seekable = getattr(source, "seekable", None)
         stream = source if seekable and seekable() else io.BytesIO(source.read())
     else:
         raise TypeError(f"expected a path, bytes or a binary file, not {type(source).__name__}")
-    yield stream, _size(stream)
+    yield stream, size_of(stream)
 
 
-def _size(stream: BinaryIO) -> int:
+def size_of(stream: BinaryIO) -> int:
+    """Return the bytes from where a file is to its end."""
     start = stream.tell()
     end = stream.seek(0, os.SEEK_END)
     stream.seek(start)
@@ -120,7 +121,13 @@ def assembling(target: Target) -> Iterator[BinaryIO]:
     with tempfile.TemporaryFile() as file:
         yield file
         file.seek(0)
-        special = isinstance(target, str | os.PathLike)
-        with Path(target).open("wb") if special else nullcontext(target) as out:
-            while piece := file.read(_PIECE):
-                _write_all(out, piece)
+        if isinstance(target, str | os.PathLike):
+            with Path(target).open("wb") as special:
+                _copy(file, special)
+        else:
+            _copy(file, target)
+
+
+def _copy(file: BinaryIO, target: BinaryIO) -> None:
+    while piece := file.read(_PIECE):
+        _write_all(target, piece)
