@@ -42,8 +42,8 @@ def summary_tables(reports: Sequence[ImageReport]) -> list[Table]:
     images = f"{len(reports)} image{'s' if len(reports) > 1 else ''}"
     title = f"Geometric means over {images}"
     found = [
-        Table(title, tables.SUMMARY, summarize(reports)),
         Table(f"Files of as many colours over {images}", tables.COMPARISONS, compare(reports)),
+        Table(title, tables.SUMMARY, summarize(reports)),
     ]
     return [table for table in found if table.items]
 

@@ -84,7 +84,6 @@ def section_of(done: ImageReport, pixels: np.ndarray, images: int) -> Section:
         ("channels", CHANNELS[done.channels]),
         ("distinct colours", f"{done.colors:,}"),
         ("file", f"{done.file_bytes:,} bytes"),
-        ("suggested", counted(done.suggested[0])),
     ]
     data = _pictures(pixels, chosen, list(chosen).index(first), images) | {
         "elbow": _elbow(done),
@@ -258,14 +257,16 @@ def _elbow(done: ImageReport) -> dict[str, Any]:
 def _curves(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return bits per pixel, PSNR and SSIM of what is lossy, a curve for each encoder."""
     curves: dict[str, list[Row]] = {}
+    most = {row.colors for row in rows if row.encoder == "KQF" and row.quality is not None}
     for row in rows:
         if row.lossless:
             continue
-        if row.encoder == "KQF" and row.quality is None:
+        by_colors = row.encoder == "KQF" and row.quality is None
+        if by_colors:
             curves.setdefault("KQF, by colours", []).append(row)
-        elif row.encoder == "KQF":
+        if row.encoder == "KQF" and row.colors in most:
             curves.setdefault(f"KQF, {counted(row.colors or 0)}, by quality", []).append(row)
-        else:
+        elif not by_colors:
             curves.setdefault(row.encoder, []).append(row)
     return [
         {

@@ -109,6 +109,7 @@ ELBOW = (
     Column("bytes", _of("bytes"), _number(0)),
     _RAW,
     _BITS,
+    Column("RMSE", _of("rmse"), _number(2)),
     *_ERRORS,
 )
 SUMMARY = (
@@ -118,7 +119,7 @@ SUMMARY = (
     _FILE,
     _BITS,
     Column("worst of raw", _of("worst_ratio"), _percent, wide=True),
-    Column("of image", _of("worst_image"), number=False, wide=True),
+    Column("with image", _of("worst_image"), number=False, wide=True),
     Column("PSNR, dB", _of("psnr"), _decibels),
     Column("worst PSNR", _of("worst_psnr"), _decibels, wide=True),
     Column("loss", _losses, number=False),

@@ -2,7 +2,7 @@
 
 // Side of the close view, in pixels of the picture.
 const WINDOW = 48;
-const config = { displaylogo: false, responsive: true };
+const config = { displayModeBar: false, responsive: true };
 
 function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -11,6 +11,11 @@ function color(name) {
 function css(entry) {
   const [red, green, blue, alpha = 255] = entry;
   return `rgb(${red} ${green} ${blue} / ${alpha / 255})`;
+}
+
+// As plotly takes it.
+function opaque(entry) {
+  return `rgb(${entry.slice(0, 3).join(",")})`;
 }
 
 function hex(entry) {
@@ -58,7 +63,9 @@ function layout(more) {
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: color("--text"), family: "system-ui, sans-serif" },
     margin: { l: 60, r: 60, t: 20, b: 50 },
-    legend: { orientation: "h", y: -0.2 },
+    // To be told from the page, light or dark.
+    colorway: ["#2a9d8f", "#d9663b", "#8f6fd1", "#7f8c8d", "#c08a00", "#c2518f"],
+    legend: { orientation: "h", yref: "container", y: 1, yanchor: "top" },
     xaxis: { ...axis, ...xaxis },
     yaxis: { ...axis, ...yaxis },
     ...rest,
@@ -248,7 +255,7 @@ class Picture {
         ...common,
         ...points(sample.rgb, sample.oklab),
         name: "pixels",
-        marker: { size: 2, color: sample.rgb.map(css), opacity: 0.7 },
+        marker: { size: 2, color: sample.rgb.map(opaque), opacity: 0.5 },
         hoverinfo: "skip",
       },
       {
@@ -258,9 +265,10 @@ class Picture {
         text: palette.map((entry, label) => `${label}: ${hex(entry)}`),
         hoverinfo: "text",
         marker: {
-          size: shares.map((share) => 6 + 14 * Math.sqrt(share)),
-          color: palette.map((entry) => css(entry.slice(0, 3))),
-          line: { color: color("--text"), width: 1.5 },
+          size: shares.map((share) => 8 + 24 * Math.sqrt(share)),
+          color: palette.map(opaque),
+          opacity: 1,
+          line: { color: color("--text"), width: 2 },
         },
       },
     ];
@@ -276,7 +284,7 @@ class Picture {
       xaxis: axes[0],
       yaxis: axes[1],
       zaxis: axes[2],
-      camera: this.camera ?? { eye: { x: 1.5, y: 1.5, z: 0.8 } },
+      camera: this.camera ?? { center: { x: 0, y: 0, z: -0.15 }, eye: { x: 1.8, y: 1.8, z: 0.8 } },
     };
     const plot = this.find(".scatter");
     const margin = { l: 0, r: 0, t: 0, b: 0 };
@@ -323,6 +331,7 @@ class Picture {
           side: "right",
           rangemode: "tozero",
           showgrid: false,
+          tickmode: "auto",
         },
         shapes: [
           {
@@ -336,9 +345,9 @@ class Picture {
           },
         ],
         annotations: [
-          { x: at, y: 1, yref: "paper", text: `suggested: ${suggested}`, showarrow: false, yanchor: "bottom" },
+          { x: at, y: 1, yref: "paper", text: ` suggested: ${suggested}`, showarrow: false, xanchor: "left", yanchor: "top" },
         ],
-        margin: { l: 60, r: 70, t: 30, b: 50 },
+        margin: { l: 60, r: 70, t: 20, b: 50 },
       }),
       config,
     );
