@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, features
 
 import kqf
+from kqf.display import picture_of
 
 # What oxipng does by default is 2; above 4 it takes seconds for no byte less.
 _OXIPNG_LEVEL = 4
@@ -42,17 +43,6 @@ def shown(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(picture.convert("RGBA" if picture.has_transparency_data else "RGB"))
 
 
-def with_palette(image: kqf.IndexedImage) -> Image.Image:
-    """Return labels and codebook as an image of mode ``P``, whatever the channels."""
-    height, width = image.labels.shape
-    colors = image.codebook
-    if colors.shape[1] < 3:
-        colors = np.concatenate([np.repeat(colors[:, :1], 3, axis=1), colors[:, 1:]], axis=1)
-    picture = Image.frombytes("P", (width, height), image.labels.tobytes())
-    picture.putpalette(colors.tobytes(), "RGBA" if colors.shape[1] == 4 else "RGB")
-    return picture
-
-
 def ways(
     pixels: np.ndarray,
     *,
@@ -81,7 +71,8 @@ def ways(
         return data
 
     def same_labels(colors: int) -> Image.Image:
-        return with_palette(kqf.read_indexed(files[colors], max_pixels=None))
+        found = kqf.read_indexed(files[colors], max_pixels=None)
+        return picture_of(found.labels, found.codebook)
 
     by_pillow = partial(_open, mode=full.mode)
     by_kqf = partial(_decode, threads=threads)

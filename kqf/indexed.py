@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kqf.display import as_html
+
 # Pixels looked up at a time.
 _BAND = 2**18
 
@@ -32,6 +34,10 @@ class IndexedImage:
     def pixels(self) -> np.ndarray:
         """The pixels: (H, W) uint8 for gray, (H, W, C) uint8 otherwise."""
         return look_up(self.labels, self.codebook)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the picture, its colours and numbers."""
+        return as_html(self.labels, self.codebook)
 
 
 def look_up(labels: np.ndarray, codebook: np.ndarray) -> np.ndarray:

@@ -15,8 +15,9 @@ from PIL import Image, features
 
 import kqf
 from kqf.colorspace import srgb_to_oklab
+from kqf.display import picture_of
 from kqf.documents import CHANNELS, NOTES, suggestion_of, summary_tables
-from kqf.formats import png8_writer, shown, with_palette
+from kqf.formats import png8_writer, shown
 from kqf.report import COLORS, QUALITIES, ImageReport, Row, Unreadable, counted
 from kqf.tables import ELBOW, ROWS, Table
 from kqf.terminal import escape
@@ -102,7 +103,11 @@ def section_of(done: ImageReport, pixels: np.ndarray, images: int) -> Section:
 
 
 def compared_section(
-    name: str, pixels: np.ndarray, pictures: Mapping[str, kqf.IndexedImage], table: Table
+    name: str,
+    pixels: np.ndarray,
+    pictures: Mapping[str, kqf.IndexedImage],
+    table: Table,
+    most: int,
 ) -> Section:
     """Return the part about one image whose colours were learned in several ways.
 
@@ -110,13 +115,14 @@ def compared_section(
         pixels: as for kqf.report.measure.
         pictures: what came of each way, by its name.
         table: a row for each.
+        most: colours that each was allowed.
     """
     data = _pictures(pixels, pictures, 0, 1) | {"elbow": None, "curves": None}
     size = f"{pixels.shape[1]:,} \N{MULTIPLICATION SIGN} {pixels.shape[0]:,} pixels"
     return Section(
         name=escape(name),
         facts=[("size", size)],
-        lead=table.title,
+        lead=f"At most {most} colours each.",
         tables=[table],
         thumbnail=_thumbnail(pixels),
         original=data.pop("original"),
@@ -201,8 +207,8 @@ def _pictures(
 def _variant(
     name: str, picture: kqf.IndexedImage, original: np.ndarray, scale: int
 ) -> dict[str, Any]:
-    image = with_palette(picture)
-    result = image.convert("RGB" if original.shape[2] == 3 else "RGBA")
+    indexed = picture_of(picture.labels, picture.codebook)
+    result = indexed.convert("RGB" if original.shape[2] == 3 else "RGBA")
     worst = kqf.largest_error(original, np.asarray(result))
     codebook = shown(picture.codebook[None])[0]
     shares = np.bincount(picture.labels.ravel(), minlength=len(codebook)) / picture.labels.size

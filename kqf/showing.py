@@ -168,7 +168,7 @@ def compare(
                 from kqf import page
 
                 pictures = {each.learner: each.picture for each in found}
-                section = page.compared_section(image, pixels, pictures, table)
+                section = page.compared_section(image, pixels, pictures, table, colors)
                 made = page.render("KQF: ways to learn colours", [section]).encode()
             elif output:
                 made = _as_picture(learning.draw(pixels, found), suffix)
