@@ -43,7 +43,7 @@ def as_html(labels: np.ndarray, codebook: np.ndarray) -> str:
         f"{len(codebook)} colours, {np.count_nonzero(counts)} of them used",
     ]
     if step > 1:
-        facts.append(f"shown: every {step}th pixel of every {step}th row")
+        facts.append(f"shown: one of {step} x {step} pixels")
     alt = f"Image of {facts[0]}"
     shown = max(-(-width // step), _WIDTH)
     return (

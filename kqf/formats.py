@@ -27,7 +27,7 @@ class Way:
         colors: entries of the palette at the most, None for all of the image's.
         quality: the encoder's own, None where it has none or the best.
         make: gives the file. Raises OSError or ValueError where the format can't hold the image.
-        show: gives the pixels of a file, in the channels of ``shown``.
+        show: gives the pixels of a file, in the channels of the original.
     """
 
     encoder: str
@@ -74,8 +74,8 @@ def ways(
         found = kqf.read_indexed(files[colors], max_pixels=None)
         return picture_of(found.labels, found.codebook)
 
-    by_pillow = partial(_open, mode=full.mode)
-    by_kqf = partial(_decode, threads=threads)
+    by_pillow = partial(_open, modes=(full.mode, picture.mode))
+    by_kqf = partial(kqf.decode, max_pixels=None, threads=threads)
     webp = partial(_save, file_format="WEBP", lossless=True, exact=True)
     most = counts[-1]
     yield Way("PNG", None, None, lambda: _save(picture, "PNG", optimize=True), by_pillow)
@@ -135,10 +135,7 @@ def _save(picture: Image.Image, file_format: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def _open(data: bytes, mode: str) -> np.ndarray:
+def _open(data: bytes, modes: tuple[str, str]) -> np.ndarray:
     with Image.open(io.BytesIO(data)) as saved:
-        return np.asarray(saved.convert(mode))
-
-
-def _decode(data: bytes, threads: int | None) -> np.ndarray:
-    return shown(kqf.decode(data, max_pixels=None, threads=threads))
+        # To gray by way of colour: from a palette Pillow would lose alpha.
+        return np.asarray(saved.convert(modes[0]).convert(modes[1]))

@@ -82,7 +82,7 @@ def learn_each(
     Raises:
         ValueError: there is no such learner, or it can't learn alpha.
     """
-    gauge = Gauge(shown(pixels))
+    gauge = Gauge(pixels)
     found = []
     for number, learner in enumerate(learners):
         progress(number / len(learners))
@@ -97,7 +97,7 @@ def learn_each(
             assign_seconds=assign,
             bytes=size,
             bits_per_pixel=8 * size / picture.labels.size,
-            **gauge.errors(shown(picture.pixels)),
+            **gauge.errors(picture.pixels),
             picture=picture,
         )
         found.append(result)

@@ -197,33 +197,26 @@ def _pictures(
         "height": height,
         "scale": scale,
         "first": first,
-        "variants": [
-            _variant(name, picture, original, scale) for name, picture in pictures.items()
-        ],
+        "variants": [_variant(name, picture, pixels, scale) for name, picture in pictures.items()],
         "sample": _sample(original),
     }
 
 
 def _variant(
-    name: str, picture: kqf.IndexedImage, original: np.ndarray, scale: int
+    name: str, picture: kqf.IndexedImage, pixels: np.ndarray, scale: int
 ) -> dict[str, Any]:
-    indexed = picture_of(picture.labels, picture.codebook)
-    result = indexed.convert("RGB" if original.shape[2] == 3 else "RGBA")
-    worst = kqf.largest_error(original, np.asarray(result))
+    original = Image.fromarray(shown(pixels))
+    result = picture_of(picture.labels, picture.codebook).convert(original.mode)
+    worst = kqf.largest_error(pixels, picture.pixels)
     codebook = shown(picture.codebook[None])[0]
     shares = np.bincount(picture.labels.ravel(), minlength=len(codebook)) / picture.labels.size
     detail = None
     if scale > 1:
-        left = max(min(worst.x - _DETAIL // 2, original.shape[1] - _DETAIL), 0)
-        top = max(min(worst.y - _DETAIL // 2, original.shape[0] - _DETAIL), 0)
-        box = (
-            left,
-            top,
-            min(left + _DETAIL, original.shape[1]),
-            min(top + _DETAIL, original.shape[0]),
-        )
-        both = (Image.fromarray(original), result)
-        detail = {"x": left, "y": top, "uris": [_uri(each.crop(box)) for each in both]}
+        left = max(min(worst.x - _DETAIL // 2, original.width - _DETAIL), 0)
+        top = max(min(worst.y - _DETAIL // 2, original.height - _DETAIL), 0)
+        right, bottom = (min(left + _DETAIL, original.width), min(top + _DETAIL, original.height))
+        uris = [_uri(each.crop((left, top, right, bottom))) for each in (original, result)]
+        detail = {"x": left, "y": top, "uris": uris}
     return {
         "name": name,
         "uri": _uri(result.reduce(scale)),
