@@ -14,10 +14,17 @@ _WIDTH = 160
 
 def picture_of(labels: np.ndarray, codebook: np.ndarray) -> Image.Image:
     """Return labels (H, W) uint8 and codebook (K, C) uint8 as an image of mode ``P``."""
-    colors = _in_color(codebook)
+    colors = in_color(codebook)
     picture = Image.frombytes("P", labels.shape[::-1], np.ascontiguousarray(labels).tobytes())
     picture.putpalette(colors.tobytes(), "RGBA" if colors.shape[1] == 4 else "RGB")
     return picture
+
+
+def in_color(codebook: np.ndarray) -> np.ndarray:
+    """Return a codebook as RGB (K, 3) or, with alpha, RGBA (K, 4)."""
+    if codebook.shape[1] > 2:
+        return codebook
+    return np.concatenate([np.repeat(codebook[:, :1], 3, axis=1), codebook[:, 1:]], axis=1)
 
 
 def as_html(labels: np.ndarray, codebook: np.ndarray) -> str:
@@ -35,7 +42,7 @@ def as_html(labels: np.ndarray, codebook: np.ndarray) -> str:
         f'<span title="{label}: {_css(color)}, {count / labels.size:.2%}" style="'
         f'display:inline-block;width:16px;height:16px;background:{_css(color)}"></span>'
         for label, (color, count) in enumerate(
-            zip(_in_color(codebook).tolist(), counts.tolist(), strict=True)
+            zip(in_color(codebook).tolist(), counts.tolist(), strict=True)
         )
     )
     facts = [
@@ -52,13 +59,6 @@ def as_html(labels: np.ndarray, codebook: np.ndarray) -> str:
         f'<div style="line-height:0;max-width:576px">{entries}</div>'
         f"<figcaption>{', '.join(facts)}</figcaption></figure>"
     )
-
-
-def _in_color(codebook: np.ndarray) -> np.ndarray:
-    """Return a codebook as RGB (K, 3) or, with alpha, RGBA (K, 4)."""
-    if codebook.shape[1] > 2:
-        return codebook
-    return np.concatenate([np.repeat(codebook[:, :1], 3, axis=1), codebook[:, 1:]], axis=1)
 
 
 def _css(color: list[int]) -> str:

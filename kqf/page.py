@@ -15,7 +15,7 @@ from PIL import Image, features
 
 import kqf
 from kqf.colorspace import srgb_to_oklab
-from kqf.display import picture_of
+from kqf.display import in_color, picture_of
 from kqf.documents import CHANNELS, NOTES, suggestion_of, summary_tables
 from kqf.formats import png8_writer, shown
 from kqf.report import COLORS, QUALITIES, ImageReport, Row, Unreadable, counted
@@ -208,7 +208,7 @@ def _variant(
     original = Image.fromarray(shown(pixels))
     result = picture_of(picture.labels, picture.codebook).convert(original.mode)
     worst = kqf.largest_error(pixels, picture.pixels)
-    codebook = shown(picture.codebook[None])[0]
+    codebook = in_color(picture.codebook)
     shares = np.bincount(picture.labels.ravel(), minlength=len(codebook)) / picture.labels.size
     detail = None
     if scale > 1:

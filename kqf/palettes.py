@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 import kqf
+from kqf.display import in_color
 from kqf.palette_files import Swatch, is_act, parse
 from kqf.pictures import codebook_of, is_kqf, is_translucent, load, without_palette
 
@@ -82,14 +83,11 @@ def swatches_of(
 
 
 def _swatches(codebook: np.ndarray, counts: np.ndarray) -> list[Swatch]:
-    # Gray is shown as what it is in red, green and blue.
-    colors = codebook
-    if colors.shape[1] < 3:
-        colors = np.concatenate([np.repeat(colors[:, :1], 3, axis=1), colors[:, 1:]], axis=1)
     pixels = max(int(counts.sum()), 1)
+    colors = in_color(codebook).tolist()
     return [
         Swatch(label, tuple(color), count, count / pixels)
-        for label, (color, count) in enumerate(zip(colors.tolist(), counts.tolist(), strict=True))
+        for label, (color, count) in enumerate(zip(colors, counts.tolist(), strict=True))
     ]
 
 

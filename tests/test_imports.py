@@ -83,7 +83,7 @@ ORDER = {
     "terminal": {"__init__"},
     "pictures": {"terminal"},
     "palette_files": set(),
-    "palettes": {"__init__", "palette_files", "pictures"},
+    "palettes": {"__init__", "display", "palette_files", "pictures"},
     "convert": {"__init__", "files", "palettes", "pictures", "terminal"},
     "lines": {"__init__", "convert", "terminal"},
     "tables": {"__init__"},
