@@ -79,6 +79,7 @@ class Picture {
     this.stage = this.find(".stage");
     this.known = new Map();
     this.inView = false;
+    this.camera = { center: { x: 0, y: 0, z: -0.15 }, eye: { x: 1.8, y: 1.8, z: 0.8 } };
     this.listen();
     this.stage.classList.toggle("small", this.data.width < 400);
     this.choose();
@@ -284,26 +285,25 @@ class Picture {
       xaxis: axes[0],
       yaxis: axes[1],
       zaxis: axes[2],
-      camera: this.camera ?? { center: { x: 0, y: 0, z: -0.15 }, eye: { x: 1.8, y: 1.8, z: 0.8 } },
+      camera: this.camera,
     };
-    const plot = this.find(".scatter");
+    const plot = this.find(".cloud");
     const margin = { l: 0, r: 0, t: 0, b: 0 };
     Plotly.react(plot, traces, layout({ scene, margin, showlegend: false }), config);
   }
 
   turn(degrees) {
-    const plot = this.find(".scatter");
-    const { eye, ...rest } = plot._fullLayout.scene.camera;
+    const { eye } = this.camera;
     const angle = (degrees * Math.PI) / 180;
     this.camera = {
-      ...rest,
+      ...this.camera,
       eye: {
         x: eye.x * Math.cos(angle) - eye.y * Math.sin(angle),
         y: eye.x * Math.sin(angle) + eye.y * Math.cos(angle),
         z: eye.z,
       },
     };
-    Plotly.relayout(plot, { "scene.camera": this.camera });
+    Plotly.relayout(this.find(".cloud"), { "scene.camera": this.camera });
   }
 
   drawFlat() {
@@ -388,11 +388,11 @@ class Picture {
   enter(inView) {
     if (inView === this.inView) return;
     this.inView = inView;
-    const plot = this.find(".scatter");
+    const plot = this.find(".cloud");
     if (inView) {
       this.drawScatter();
-      plot.on("plotly_relayout", () => {
-        this.camera = plot._fullLayout.scene.camera;
+      plot.on("plotly_relayout", (event) => {
+        this.camera = event["scene.camera"] ?? this.camera;
       });
     } else {
       Plotly.purge(plot);
@@ -436,8 +436,8 @@ const watcher = new IntersectionObserver(
 );
 for (const section of document.querySelectorAll("section.image")) {
   const picture = new Picture(section);
-  pictures.set(section.querySelector(".scatter"), picture);
-  watcher.observe(section.querySelector(".scatter"));
+  pictures.set(section.querySelector(".cloud"), picture);
+  watcher.observe(section.querySelector(".cloud"));
 }
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   for (const picture of pictures.values()) picture.restyle();
