@@ -30,8 +30,8 @@ SWITCHES = (
     "--disable-background-networking",
 )
 NAME = "<b>bold</b> & co.png"
-# Large enough that a page shows it reduced.
-SIZES = {NAME: (50, 70), "large.png": (50, 130)}
+# One large enough that a page shows it reduced, and one stored exactly.
+SIZES = {NAME: (50, 70), "large.png": (50, 130), "exact.png": (3, 2)}
 SECONDS = 20
 
 
@@ -52,7 +52,7 @@ def reports(pictures):
 def address(pictures, reports, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "_PIXELS", 50 * 70)
-        sections = [page.section_of(reports[name], pictures[name], 2) for name in SIZES]
+        sections = [page.section_of(reports[name], pictures[name], 3) for name in SIZES]
     bad = [Unreadable("<img src=x>.png", "is <script>no</script> image")]
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(page.render("KQF report", sections, list(reports.values()), bad), "utf-8")
@@ -85,7 +85,7 @@ def opened(browser, address):
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     browser.get(address)
-    wait(browser, lambda: drawn(browser) == [True, True])
+    wait(browser, lambda: all(drawn(browser)))
     return browser
 
 

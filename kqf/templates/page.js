@@ -307,8 +307,8 @@ class Picture {
   }
 
   drawFlat() {
-    if (this.data.elbow) this.drawElbow();
-    if (this.data.curves) this.drawCurves();
+    if (this.find(".elbow")) this.drawElbow();
+    if (this.find(".curves")) this.drawCurves();
   }
 
   drawElbow() {
