@@ -82,7 +82,11 @@ def convert(
     ] = None,
     quality: Annotated[
         int | None,
-        typer.Option(min=1, max=100, help="100: each pixel its nearest colour; less: fewer bytes."),
+        typer.Option(
+            min=1,
+            max=100,
+            help="100: the nearest colours; less: fewer bytes. [default: 75]",
+        ),
     ] = None,
     palette: Annotated[
         str | None,

@@ -47,7 +47,9 @@ _AXIS_GRID = 1024
 _JITTER = 0.3
 
 
-def learn(histogram: Histogram, colors: int, metric: str, work: Work, seed: int) -> np.ndarray:
+def learn(
+    histogram: Histogram, colors: int, metric: str, work: Work, seed: int, threads: int = 1
+) -> np.ndarray:
     """Return a codebook that approximates the colours of a histogram.
 
     Alpha 0 and alpha 255 stay exact: transparent, translucent and opaque colours are learned
@@ -73,7 +75,7 @@ def learn(histogram: Histogram, colors: int, metric: str, work: Work, seed: int)
     for kind, member, few, start in zip(present, members, reduced, starts, strict=True):
         centroids = lloyd(*few, start, work.steps)
         centroids = breathe(*few, centroids, work.rounds, seed)
-        centroids = lloyd(points[member], weights[member], centroids, work.last_steps)
+        centroids = lloyd(points[member], weights[member], centroids, work.last_steps, threads)
         part = to_colors(centroids, metric, histogram.colors.shape[1])
         codewords.append(hold_alpha(part, kind))
     return in_order(np.concatenate(codewords))
@@ -120,7 +122,7 @@ class _Cluster:
         axis = np.linalg.eigh(self.covariance)[1][:, -1]
         # On a grid and with one sign, the axis does not depend on the linear algebra library.
         axis = np.rint(axis * _AXIS_GRID) * np.sign(axis[np.abs(axis).argmax()])
-        places = self.points @ axis
+        places = (self.points * axis).sum(axis=1)
         by_place = np.argsort(places, kind="stable")
         mass = np.cumsum(self.weights[by_place])
         moment = np.cumsum((self.weights * places)[by_place])
@@ -165,13 +167,15 @@ def split(groups: list[tuple[np.ndarray, np.ndarray]], count: int) -> list[np.nd
     ]
 
 
-def lloyd(points: np.ndarray, weights: np.ndarray, centroids: np.ndarray, steps: int) -> np.ndarray:
+def lloyd(
+    points: np.ndarray, weights: np.ndarray, centroids: np.ndarray, steps: int, threads: int = 1
+) -> np.ndarray:
     """Return centroids after at most ``steps`` steps of k-means (S. Lloyd, 1982,
     doi:10.1109/TIT.1982.1056489), on the grid; a centroid without points stays where it is.
     """
     exact = [axis * weights for axis in points.T.astype(np.float64)]
     for _ in range(steps):
-        labels = nearest(points, centroids)
+        labels = nearest(points, centroids, threads=threads)
         mass = np.bincount(labels, weights, len(centroids))
         used = mass > 0
         sums = np.stack([np.bincount(labels, axis, len(centroids)) for axis in exact], axis=1)

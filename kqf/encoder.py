@@ -15,7 +15,6 @@ from kqf.measure import psnr, ssim
 from kqf.options import (
     DEFAULT_EFFORT,
     DEFAULT_LEARNER,
-    DEFAULT_QUALITY,
     Colors,
     Options,
     Storage,
@@ -31,7 +30,7 @@ def encode(
     *,
     colors: int = container.MAX_COLORS,
     metric: str = "mse",
-    quality: int = DEFAULT_QUALITY,
+    quality: int | None = None,
     palette: np.ndarray | None = None,
     learner: str = DEFAULT_LEARNER,
     dither: str | None = None,
@@ -58,7 +57,9 @@ def encode(
         metric: what counts as error: ``"mse"``, squared error of the sRGB values, or
             ``"perceptual"``, distance in Oklab.
         quality: 100, each pixel becomes the nearest colour of the codebook; the lower (1 at least),
-            the more error is taken for fewer bytes. What is exact at 100 is exact at all.
+            the more error is taken for fewer bytes. What is exact at 100 is exact at all. None:
+            75, which looks like 100; 100 with effort 1, dither, or as the highest to try for a
+            target.
         palette: codebook to use, (K, C) uint8 or bool; its order and unused entries are kept.
         learner: how to learn a codebook otherwise: ``"kmeans"``, the best; ``"minibatch"``
             (k-means on small batches), ``"agglomerative"`` (Ward's merging), ``"median-cut"``
@@ -69,7 +70,7 @@ def encode(
             Pillow's error diffusion, for metric ``"mse"`` without alpha. For quality 100 alone.
         keep: colours that the codebook must have exactly, (n, C) integers.
         target_psnr, target_ssim: find the lowest quality that reaches so much (``kqf.psnr`` in dB,
-            ``kqf.ssim``); with any target, ``quality`` is the highest to try.
+            ``kqf.ssim``).
         max_bytes: find the highest quality whose file takes no more.
         predictor: ``"none"``, ``"left"``, ``"up"``, or ``"auto"`` for the smallest file.
         tile: (width, height) of tiles in pixels, an int for square ones; None to try some.
@@ -170,7 +171,7 @@ def _meet(pixels: np.ndarray, options: Options) -> Quantized:
         image = at(quality).image
         return measure(pixels, image.codebook[image.labels])
 
-    quality = options.quality
+    quality = options.highest
     if options.target_psnr is not None:
         quality = lowest_reaching(
             partial(likeness, psnr), quality, "target_psnr", options.target_psnr

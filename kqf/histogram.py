@@ -1,12 +1,14 @@
 """The distinct colours of an image and how often each occurs."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kqf.colorspace import snap
+from kqf.parallel import each
 
-# From so many pixels on, counting in a table of all 2**24 colours beats sorting.
+# From so many pixels on, a table of all 2**24 colours beats sorting places along.
 _TABLE_PIXELS = 2**21
 # Pixels looked up at a time.
 _BAND = 2**18
@@ -19,10 +21,12 @@ class Histogram:
     Attributes:
         colors: (N, C) uint8.
         counts: (N,) int64.
+        index: (H, W) int32, the row of each pixel's colour, where counting told it.
     """
 
     colors: np.ndarray
     counts: np.ndarray
+    index: np.ndarray | None = None
 
 
 def pack(pixels: np.ndarray) -> np.ndarray:
@@ -48,37 +52,62 @@ def unpack(keys: np.ndarray, channels: int) -> np.ndarray:
     return np.ascontiguousarray(octets[:, 4 - channels :])
 
 
-def count(keys: np.ndarray, channels: int) -> Histogram:
-    """Count the distinct colours among packed pixels of any shape."""
-    if channels < 3 or (channels == 3 and keys.size >= _TABLE_PIXELS):
+def count(keys: np.ndarray, channels: int, threads: int = 1) -> Histogram:
+    """Count the distinct colours among packed pixels (H, W)."""
+    if channels < 3:
         table = np.bincount(keys.ravel(), minlength=1)
         values = np.flatnonzero(table)
         return Histogram(unpack(values, channels), table[values])
-    values, counts = np.unique(keys, return_counts=True)
-    return Histogram(unpack(values, channels), counts)
+    if channels == 3 and keys.size >= _TABLE_PIXELS:
+        # Where each colour is costs more to sort along than to look up in spread's table.
+        height = -(-len(keys) // threads)
+        bands = [keys[row : row + height] for row in range(0, len(keys), height)]
+        return merge(list(each(lambda band: _count_sorted(np.sort(band, None), 3), bands, threads)))
+    places = keys.ravel().astype(np.uint64) << np.uint64(32)
+    places |= np.arange(keys.size, dtype=np.uint64)
+    places.sort()
+    histogram = _count_sorted((places >> np.uint64(32)).astype(np.uint32), channels)
+    places &= np.uint64(0xFFFFFFFF)
+    rows = np.arange(len(histogram.counts), dtype=np.int32)
+    index = np.empty(keys.size, np.int32)
+    index[places.view(np.int64)] = np.repeat(rows, histogram.counts)
+    return replace(histogram, index=index.reshape(keys.shape))
+
+
+def _count_sorted(keys: np.ndarray, channels: int) -> Histogram:
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    return Histogram(unpack(keys[starts], channels), np.diff(starts, append=len(keys)))
+
+
+def merge(parts: Sequence[Histogram]) -> Histogram:
+    """Return the histogram of all pixels of some, without index."""
+    if len(parts) == 1:
+        return parts[0]
+    keys, rows = np.unique(
+        np.concatenate([pack(part.colors[None])[0] for part in parts]), return_inverse=True
+    )
+    # Sums of whole numbers below 2**53: exact.
+    counts = np.bincount(rows, np.concatenate([part.counts for part in parts]))
+    return Histogram(unpack(keys, parts[0].colors.shape[1]), counts.astype(np.int64))
 
 
 def spread(keys: np.ndarray, histogram: Histogram, values: np.ndarray) -> np.ndarray:
     """Return for each packed pixel the value of its colour.
 
     Arguments:
-        keys: (H, W) uint32, every one a colour of the histogram.
+        keys: (H, W) uint32, those that the histogram was counted from.
         values: (N,) one for each colour of the histogram.
     """
-    channels = histogram.colors.shape[1]
-    known = pack(histogram.colors[None])[0]
-    if channels < 4:
-        table = np.zeros(1 << (8 * channels), values.dtype)
-        table[known] = values
+    if histogram.index is not None:
+        return values.take(histogram.index)
+    table = np.zeros(1 << (8 * histogram.colors.shape[1]), values.dtype)
+    table[pack(histogram.colors[None])[0]] = values
     result = np.empty(keys.shape, values.dtype)
     # A band at a time: numpy makes an index of eight bytes of every key.
     step = max(_BAND // keys.shape[1], 1)
     for first in range(0, len(keys), step):
         rows = slice(first, first + step)
-        if channels < 4:
-            np.take(table, keys[rows], out=result[rows], mode="clip")
-        else:
-            np.take(values, np.searchsorted(known, keys[rows]), out=result[rows], mode="clip")
+        np.take(table, keys[rows], out=result[rows], mode="clip")
     return result
 
 
@@ -87,7 +116,7 @@ def cells(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Average points in the finest cells of colour that leave at most ``limit`` of them.
 
-    A cell is what shares the upper 6 (4 channels: 5) or fewer bits of every channel.
+    A cell is what shares some upper bits of every channel: 6 each or fewer, of 4 channels 5.
 
     Arguments:
         points: (N, D) of distinct colours; weights: (N,) float64; colors: (N, C) uint8.
@@ -98,13 +127,25 @@ def cells(
     """
     if len(points) <= limit:
         return points, weights
-    for bits in range(5 if colors.shape[1] == 4 else 6, 0, -1):
-        keys = np.zeros(len(colors), np.uint32)
-        for channel in colors.T:
-            keys = (keys << np.uint32(bits)) | (channel >> (8 - bits))
-        table = np.bincount(keys, weights)
-        occupied = np.flatnonzero(table)
-        if len(occupied) <= limit:
+    channels = colors.shape[1]
+    bits = np.full(channels, 5 if channels == 4 else 6, np.uint8)
+    places = colors >> (8 - bits)
+    # Sums over grid points are exact, in whatever order cells are put together.
+    sums = [weights, *(weights * axis for axis in points.T.astype(np.float64))]
+    while True:
+        keys = np.zeros(len(places), np.uint32)
+        for channel in range(channels):
+            keys = (keys << bits[channel]) | places[:, channel]
+        sums = [np.bincount(keys, values) for values in sums]
+        occupied = np.flatnonzero(sums[0])
+        sums = [values[occupied] for values in sums]
+        if len(occupied) <= limit or bits.max() == 1:
             break
-    sums = [np.bincount(keys, weights * axis)[occupied] for axis in points.T.astype(np.float64)]
-    return snap(np.stack(sums, axis=1) / table[occupied, None]), table[occupied]
+        members = np.empty(occupied[-1] + 1, np.intp)
+        members[keys] = np.arange(len(keys))
+        places = places[members[occupied]]
+        # Cells grow to twice the size along the channel that was cut finest, blue before green.
+        finest = max((c for c in (2, 0, 1, 3) if c < channels), key=lambda c: bits[c])
+        bits[finest] -= 1
+        places[:, finest] >>= 1
+    return snap(np.stack(sums[1:], axis=1) / sums[0][:, None]), sums[0]

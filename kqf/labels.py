@@ -7,10 +7,13 @@ import numpy as np
 
 from kqf.colorspace import OPAQUE, TRANSPARENT, to_points, translucency
 from kqf.histogram import pack
+from kqf.parallel import each
 
 # Multiplications for a block of distances. It stays in cache, and OpenBLAS does no more than this
 # in one thread: its threads would wait for one another wherever another process wants a core.
 _BLOCK = 2**18
+# Points for a thread at least: with fewer, threads wait for one another more than they work.
+_LEAST_PART = 2**16
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,9 @@ def distances(
         yield rows, block
 
 
-def nearest(points: np.ndarray, codewords: np.ndarray, banned: Ban | None = None) -> np.ndarray:
+def nearest(
+    points: np.ndarray, codewords: np.ndarray, banned: Ban | None = None, threads: int = 1
+) -> np.ndarray:
     """Return the row of the nearest codeword for each point, the lowest of equals.
 
     Arguments:
@@ -67,9 +72,21 @@ def nearest(points: np.ndarray, codewords: np.ndarray, banned: Ban | None = None
         (N,) intp.
     """
     labels = np.empty(len(points), np.intp)
-    for rows, block in distances(points, codewords, banned):
-        np.argmin(block, axis=1, out=labels[rows])
+
+    def find(part: slice) -> None:
+        kinds = banned and Ban(banned.kinds[part], banned.penalties)
+        for rows, block in distances(points[part], codewords, kinds):
+            np.argmin(block, axis=1, out=labels[part][rows])
+
+    for _ in each(find, _parts(len(points), threads), threads):
+        pass
     return labels
+
+
+def _parts(number: int, threads: int) -> list[slice]:
+    """Cut rows into as many parts as threads have use for."""
+    step = max(-(-number // threads), _LEAST_PART)
+    return [slice(first, first + step) for first in range(0, number, step)]
 
 
 def nearest_two(points: np.ndarray, codewords: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +100,11 @@ def nearest_two(points: np.ndarray, codewords: np.ndarray) -> tuple[np.ndarray, 
 
 
 def nearest_few(
-    points: np.ndarray, codewords: np.ndarray, count: int, banned: Ban | None = None
+    points: np.ndarray,
+    codewords: np.ndarray,
+    count: int,
+    banned: Ban | None = None,
+    threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the nearest codewords of each point.
 
@@ -97,18 +118,24 @@ def nearest_few(
     """
     labels = np.empty((len(points), count), np.uint8)
     errors = np.empty((len(points), count), np.float32)
-    for rows, block in distances(points, codewords, banned):
-        index = np.arange(len(block))
-        for place in range(count):
-            best = block.argmin(axis=1)
-            labels[rows, place] = best
-            errors[rows, place] = block[index, best]
-            block[index, best] = np.inf
+
+    def find(part: slice) -> None:
+        kinds = banned and Ban(banned.kinds[part], banned.penalties)
+        for rows, block in distances(points[part], codewords, kinds):
+            index = np.arange(len(block))
+            for place in range(count):
+                best = block.argmin(axis=1)
+                labels[part][rows, place] = best
+                errors[part][rows, place] = block[index, best]
+                block[index, best] = np.inf
+
+    for _ in each(find, _parts(len(points), threads), threads):
+        pass
     errors += (points * points).sum(axis=1, keepdims=True)
     return labels, errors
 
 
-def assign(colors: np.ndarray, codebook: np.ndarray, metric: str) -> np.ndarray:
+def assign(colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int = 1) -> np.ndarray:
     """Return the label of each colour: its nearest codeword, the lowest of equals.
 
     Wholly transparent colours take transparent codewords and opaque ones opaque codewords,
@@ -121,7 +148,7 @@ def assign(colors: np.ndarray, codebook: np.ndarray, metric: str) -> np.ndarray:
         (N,) uint8.
     """
     points, codewords = to_points(colors, metric), to_points(codebook, metric)
-    labels = nearest(points, codewords, ban(colors, codebook))
+    labels = nearest(points, codewords, ban(colors, codebook), threads)
     # A colour that the codebook holds stays as it is, even where the metric sees another as near.
     keys, (known, first) = (
         pack(colors[None])[0],

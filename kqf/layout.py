@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
@@ -15,6 +14,8 @@ from kqf.parallel import each
 _TILE_PIXELS = 2**20
 # Of the ranking table, while other things are compared.
 _TRIAL_THRESHOLDS = (4,)
+# Predictors this much larger than the best by trial are not tried with other tiles.
+_CLOSE = 1.03
 # Deflate level for ranking tables: they are short.
 _TABLE_LEVEL = 12
 
@@ -101,13 +102,18 @@ def rank_choices(
     """
     height, width = labels.shape
     sizes = [tile] if tile else tile_sizes(width, height, trials.widths)
-    pairs = list(product(predictors, sizes))
-    trial = len(pairs) > 1 and labels.size > trials.all_pixels
-    choices = []
-    for predictor, size in pairs:
+
+    def choose(predictor: int, size: tuple[int, int], trial: bool) -> Choice:
         head = _head(labels, codebook, predictor, size)
-        bytes_needed = trial_size(labels, codebook, head, trials, threads) if trial else 0
-        choices.append(Choice(head, bytes_needed))
+        return Choice(head, trial_size(labels, codebook, head, trials, threads) if trial else 0)
+
+    if len(predictors) * len(sizes) == 1 or labels.size <= trials.all_pixels:
+        return [choose(predictor, size, False) for predictor in predictors for size in sizes]
+    # Predictors differ more than tiles do: only the best are tried with other tiles.
+    choices = [choose(predictor, sizes[-1], True) for predictor in predictors]
+    least = min(choice.size for choice in choices) * _CLOSE
+    close = [choice.head.predictor for choice in choices if choice.size <= least]
+    choices += [choose(predictor, size, True) for predictor in close for size in sizes[:-1]]
     return sorted(choices, key=lambda choice: choice.size)
 
 

@@ -36,21 +36,21 @@ _PILLOW_PIXELS = 2**24
 _SEEDS = 2**32
 
 
-def find(name: object, channels: int, work: Work) -> Learner:
+def find(name: object, channels: int, work: Work, threads: int) -> Learner:
     """Return the learner of a name.
 
     Arguments:
         name: ``"kmeans"``, ``"minibatch"``, ``"agglomerative"``, ``"median-cut"``, ``"octree"``,
             ``"random"`` or ``"sample:N"``.
         channels: of the colours to learn, 1 to 4.
-        work: what k-means may spend.
+        work, threads: what k-means may spend.
 
     Raises:
         ValueError: there is no such learner, or it can't learn alpha.
     """
     if isinstance(name, str):
         if name == "kmeans":
-            return partial(_kmeans, work)
+            return partial(_kmeans, work, threads)
         if name == "median-cut" and channels in (2, 4):
             raise ValueError("learner 'median-cut' can't learn alpha: 'octree' and others can")
         if name in _LEARNERS:
@@ -61,8 +61,10 @@ def find(name: object, channels: int, work: Work) -> Learner:
     raise ValueError(f"learner must be one of {names}, not {name!r}")
 
 
-def _kmeans(work: Work, histogram: Histogram, colors: int, metric: str, seed: int) -> np.ndarray:
-    return learn(histogram, colors, metric, work, seed)
+def _kmeans(
+    work: Work, threads: int, histogram: Histogram, colors: int, metric: str, seed: int
+) -> np.ndarray:
+    return learn(histogram, colors, metric, work, seed, threads)
 
 
 def minibatch(histogram: Histogram, colors: int, metric: str, seed: int) -> np.ndarray:

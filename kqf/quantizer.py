@@ -7,19 +7,22 @@ import numpy as np
 
 from kqf import dither, learners
 from kqf.codebook import in_order
-from kqf.colorspace import TRANSPARENT, translucency
+from kqf.colorspace import TRANSPARENT, to_points, translucency
 from kqf.container import PREDICTORS
 from kqf.histogram import Histogram, count, pack, spread
 from kqf.indexed import IndexedImage
 from kqf.labels import assign
 from kqf.layout import Choice, Trials, rank_choices, trial_size
 from kqf.options import Options
-from kqf.search import MAX_CANDIDATES, Scene, Search, refine
+from kqf.search import MAX_CANDIDATES, Scene, candidates, refine
 
 # What one bit is worth (lambda), as a share of the error that the codebook leaves anyway: at
 # quality 99, and how many steps of quality double it.
 _TRADE_AT_99 = 0.05
 _STEPS_TO_DOUBLE = 12
+# So many steps of quality are one more candidate for each pixel, and one more round of search.
+_STEPS_A_CANDIDATE = 12
+_STEPS_A_ROUND = 20
 # Share of the nearest labels' bytes that others must stay within to be worth their error.
 _WORTHWHILE = 0.99
 # Squared error of a pixel that goes unseen, and is added to what the codebook leaves.
@@ -47,17 +50,18 @@ class Quantizer:
         self._options = options
         channels = pixels.shape[2]
         self._keep = options.keep_for(channels)
-        self._learner = learners.find(options.learner, channels, options.settings.work)
+        threads = options.thread_count
+        self._learner = learners.find(options.learner, channels, options.settings.work, threads)
         self._dither = dither.find(options.dither, channels, options.metric)
         self._keys = pack(pixels)
-        self._histogram = count(self._keys, channels)
+        self._histogram = count(self._keys, channels, threads)
         if options.palette is None:
             self._codebook = self._learn()
         else:
             self._codebook = options.palette_for(channels)
-        found = assign(self._histogram.colors, self._codebook, options.metric)
-        self._labels = spread(self._keys, self._histogram, found)
-        self._exact = np.array_equal(self._codebook[found], self._histogram.colors)
+        self._found = assign(self._histogram.colors, self._codebook, options.metric, threads)
+        self._labels = spread(self._keys, self._histogram, self._found)
+        self._exact = np.array_equal(self._codebook[self._found], self._histogram.colors)
 
     def _learn(self) -> np.ndarray:
         options = self._options
@@ -65,9 +69,10 @@ class Quantizer:
             # Only now may colours that alpha 0 hides become one.
             self._histogram, self._keys = _merge_hidden(self._histogram, self._keys)
         histogram = self._histogram
-        every = np.unique(np.concatenate([histogram.colors, self._keep]), axis=0)
-        if len(every) <= options.colors:
-            return in_order(every)
+        if len(histogram.colors) <= options.colors:
+            every = np.unique(np.concatenate([histogram.colors, self._keep]), axis=0)
+            if len(every) <= options.colors:
+                return in_order(every)
         kept = np.isin(pack(histogram.colors[None])[0], pack(self._keep[None])[0])
         others = Histogram(histogram.colors[~kept], histogram.counts[~kept])
         room = options.colors - len(self._keep)
@@ -95,9 +100,9 @@ class Quantizer:
         trade = error * _TRADE_AT_99 * 2 ** ((99 - quality) / _STEPS_TO_DOUBLE)
         # The further labels may go from the nearest, the more of them and the more rounds it takes.
         work = options.settings.search
-        candidates = min(work.candidates + (100 - quality) // 10, MAX_CANDIDATES)
-        rounds = work.rounds + (100 - quality) // 30
-        return self._search(trade, replace(work, candidates=candidates, rounds=rounds))
+        choices = work.candidates + (100 - quality) // _STEPS_A_CANDIDATE
+        rounds = work.rounds + (100 - quality) // _STEPS_A_ROUND
+        return self._search(trade, min(choices, MAX_CANDIDATES), rounds)
 
     @cached_property
     def _scene(self) -> Scene:
@@ -106,13 +111,17 @@ class Quantizer:
         return Scene(
             index=spread(self._keys, self._histogram, numbers),
             colors=colors,
+            counts=self._histogram.counts,
             metric=self._options.metric,
             keep=self._keep if self._options.palette is None else self._codebook,
         )
 
     @cached_property
     def _error(self) -> float:
-        return self._scene.error(self._labels, self._codebook)
+        """Squared error of the nearest labels, summed over all pixels."""
+        codewords = to_points(self._codebook, self._options.metric)
+        offsets = self._scene.points - codewords[self._found]
+        return float((self._histogram.counts[:, None] * (offsets * offsets)).sum(dtype=np.float64))
 
     @property
     def _trials(self) -> Trials:
@@ -134,29 +143,35 @@ class Quantizer:
             options.thread_count,
         )
 
-    def _search(self, trade: float, work: Search) -> Quantized:
+    def _search(self, trade: float, count: int, rounds: int) -> Quantized:
         """Return the cheapest of the labels found for the most promising layouts.
 
         The nearest labels are among them, so that no quality makes a larger file than 100 does.
+
+        Arguments:
+            trade: lambda. count: candidates for each pixel. rounds: of search.
         """
         options, scene = self._options, self._scene
         trials, threads = self._trials, options.thread_count
-        first = self._choices[0].head
-        least = trial_size(self._labels, self._codebook, first, trials, threads)
+        first = self._choices[0]
+        least = first.size or trial_size(self._labels, self._codebook, first.head, trials, threads)
         best_cost = self._error + trade * 8 * least
         best = self.at(100)
+        near = candidates(scene, self._codebook, count, threads)
         # What search gains with a context outweighs what deflate gains without one, but not always.
         heads = [choice.head for choice in self._choices if choice.head.predictor]
-        for head in ([] if first.predictor else [first]) + heads[: work.layouts]:
+        heads = heads[: options.settings.search.layouts]
+        for head in heads if first.head.predictor else [first.head, *heads]:
             # Where so much trade leads astray, less of it may still save bytes.
             for less in (1, 4, 16):
-                image = IndexedImage(
-                    *refine(scene, trade / less, self._labels, self._codebook, head, work, threads)
+                found = refine(
+                    scene, trade / less, self._labels, self._codebook, near, head, rounds, threads
                 )
-                size = trial_size(image.labels, image.codebook, head, trials, threads)
-                cost = scene.error(image.labels, image.codebook) + trade * 8 * size
+                size = trial_size(found.labels, found.codebook, head, trials, threads)
+                cost = found.error + trade * 8 * size
                 if size <= least * _WORTHWHILE and cost < best_cost:
                     best_cost = cost
+                    image = IndexedImage(found.labels, found.codebook)
                     best = Quantized(image, PREDICTORS[head.predictor], head.tile)
                     break
         return best

@@ -30,8 +30,12 @@ MAX_CANDIDATES = _TAGS + 1
 _MAX_BITS = 2**14
 # Times that a label must follow a context to be listed in the rankings that costs come from.
 _THRESHOLD = 4
-# Candidates of the pixels that are searched together.
+# Candidates of the pixels that are searched together at the most, and pixels at least: threads
+# with less to do at a time wait for one another.
 _BATCH = 2**22
+_LEAST_BATCH = 2**19
+# Pixels of the part of an image that statistics come from.
+_SAMPLE = 2**20
 # Added to each rank's count: a rank not seen yet costs much, not everything.
 _PRIOR = 0.3
 
@@ -83,23 +87,23 @@ def best_chains(labels: np.ndarray, costs: np.ndarray, lengths: np.ndarray) -> n
     """Return the cheapest label of each pixel, for many chains at once.
 
     Arguments:
-        labels: (steps, C, chains) uint8 candidates, C at most 16.
-        costs: (steps, C, chains) int32, from to_costs.
+        labels: (C, steps, chains) uint8 candidates, C at most 16.
+        costs: (C, steps, chains) int32, from to_costs.
         lengths: from code_lengths.
 
     Returns:
         (steps, chains) uint8.
     """
-    steps, count, chains = labels.shape
+    count, steps, chains = labels.shape
     tags = np.arange(count, dtype=np.int32)[:, None]
-    came_by = np.empty(labels.shape, np.uint8)
+    came_by = np.empty((steps, count, chains), np.uint8)
     tagged = lengths << _TAG_BITS
-    following = labels[0].astype(np.uint16)
-    totals = (tagged.take(following) + (costs[0] << _TAG_BITS)) | tags
+    following = labels[:, 0].astype(np.uint16)
+    totals = (tagged.take(following) + (costs[:, 0] << _TAG_BITS)) | tags
     index = np.empty((count, count, chains), np.uint16)
     for step in range(1, steps):
         contexts = following << 8
-        following = labels[step].astype(np.uint16)
+        following = labels[:, step].astype(np.uint16)
         np.add(contexts[:, None], following, out=index)
         paths = tagged.take(index, mode="clip")
         paths += totals[:, None]
@@ -109,15 +113,15 @@ def best_chains(labels: np.ndarray, costs: np.ndarray, lengths: np.ndarray) -> n
         # Only differences matter: taking the least away keeps long chains from overflowing.
         totals &= ~_TAGS
         totals -= totals.min(axis=0)
-        totals += costs[step] << _TAG_BITS
+        totals += costs[:, step] << _TAG_BITS
         totals |= tags
     chain = np.arange(chains)
     result = np.empty((steps, chains), np.uint8)
-    place = totals.argmin(axis=0) * chains + chain
+    place = totals.argmin(axis=0)
     for step in range(steps - 1, -1, -1):
-        result[step] = labels[step].ravel().take(place)
+        result[step] = labels[place, step, chain]
         if step:
-            place = came_by[step].ravel().take(place).astype(np.intp) * chains + chain
+            place = came_by[step].ravel().take(place * chains + chain).astype(np.intp)
     return result
 
 
@@ -127,7 +131,7 @@ class Search:
 
     Attributes:
         candidates: nearest codewords to choose from, 1 to MAX_CANDIDATES.
-        rounds: of search and of moving codewords to the middle of their pixels.
+        rounds: of search and of moving codewords to the middle of their pixels, at least 1.
         layouts: predictors and tiles to search, the most promising ones.
     """
 
@@ -142,13 +146,14 @@ class Scene:
 
     Attributes:
         index: (H, W) int32, the row of each pixel's colour in ``colors``.
-        colors: (N, C) uint8, distinct.
+        colors: (N, C) uint8, distinct. counts: (N,) pixels of each.
         metric: of ``kqf.colorspace.METRICS``.
         keep: (n, C) uint8, codewords that stay as they are, used or not.
     """
 
     index: np.ndarray
     colors: np.ndarray
+    counts: np.ndarray
     metric: str
     keep: np.ndarray
 
@@ -156,14 +161,45 @@ class Scene:
     def points(self) -> np.ndarray:
         return to_points(self.colors, self.metric)
 
-    def error(self, labels: np.ndarray, codebook: np.ndarray) -> float:
-        """Return the squared error in the metric, summed over all pixels."""
-        codewords = to_points(codebook, self.metric)
-        total = 0.0
-        for rows in bands(labels):
-            offsets = self.points[self.index[rows]] - codewords[labels[rows]]
-            total += float(np.einsum("ijk,ijk->", offsets, offsets, dtype=np.float64))
-        return total
+    @cached_property
+    def power(self) -> float:
+        """Sum of the squares of all pixels' points."""
+        return float((self.counts[:, None] * (self.points * self.points)).sum(dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The nearest codewords of each colour of a scene.
+
+    Attributes:
+        labels: (N, C) uint8, nearest first.
+        errors: (N, C) float32, squared distances; infinite for a codeword that may not stand for
+            the colour.
+    """
+
+    labels: np.ndarray
+    errors: np.ndarray
+
+
+def candidates(scene: Scene, codebook: np.ndarray, count: int, threads: int) -> Candidates:
+    """Return at most ``count`` candidates for each colour of a scene."""
+    codewords = to_points(codebook, scene.metric)
+    banned, count = ban(scene.colors, codebook), min(count, len(codebook))
+    return Candidates(*nearest_few(scene.points, codewords, count, banned, threads))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        labels: (H, W) uint8. codebook: (K, C) uint8.
+        error: squared error in the metric, summed over all pixels.
+    """
+
+    labels: np.ndarray
+    codebook: np.ndarray
+    error: float
 
 
 def refine(
@@ -171,34 +207,72 @@ def refine(
     trade: float,
     labels: np.ndarray,
     codebook: np.ndarray,
+    choices: Candidates,
     head: Head,
-    work: Search,
+    rounds: int,
     threads: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Found:
     """Return labels and codebook with less of error + ``trade`` x bits.
 
     Arguments:
         trade: squared error in the metric that one bit is worth (lambda), above 0.
         labels, codebook: to start from, (H, W) uint8 and (K, C) uint8.
+        choices: from candidates, for that codebook.
         head: tiles and predictor.
+        rounds: of search and of moving codewords to the middle of their pixels, at least 1.
     """
     # Without a predictor, deflate still sees labels follow one another along rows.
     chains = head if head.predictor else replace(head, predictor=1)
-    for _ in range(work.rounds):
-        codewords = to_points(codebook, scene.metric)
-        count = min(work.candidates, len(codebook))
-        banned = ban(scene.colors, codebook)
-        nearest, errors = nearest_few(scene.points, codewords, count, banned)
-        costs = to_costs(errors, trade)
-        counts = count_pairs(labels, chains, len(codebook), threads)
+    # Statistics of a part are as good: only the last round looks at all of a large image.
+    stride = max(scene.index.size // _SAMPLE, 1) if rounds > 1 else 1
+    index, labels, part = _thin(scene.index, labels, chains, stride)
+    errors = choices.errors
+    for left in reversed(range(rounds)):
+        counts = count_pairs(labels, part, len(codebook), threads) * stride
         if head.predictor:
             order = ranking.parse_table(ranking.build_table(counts, _THRESHOLD), codebook)
             lengths = code_lengths(counts, ranking.invert(order))
         else:
             lengths = transition_lengths(counts)
-        labels = _search_tiles(scene.index, nearest, costs, lengths, chains, threads)
-        labels, codebook = _settle(scene, labels, codebook)
-    return labels, codebook
+        if not left:
+            index, part = scene.index, chains
+        costs = to_costs(errors, trade)
+        labels = _search_tiles(index, choices.labels, costs, lengths, part, threads)
+        mass, sums = _gather(scene, index, labels, len(codebook))
+        codebook = _settle(scene, codebook, mass, sums)
+        codewords = to_points(codebook, scene.metric)
+        if left:
+            # Codewords move little: the nearest ones stay so, but not their errors.
+            errors = _errors(scene.points, codewords, choices)
+    held = np.isin(pack(codebook[None])[0], pack(scene.keep[None])[0])
+    used = held | (mass > 0)
+    gained = mass[:, None] * codewords * codewords - 2 * sums * codewords
+    error = scene.power + float(gained.sum())
+    return Found((np.cumsum(used) - 1).astype(np.uint8)[labels], codebook[used], error)
+
+
+def _errors(points: np.ndarray, codewords: np.ndarray, choices: Candidates) -> np.ndarray:
+    """Return the squared distance of each point to its candidates, infinite as before."""
+    errors = np.zeros(choices.labels.shape, np.float32)
+    for axis, of_codewords in zip(points.T, codewords.T, strict=True):
+        offsets = axis[:, None] - of_codewords.take(choices.labels)
+        errors += offsets * offsets
+    errors[np.isinf(choices.errors)] = np.inf
+    return errors
+
+
+def _thin(
+    index: np.ndarray, labels: np.ndarray, head: Head, stride: int
+) -> tuple[np.ndarray, np.ndarray, Head]:
+    """Return every so many chains only: enough to learn from, in all rounds but the last."""
+    if head.predictor == 1:
+        index, labels = index[::stride], labels[::stride]
+        head = replace(head, height=len(index), tile_height=min(head.tile_height, len(index)))
+    else:
+        index, labels = index[:, ::stride], labels[:, ::stride]
+        width = index.shape[1]
+        head = replace(head, width=width, tile_width=min(head.tile_width, width))
+    return index, labels, head
 
 
 def _search_tiles(
@@ -213,17 +287,17 @@ def _search_tiles(
     labels = np.empty(index.shape, np.uint8)
     axis = 1 if head.predictor == 1 else 0
 
+    # One candidate of all pixels after another: less to move about than pixel by pixel.
+    nearest, costs = np.ascontiguousarray(nearest.T), np.ascontiguousarray(costs.T)
+
     def search(boxes: list[tuple[slice, slice]]) -> None:
         chains = np.concatenate([np.moveaxis(index[box], axis, 0) for box in boxes], axis=1)
-        found = best_chains(
-            np.ascontiguousarray(np.moveaxis(nearest[chains], 2, 1)),
-            np.ascontiguousarray(np.moveaxis(costs[chains], 2, 1)),
-            lengths,
-        )
+        found = best_chains(nearest.take(chains, axis=1), costs.take(chains, axis=1), lengths)
         for box, part in zip(boxes, np.array_split(found, len(boxes), axis=1), strict=True):
             labels[box] = np.moveaxis(part, 0, axis)
 
-    for _ in each(search, _batches(head, _BATCH // nearest.shape[1]), threads):
+    pixels = min(_BATCH // len(nearest), max(index.size // threads, _LEAST_BATCH))
+    for _ in each(search, _batches(head, pixels), threads):
         pass
     return labels
 
@@ -243,24 +317,28 @@ def _batches(head: Head, pixels: int) -> Iterator[list[tuple[slice, slice]]]:
     yield boxes
 
 
-def _settle(
-    scene: Scene, labels: np.ndarray, codebook: np.ndarray
+def _gather(
+    scene: Scene, index: np.ndarray, labels: np.ndarray, colors: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Move codewords to the middle of their pixels and drop those without any, but for the kept."""
-    colors, channels = codebook.shape
+    """Return how many pixels have each label, (K,), and the sums of their points, (K, D)."""
     mass = np.zeros(colors)
-    sums = np.zeros((colors, channels))
+    sums = np.zeros((colors, scene.points.shape[1]))
     for rows in bands(labels):
-        band, pixels = labels[rows].ravel(), scene.index[rows].ravel()
+        band, pixels = labels[rows].ravel(), index[rows].ravel()
         mass += np.bincount(band, minlength=colors)
         for axis, values in enumerate(scene.points.T):
             sums[:, axis] += np.bincount(band, values.take(pixels), colors)
-    held = np.isin(pack(codebook[None])[0], pack(scene.keep[None])[0])
+    return mass, sums
+
+
+def _settle(scene: Scene, codebook: np.ndarray, mass: np.ndarray, sums: np.ndarray) -> np.ndarray:
+    """Move codewords to the middle of their pixels, but for the kept and those without any."""
     means = snap(sums / np.maximum(mass, 1)[:, None])
-    moved = hold_alpha(to_colors(means, scene.metric, channels), translucency(codebook))
-    moved[held] = codebook[held]
-    used = held | (mass > 0)
-    return (np.cumsum(used) - 1).astype(np.uint8)[labels], moved[used]
+    moved = to_colors(means, scene.metric, codebook.shape[1])
+    moved = hold_alpha(moved, translucency(codebook))
+    still = (mass == 0) | np.isin(pack(codebook[None])[0], pack(scene.keep[None])[0])
+    moved[still] = codebook[still]
+    return moved
 
 
 def bands(labels: np.ndarray) -> Iterator[slice]:

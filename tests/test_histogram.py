@@ -43,14 +43,23 @@ def test_distinct_colours_are_counted_in_ascending_order(pixels):
     assert histogram.colors.dtype == np.uint8
 
 
-def test_colours_of_a_large_image_are_counted_like_those_of_a_small_one():
+@pytest.mark.parametrize("threads", [1, 3])
+def test_colours_of_a_large_image_are_counted_like_those_of_a_small_one(threads):
     rng = np.random.default_rng(0)
     pixels = rng.integers(250, 256, (1500, 1500, 3), dtype=np.uint8)
     digits = pixels.astype(np.int64) - 250
     expected = np.bincount((digits @ [36, 6, 1]).ravel())
-    histogram = count(pack(pixels), 3)
+    histogram = count(pack(pixels), 3, threads)
     assert histogram.colors.tolist() == [[250 + d for d in c] for c in np.ndindex(6, 6, 6)]
     assert histogram.counts.tolist() == expected.tolist()
+
+
+def test_pixels_of_a_large_image_get_the_value_of_their_colour():
+    pixels = np.random.default_rng(0).integers(0, 256, (1500, 1400, 3), dtype=np.uint8)
+    keys = pack(pixels)
+    histogram = count(keys, 3)
+    rows = np.arange(len(histogram.colors), dtype=np.int32)
+    assert np.array_equal(histogram.colors[spread(keys, histogram, rows)], pixels)
 
 
 @given(images())
@@ -94,3 +103,12 @@ def test_cells_are_at_most_the_limit_and_keep_the_mass_and_the_mean(channels, li
     # A cell's mean may move to the grid of points, an eighth apart.
     expected = np.average(points, axis=0, weights=masses)
     assert np.average(means, axis=0, weights=weights) == pytest.approx(expected, abs=0.063)
+
+
+def test_cells_are_as_fine_as_the_limit_allows():
+    colors = np.random.default_rng(1).integers(0, 256, (60_000, 3), dtype=np.uint8)
+    points = colors.astype(np.float32)
+    # So many colours fall into every cell there is.
+    for limit, bits in ((2**15, 15), (2**14, 14), (15_000, 13), (2**12, 12)):
+        means, _ = cells(points, np.ones(60_000), colors, limit)
+        assert 0.8 * 2**bits < len(means) <= 2**bits

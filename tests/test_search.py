@@ -11,18 +11,18 @@ from sklearn.datasets import load_sample_image
 import kqf
 from kqf.colorspace import to_points
 from kqf.container import Head
-from kqf.search import Scene, Search, best_chains, code_lengths, refine, to_costs
+from kqf.search import Scene, best_chains, candidates, code_lengths, refine, to_costs
 
 
 def slow_chain(labels, costs, lengths):
     """Try every chain of one column of candidates."""
-    steps, count, _ = labels.shape
+    count, steps, _ = labels.shape
     least = None
     for path in product(range(count), repeat=steps):
         total, context = 0, 0
         for step, place in enumerate(path):
-            label = int(labels[step, place, 0])
-            total += int(costs[step, place, 0]) + int(lengths[context << 8 | label])
+            label = int(labels[place, step, 0])
+            total += int(costs[place, step, 0]) + int(lengths[context << 8 | label])
             context = label
         least = total if least is None else min(least, total)
     return least
@@ -31,8 +31,8 @@ def slow_chain(labels, costs, lengths):
 def cost_of(chain, labels, costs, lengths):
     total, context = 0, 0
     for step, label in enumerate(chain.tolist()):
-        place = labels[step, :, 0].tolist().index(label)
-        total += int(costs[step, place, 0]) + int(lengths[context << 8 | label])
+        place = labels[:, step, 0].tolist().index(label)
+        total += int(costs[place, step, 0]) + int(lengths[context << 8 | label])
         context = label
     return total
 
@@ -40,7 +40,7 @@ def cost_of(chain, labels, costs, lengths):
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 4))
 def test_no_chain_is_cheaper_than_the_one_found(seed, steps, count):
     random = np.random.default_rng(seed)
-    labels = np.stack([random.permutation(256)[:count] for _ in range(steps)])
+    labels = np.stack([random.permutation(256)[:count] for _ in range(steps)], axis=1)
     labels = labels[:, :, None].astype(np.uint8)
     costs = random.integers(0, 500, labels.shape).astype(np.int32)
     lengths = random.integers(0, 500, 65536).astype(np.int32)
@@ -50,20 +50,20 @@ def test_no_chain_is_cheaper_than_the_one_found(seed, steps, count):
 
 def test_chains_do_not_touch_one_another():
     random = np.random.default_rng(1)
-    labels = np.argsort(random.random((40, 256, 7)), axis=1)[:, :5].astype(np.uint8)
+    labels = np.argsort(random.random((256, 40, 7)), axis=0)[:5].astype(np.uint8)
     costs = random.integers(0, 900, labels.shape).astype(np.int32)
     lengths = random.integers(0, 900, 65536).astype(np.int32)
     together = best_chains(labels, costs, lengths)
     for chain in range(7):
         one = slice(chain, chain + 1)
-        alone = best_chains(labels[:, :, one], costs[:, :, one], lengths)
+        alone = best_chains(labels[..., one], costs[..., one], lengths)
         assert np.array_equal(alone[:, 0], together[:, chain])
 
 
 def test_long_chains_of_the_highest_costs_do_not_overflow():
-    labels = np.tile(np.array([[3], [9]], np.uint8), (4000, 1, 1))
-    costs = to_costs(np.tile(np.array([[np.inf], [1e9]], np.float32), (4000, 1, 1)), 1e-3)
-    costs[:, 1] -= 1
+    labels = np.tile(np.array([[[3]], [[9]]], np.uint8), (1, 4000, 1))
+    costs = to_costs(np.tile(np.array([[[np.inf]], [[1e9]]], np.float32), (1, 4000, 1)), 1e-3)
+    costs[1] -= 1
     lengths = np.zeros(65536, np.int32)
     assert (best_chains(labels, costs, lengths) == 9).all()
 
@@ -85,22 +85,26 @@ def photograph():
 
 @pytest.mark.parametrize("predictor", [1, 2])
 def test_refined_labels_cost_less_by_their_own_measure(photograph, predictor):
-    image = kqf.quantize(photograph, colors=32)
-    colors, index = np.unique(photograph.reshape(-1, 3), axis=0, return_inverse=True)
+    image = kqf.quantize(photograph, colors=32, quality=100)
+    colors, index, counts = np.unique(
+        photograph.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True
+    )
     index = index.reshape(photograph.shape[:2]).astype(np.int32)
     height, width = index.shape
     head = Head(width, height, 128, height, 3, 31, predictor)
-    scene = Scene(index, colors, "mse", keep=np.empty((0, 3), np.uint8))
-    labels, codebook = refine(scene, 50.0, image.labels, image.codebook, head, Search(6, 3, 1), 1)
+    scene = Scene(index, colors, counts, "mse", keep=np.empty((0, 3), np.uint8))
+    near = candidates(scene, image.codebook, 6, 1)
+    found = refine(scene, 50.0, image.labels, image.codebook, near, head, 3, 1)
+    error = ((photograph.astype(float) - found.codebook[found.labels]) ** 2).sum()
+    assert found.error == error
 
-    def cost(labels, codebook):
+    def size(labels, codebook):
         name = ("none", "left", "up")[predictor]
-        size = len(kqf.encode_indexed(labels, codebook, predictor=name, tile=(128, height)))
-        error = (photograph.astype(float) - codebook[labels]) ** 2
-        assert scene.error(labels, codebook) == error.sum()
-        return error.sum() + 50.0 * 8 * size
+        return len(kqf.encode_indexed(labels, codebook, predictor=name, tile=(128, height)))
 
-    assert cost(labels, codebook) < cost(image.labels, image.codebook)
+    before = ((photograph.astype(float) - image.pixels) ** 2).sum()
+    saved = size(image.labels, image.codebook) - size(found.labels, found.codebook)
+    assert error - before < 50.0 * 8 * saved
 
 
 @pytest.mark.parametrize("metric", ["mse", "perceptual"])
@@ -118,8 +122,13 @@ def test_less_quality_is_never_larger_nor_nearer(name, metric):
         last_size, last_error = len(data), error
 
 
+def test_the_quality_when_none_is_asked_for_is_75_but_for_the_fastest(photograph):
+    assert kqf.encode(photograph) == kqf.encode(photograph, quality=75)
+    assert kqf.encode(photograph, effort=1) == kqf.encode(photograph, quality=100, effort=1)
+
+
 def test_half_quality_saves_a_good_part(photograph):
-    assert len(kqf.encode(photograph, quality=50)) < 0.8 * len(kqf.encode(photograph))
+    assert len(kqf.encode(photograph, quality=50)) < 0.8 * len(kqf.encode(photograph, quality=100))
 
 
 @pytest.mark.parametrize("quality", [1, 50, 99])

@@ -236,7 +236,7 @@ def print_parts(pictures: Sequence[Picture]) -> None:
     print(f"{'image':24} {'PNG8 bytes':>12} {'KQF bytes':>12} {'ratio':>7}")
     ratios = []
     for picture in pictures:
-        data = kqf.encode(picture.pixels)
+        data = kqf.encode(picture.pixels, quality=100)
         peer = len(png8(kqf.read_indexed(data)))
         ratios.append(len(data) / peer)
         print(f"{picture.name:24} {peer:12,} {len(data):12,} {ratios[-1]:7.3f}")
@@ -258,7 +258,7 @@ def print_parts(pictures: Sequence[Picture]) -> None:
 
 def error_share(pixels: np.ndarray, colors: int) -> float:
     """Return KQF's squared error as a share of libimagequant's, 1 where both are exact."""
-    ours = psnr(pixels, kqf.decode(kqf.encode(pixels, colors=colors, metric="mse")))
+    ours = psnr(pixels, kqf.decode(kqf.encode(pixels, colors=colors, metric="mse", quality=100)))
     peer = by_libimagequant(pixels, colors, dithered=False)
     theirs = psnr(pixels, peer.codebook[peer.labels])
     return 1.0 if ours == theirs else 10 ** ((theirs - ours) / 10)
