@@ -25,7 +25,7 @@ class Way:
     Attributes:
         encoder: format, and what else sets it apart.
         colors: entries of the palette at the most, None for all of the image's.
-        quality: the encoder's own, None where it has none or the best.
+        quality: the encoder's own, None where it has none.
         make: gives the file. Raises OSError or ValueError where the format can't hold the image.
         show: gives the pixels of a file, in the channels of the original.
     """
@@ -57,7 +57,7 @@ def ways(
         pixels: uint8, (H, W) gray, (H, W, 2) gray + alpha, (H, W, 3) RGB or (H, W, 4) RGBA.
         counts: of colours, ascending, for every format with a palette.
         more_counts: of colours, for KQF alone.
-        qualities: of KQF at the highest of ``counts``, besides 100.
+        qualities: of KQF at each of ``counts``, besides 100.
         threads: as for kqf.encode.
     """
     picture = Image.fromarray(pixels)
@@ -86,9 +86,8 @@ def ways(
         yield Way("JPEG", None, _JPEG_QUALITY, jpeg, by_pillow)
     yield Way("GIF", _MOST_COLORS, None, lambda: _save(full, "GIF"), by_pillow)
     for colors in sorted({*counts, *more_counts}):
-        yield Way("KQF", colors, None, partial(kqf_file, colors, 100), by_kqf)
-    for quality in qualities:
-        yield Way("KQF", most, quality, partial(kqf_file, most, quality), by_kqf)
+        for quality in (100, *(qualities if colors in counts else ())):
+            yield Way("KQF", colors, quality, partial(kqf_file, colors, quality), by_kqf)
     for colors in counts:
 
         def png8(colors: int = colors) -> bytes:

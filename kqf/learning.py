@@ -72,7 +72,7 @@ def learn_each(
     threads: int | None = None,
     progress: Callable[[float], None] = lambda done: None,
 ) -> list[Learned]:
-    """Learn the colours of an image in each way.
+    """Learn the colours of an image in each way, and give each pixel the nearest.
 
     Arguments:
         pixels: uint8, (H, W) gray, (H, W, 2) gray + alpha, (H, W, 3) RGB or (H, W, 4) RGBA.
@@ -86,9 +86,17 @@ def learn_each(
     found = []
     for number, learner in enumerate(learners):
         progress(number / len(learners))
-        options = {"colors": colors, "learner": learner, "seed": seed, "threads": threads}
+        options = {
+            "quality": 100,
+            "colors": colors,
+            "learner": learner,
+            "seed": seed,
+            "threads": threads,
+        }
         picture, both = _timed(partial(kqf.quantize, pixels, **options))
-        _, assign = _timed(partial(kqf.quantize, pixels, palette=picture.codebook, threads=threads))
+        _, assign = _timed(
+            partial(kqf.quantize, pixels, palette=picture.codebook, quality=100, threads=threads)
+        )
         size = len(kqf.encode_indexed(picture.labels, picture.codebook, threads=threads))
         result = Learned(
             learner=learner,

@@ -76,8 +76,9 @@ def section_of(done: ImageReport, pixels: np.ndarray, images: int) -> Section:
     names = {row.colors: row.name for row in done.elbow}
     first = names[done.suggested[0]]
     best = [row.name for row in done.rows if row.encoder == "KQF"]
-    lowest = [name for name in best if name.endswith(f"quality {QUALITIES[-1]}")]
-    wanted = {first, *lowest, *(names[count] for count in (4, *COLORS) if count in names)}
+    wanted = {first, *(names[count] for count in (4, *COLORS) if count in names)}
+    most = max(row.colors or 0 for row in done.rows if row.encoder == "KQF")
+    wanted |= {f"KQF, {counted(most)}, quality {quality}" for quality in QUALITIES}
     chosen = {name: done.pictures[name] for name in best if name in wanted}
     facts = [
         ("format", done.file_format),
@@ -256,14 +257,14 @@ def _elbow(done: ImageReport) -> dict[str, Any]:
 def _curves(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return bits per pixel, PSNR and SSIM of what is lossy, a curve for each encoder."""
     curves: dict[str, list[Row]] = {}
-    most = {row.colors for row in rows if row.encoder == "KQF" and row.quality is not None}
+    several = {row.colors for row in rows if row.encoder == "KQF" and row.quality != 100}
     for row in rows:
         if row.lossless:
             continue
-        by_colors = row.encoder == "KQF" and row.quality is None
+        by_colors = row.encoder == "KQF" and row.quality == 100
         if by_colors:
-            curves.setdefault("KQF, by colours", []).append(row)
-        if row.encoder == "KQF" and row.colors in most:
+            curves.setdefault("KQF, quality 100, by colours", []).append(row)
+        if row.encoder == "KQF" and row.colors in several:
             curves.setdefault(f"KQF, {counted(row.colors or 0)}, by quality", []).append(row)
         elif not by_colors:
             curves.setdefault(row.encoder, []).append(row)

@@ -51,7 +51,7 @@ def swatches_of(
     """Return the palette of an image with the share of each colour, and what was lost, in words.
 
     It is the file's own where it has one, of a KQF file or a picture of mode ``P``; otherwise the
-    one that kqf.encode would store. Of a palette without a picture, shares are 0.
+    one that kqf.encode would learn. Of a palette without a picture, shares are 0.
 
     Arguments:
         colors: at the most; None for 256.
@@ -75,9 +75,9 @@ def swatches_of(
             picture = kqf.IndexedImage(np.asarray(image), codebook_of(image))
         else:
             pixels = np.asarray(without_palette(image))
-            picture = kqf.quantize(pixels, colors=most, **options)
+            picture = kqf.quantize(pixels, colors=most, quality=100, **options)
     if len(picture.codebook) > most:
-        picture = kqf.quantize(picture.pixels, colors=most, **options)
+        picture = kqf.quantize(picture.pixels, colors=most, quality=100, **options)
     counts = np.bincount(picture.labels.ravel(), minlength=len(picture.codebook))
     return _swatches(picture.codebook, counts), lost
 

@@ -13,10 +13,13 @@ import kqf
 from kqf.formats import ways
 
 COLORS = (16, 64, 256)
+# The default, and less.
 QUALITIES = (75, 50)
 # Over which another number of colours is suggested.
 _ELBOW = (2, 4, 8, 16, 32, 64, 128, 256)
 _KQF = "KQF"
+# The quality at which each pixel becomes the nearest colour.
+_NEAREST = 100
 # A row of one encoder as a share of a row of another: what a fair comparison is about.
 _FAIR = (
     (_KQF, "PNG8 of KQF's labels"),
@@ -34,7 +37,7 @@ class Row:
     Attributes:
         encoder: format, and what else sets it apart.
         colors: entries of the palette at the most, None for all of the image's.
-        quality: the encoder's own, None where it has none; of KQF, None is 100.
+        quality: the encoder's own, None where it has none.
         bytes: of the whole file.
         ratio, file_ratio: bytes as a share of the raw pixels' and of the file given.
         bits_per_pixel: bits of the file for each pixel.
@@ -313,7 +316,7 @@ def _elbow_counts(distinct: int) -> list[int]:
 def elbow(rows: Sequence[Row], distinct: int) -> tuple[Row, ...]:
     """Return the rows of KQF that differ in colours alone, as many as there are to tell apart."""
     counts = _elbow_counts(distinct)
-    found = [row for row in rows if row.encoder == _KQF and row.quality is None]
+    found = [row for row in rows if row.encoder == _KQF and row.quality == _NEAREST]
     return tuple(row for row in found if row.colors in counts)
 
 
@@ -372,7 +375,7 @@ def compare(reports: Sequence[ImageReport]) -> tuple[Comparison, ...]:
     found = {
         (rows[0].encoder, rows[0].colors): rows
         for _, rows in _common(reports)
-        if rows[0].quality is None
+        if rows[0].quality in (None, _NEAREST)
     }
     comparisons = []
     for encoder, other in _FAIR:

@@ -203,7 +203,7 @@ def palette(
     """Show the palette of an image, and the share of the pixels of each colour.
 
     Of a KQF file or a picture with a palette it is the file's own; of others, what convert would
-    store.
+    learn.
     """
     options: dict[str, Any] = {"seed": seed, "threads": threads}
     if learner is not None:

@@ -213,7 +213,7 @@ def test_tables_sort(opened):
 
 
 def test_the_picture_and_its_error(opened, pictures, reports):
-    name = "KQF, 4 colours"
+    name = "KQF, 4 colours, quality 100"
     choose(opened, name)
     original = pictures[NAME].astype(int)
     result = reports[NAME].pictures[name].pixels.astype(int)
@@ -226,7 +226,7 @@ def test_the_picture_and_its_error(opened, pictures, reports):
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_close_up_of_the_largest_error(number, opened, pictures, reports):
-    name = "KQF, 16 colours"
+    name = "KQF, 16 colours, quality 100"
     choose(opened, name, number)
     file = list(SIZES)[number - 1]
     pixels, picture = pictures[file], reports[file].pictures[name]

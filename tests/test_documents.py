@@ -38,7 +38,7 @@ def test_csv(done):
     assert rows[0]["bytes"] == ""
     assert [row["name"] for row in rows[1:]] == [row.name for row in done.rows]
     assert [int(row["bytes"]) for row in rows[1:]] == [row.bytes for row in done.rows]
-    worst = next(row for row in done.rows if row.name == "KQF, 2 colours")
+    worst = next(row for row in done.rows if row.name == "KQF, 2 colours, quality 100")
     found = next(row for row in rows if row["name"] == worst.name)
     assert float(found["largest_error_distance"]) == worst.largest_error.distance
     assert int(found["largest_error_x"]) == worst.largest_error.x

@@ -44,8 +44,8 @@ def test_pictures_are_the_pixels(pixels, done):
     assert (image_of(section.original) == pixels).all()
     assert section.data["scale"] == 1
     names = [variant["name"] for variant in section.data["variants"]]
-    assert {"KQF, 16 colours", "KQF, 256 colours, quality 50"} <= set(names)
-    assert names[section.data["first"]] == f"KQF, {done.suggested[0]} colours"
+    assert {"KQF, 16 colours, quality 100", "KQF, 256 colours, quality 50"} <= set(names)
+    assert names[section.data["first"]] == f"KQF, {done.suggested[0]} colours, quality 100"
     for variant in section.data["variants"]:
         picture = done.pictures[variant["name"]]
         assert (image_of(variant["uri"]) == picture.pixels).all()

@@ -18,7 +18,6 @@ WEBP = features.check("webp")
 
 def names_of(channels, elbow):
     counts = sorted({16, 64, 256, *elbow})
-    most = counts[-1]
     return [
         "raw pixels",
         "file given",
@@ -26,8 +25,11 @@ def names_of(channels, elbow):
         *(["WebP lossless"] if WEBP else []),
         *(["JPEG, quality 75"] if channels in (1, 3) else []),
         "GIF, 256 colours",
-        *(f"KQF, {count} colour{'s' if count > 1 else ''}" for count in counts),
-        *(f"KQF, {most} colours, quality {quality}" for quality in (75, 50)),
+        *(
+            f"KQF, {count} colour{'s' if count > 1 else ''}, quality {quality}"
+            for count in counts
+            for quality in ((100, 75, 50) if count in (16, 64, 256) else (100,))
+        ),
         *(f"PNG8 of KQF's labels, {count} colours" for count in (16, 64, 256)),
         *(f"PNG8 of Pillow's colours, {count} colours" for count in (16, 64, 256)),
         *(["WebP lossless of KQF's labels, 256 colours"] if WEBP else []),
@@ -72,9 +74,11 @@ def test_sizes_are_those_of_the_files():
     assert rows["raw pixels"].bytes == 1800
     assert rows["file given"].bytes == 1000
     for colors in (16, 64, 256):
-        data = kqf.encode(pixels, colors=colors)
-        assert rows[f"KQF, {colors} colours"].bytes == len(data)
-        assert rows[f"KQF, {colors} colours"].psnr == kqf.psnr(pixels, kqf.decode(data))
+        data = kqf.encode(pixels, colors=colors, quality=100)
+        assert rows[f"KQF, {colors} colours, quality 100"].bytes == len(data)
+        assert rows[f"KQF, {colors} colours, quality 100"].psnr == kqf.psnr(
+            pixels, kqf.decode(data)
+        )
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
     assert rows["PNG"].bytes == len(buffer.getvalue())
@@ -82,11 +86,14 @@ def test_sizes_are_those_of_the_files():
 
 def test_the_same_labels_have_the_same_error():
     rows = rows_of(measured(walk(30, 40, 3)))
-    assert not rows["KQF, 256 colours"].lossless
-    assert rows["PNG8 of KQF's labels, 256 colours"].psnr == rows["KQF, 256 colours"].psnr
+    assert not rows["KQF, 256 colours, quality 100"].lossless
+    assert (
+        rows["PNG8 of KQF's labels, 256 colours"].psnr == rows["KQF, 256 colours, quality 100"].psnr
+    )
     if WEBP:
         assert (
-            rows["WebP lossless of KQF's labels, 256 colours"].psnr == rows["KQF, 256 colours"].psnr
+            rows["WebP lossless of KQF's labels, 256 colours"].psnr
+            == rows["KQF, 256 colours, quality 100"].psnr
         )
 
 
@@ -96,13 +103,13 @@ def test_what_loses_nothing_is_lossless(channels):
     rows = rows_of(measured(pixels[..., 0] if channels == 1 else pixels))
     assert rows["PNG"].lossless
     assert rows["raw pixels"].lossless
-    assert rows["KQF, 256 colours"].lossless == (channels == 1)
-    assert not rows["KQF, 16 colours"].lossless
+    assert rows["KQF, 256 colours, quality 100"].lossless == (channels == 1)
+    assert not rows["KQF, 16 colours, quality 100"].lossless
 
 
 def test_few_colours_are_lossless_as_kqf():
     pixels = np.random.default_rng(1).integers(0, 2, (9, 9, 4)).astype(np.uint8) * 255
-    assert rows_of(measured(pixels))["KQF, 16 colours"].lossless
+    assert rows_of(measured(pixels))["KQF, 16 colours, quality 100"].lossless
 
 
 def test_a_single_pixel():
@@ -120,8 +127,8 @@ def test_a_way_too_small_for_the_image_is_left_out():
 
 def test_errors_are_those_of_the_public_measures():
     pixels = walk(30, 40, 4)
-    row = rows_of(measured(pixels))["KQF, 16 colours"]
-    result = kqf.decode(kqf.encode(pixels, colors=16))
+    row = rows_of(measured(pixels))["KQF, 16 colours, quality 100"]
+    result = kqf.decode(kqf.encode(pixels, colors=16, quality=100))
     assert row.ssim == kqf.ssim(pixels, result)
     assert row.largest_error == kqf.largest_error(pixels, result)
     offsets = pixels.astype(float), result.astype(float)
@@ -132,8 +139,8 @@ def test_errors_are_those_of_the_public_measures():
 
 def test_labels_of_the_same_row_are_the_same():
     pixels = walk(30, 40, 3)
-    picture = measured(pixels).pictures["KQF, 64 colours"]
-    meant = kqf.read_indexed(kqf.encode(pixels, colors=64))
+    picture = measured(pixels).pictures["KQF, 64 colours, quality 100"]
+    meant = kqf.read_indexed(kqf.encode(pixels, colors=64, quality=100))
     assert (picture.labels == meant.labels).all()
     ways = formats.ways(pixels, counts=[64], more_counts=[], qualities=[], threads=1)
     files = {way.encoder: way.make() for way in ways}
@@ -144,7 +151,7 @@ def test_labels_of_the_same_row_are_the_same():
 
 def test_counts_are_chosen_by_the_caller():
     names = [row.name for row in measured(walk(30, 40, 3), counts=[5, 200]).rows]
-    assert {"KQF, 5 colours", "KQF, 200 colours, quality 50"} <= set(names)
+    assert {"KQF, 5 colours, quality 75", "KQF, 200 colours, quality 50"} <= set(names)
     assert [name for name in names if name.startswith("PNG8 of KQF")] == [
         "PNG8 of KQF's labels, 5 colours",
         "PNG8 of KQF's labels, 200 colours",

@@ -42,8 +42,10 @@ def test_report_as_json():
     found = json.loads(result.stdout)
     assert [image.get("file_format") for image in found["images"]] == ["PNG", None, "KQF"]
     assert found["images"][1] == {"name": "none.png", "error": "No such file or directory"}
-    row = next(row for row in found["images"][0]["rows"] if row["name"] == "KQF, 16 colours")
-    result = kqf.decode(kqf.encode(many(), colors=16))
+    row = next(
+        row for row in found["images"][0]["rows"] if row["name"] == "KQF, 16 colours, quality 100"
+    )
+    result = kqf.decode(kqf.encode(many(), colors=16, quality=100))
     assert row["psnr"] == kqf.psnr(many(), result)
     assert row["largest_error"] == vars(kqf.largest_error(many(), result))
     assert {row["name"] for row in found["summary"]} <= {
@@ -156,7 +158,7 @@ def test_compare():
     assert text.count("\n") > 4
     found = json.loads(run("compare", "a.png", *options, "--json").stdout)
     assert [each["learner"] for each in found["learners"]] == ["kmeans", "octree"]
-    assert found["learners"][0]["bytes"] == len(kqf.encode(many(), colors=4))
+    assert found["learners"][0]["bytes"] == len(kqf.encode(many(), colors=4, quality=100))
 
 
 def test_compare_refuses_what_it_does_not_know():
@@ -172,7 +174,7 @@ def test_palettes_are_read_back_by_convert(suffix):
     pixels = draw("a.png", many())
     run("palette", "a.png", "--colors", 7, "-o", f"p{suffix}")
     run("convert", "a.png", "--palette", f"p{suffix}", "--verify")
-    palette = kqf.quantize(pixels, colors=7).codebook
+    palette = kqf.quantize(pixels, colors=7, quality=100).codebook
     assert kqf.read_indexed("a.kqf").codebook.tolist() == palette.tolist()
 
 

@@ -106,7 +106,7 @@ def disk_lines(pixels: np.ndarray) -> list[Line]:
     """Compare a PNG to 128 colours and labels on disk."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-    stored = kqf.encode(pixels, colors=128)
+    stored = kqf.encode(pixels, colors=128, quality=100)
     sizes = [len(buffer.getvalue()) / 1000, len(stored) / 1000]
     return [
         ("PNG, KB", PNG_KB, sizes[0]),

@@ -240,7 +240,13 @@ class Picture {
     );
   }
 
+  // Plotly tells where a drag ended, not where the plot came to rest.
+  keepCamera() {
+    this.camera = this.find(".cloud")._fullLayout?.scene?._scene?.getCamera() ?? this.camera;
+  }
+
   drawScatter() {
+    this.keepCamera();
     const space = this.find(".space").value;
     const { sample } = this.data;
     const { palette, oklab, shares } = this.variant;
@@ -293,6 +299,7 @@ class Picture {
   }
 
   turn(degrees) {
+    this.keepCamera();
     const { eye } = this.camera;
     const angle = (degrees * Math.PI) / 180;
     this.camera = {
@@ -388,14 +395,11 @@ class Picture {
   enter(inView) {
     if (inView === this.inView) return;
     this.inView = inView;
-    const plot = this.find(".cloud");
     if (inView) {
       this.drawScatter();
-      plot.on("plotly_relayout", (event) => {
-        this.camera = event["scene.camera"] ?? this.camera;
-      });
     } else {
-      Plotly.purge(plot);
+      this.keepCamera();
+      Plotly.purge(this.find(".cloud"));
     }
   }
 
