@@ -26,8 +26,10 @@ _FAIR = (
     (_KQF, "WebP lossless of KQF's labels"),
     (_KQF, "PNG8 of Pillow's colours"),
 )
-# Of structural similarity.
+# Of structural similarity: its window, and the pixels that it is measured of at the most, for it
+# takes seconds and gigabytes for a few megapixels.
 _WINDOW = 11
+_SSIM_PIXELS = 2**22
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Row:
         ratio, file_ratio: bytes as a share of the raw pixels' and of the file given.
         bits_per_pixel: bits of the file for each pixel.
         psnr: in dB as of kqf.psnr, infinite where nothing is lost.
-        ssim: as of kqf.ssim; None without scikit-image, or of an image too small for it.
+        ssim: as of kqf.ssim; None without scikit-image, or of an image of less than 11 pixels a
+            side or more than four million in all.
         largest_error: as of kqf.largest_error, None where nothing is lost.
         encode_seconds, decode_seconds: of one run, None where nothing was done. Rows of KQF's
             labels take the time of writing them alone.
@@ -300,7 +303,8 @@ class Gauge:
 
     def ssim(self, result: np.ndarray) -> float | None:
         """Return the structural similarity, or None where it can't be had."""
-        if min(self._original.shape[:2]) < _WINDOW:
+        height, width = self._original.shape[:2]
+        if min(height, width) < _WINDOW or height * width > _SSIM_PIXELS:
             return None
         try:
             return kqf.ssim(self._original, result)

@@ -10,7 +10,7 @@ from conftest import walk
 from PIL import Image, features
 
 import kqf
-from kqf import formats
+from kqf import formats, report
 from kqf.report import ImageReport, Row, compare, count_distinct, measure, suggest, summarize
 
 WEBP = features.check("webp")
@@ -135,6 +135,13 @@ def test_errors_are_those_of_the_public_measures():
     for values in offsets:
         values[..., :3] *= values[..., 3:] / 255
     assert row.rmse == pytest.approx(np.square(offsets[0] - offsets[1]).mean() ** 0.5)
+
+
+def test_no_ssim_of_large_images(monkeypatch):
+    pixels = walk(12, 12, 1)[..., 0]
+    assert None not in [row.ssim for row in measured(pixels).rows]
+    monkeypatch.setattr(report, "_SSIM_PIXELS", 143)
+    assert {row.ssim for row in measured(pixels).rows} == {None}
 
 
 def test_labels_of_the_same_row_are_the_same():
