@@ -179,7 +179,7 @@ def _sort_key(value: object) -> str:
         value = value.x
     if isinstance(value, float) and math.isinf(value):
         return "1e99"
-    return "" if value is None else str(value)
+    return "" if value is None else escape(value)
 
 
 def _pictures(

@@ -1,7 +1,8 @@
 """The subcommands that show images: report, compare, palette, view."""
 
+import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +23,10 @@ Threads = Annotated[int | None, typer.Option(min=1, help="At the most. [default:
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the search for colours.")]
 
+# Columns of a terminal that a swatch takes with its text.
+_PAINTED = 20
 _PAGES = (".html", ".htm")
+_PICTURES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 _DOCUMENTS = (*_PAGES, ".md", ".csv", ".json")
 
 
@@ -65,7 +69,7 @@ def report(
     results: list[ImageReport | Unreadable] = []
     sections: list[Any] = []
     with session(len(names)) as here:
-        if output and not _can_write(here, output, page=suffix in _PAGES):
+        if output and not _can_write(here, output, names):
             return
         for name in names:
             with here.file(name):
@@ -139,9 +143,9 @@ def compare(
     """Learn the colours of an image in several ways: times, errors, and what it looks like."""
     from kqf import learning, tables
 
-    suffix = _check_output(output, (*_PAGES, *_picture_suffixes()))
+    suffix = _check_output(output, (*_PAGES, *_PICTURES))
     with session(1) as here:
-        if output and not _can_write(here, output, page=suffix in _PAGES):
+        if output and not _can_write(here, output, [image]):
             return
         with here.file(image):
             picture, lost = load(read_input(image))
@@ -215,6 +219,8 @@ def palette(
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="-o") from error
     with session(1) as here:
+        if output and not _can_write(here, output, [source]):
+            return
         with here.file(source):
             swatches, lost = swatches_of(source, read_input(source), colors, **options)
             for note in lost:
@@ -273,24 +279,23 @@ def _check_output(output: str, suffixes: tuple[str, ...]) -> str:
     return suffix
 
 
-def _picture_suffixes() -> tuple[str, ...]:
-    return (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-
-
-def _can_write(here: Session, output: str, *, page: bool) -> bool:
+def _can_write(here: Session, output: str, names: Sequence[str]) -> bool:
     """Say what is known to fail before any long work is done."""
-    with here.file(output):
-        if page:
+    with here.attempt(output):
+        if Path(output).suffix.lower() in _PAGES:
             from kqf.page import check_installed
 
             check_installed()
         if not Path(output).parent.is_dir():
             raise ValueError(f"there is no folder {Path(output).parent}")
+        for name in names:
+            if Path(output).exists() and Path(name).exists() and Path(output).samefile(name):
+                raise ValueError(f"is the same file as {name}")
     return not here.error
 
 
 def _write(here: Session, output: str, data: bytes, *, quiet: bool) -> None:
-    with here.file(output):
+    with here.attempt(output):
         try:
             write_whole(output, data)
         except OSError as error:
@@ -300,9 +305,7 @@ def _write(here: Session, output: str, data: bytes, *, quiet: bool) -> None:
 
 
 def _as_picture(picture: Image.Image, suffix: str) -> bytes:
-    from io import BytesIO
-
-    buffer = BytesIO()
+    buffer = io.BytesIO()
     options = {"lossless": True} if suffix == ".webp" else {}
     picture.save(buffer, format_of(suffix), **options)
     return buffer.getvalue()
@@ -319,11 +322,11 @@ def _painted(swatches: list[Swatch], title: str) -> str:
     console = Console(highlight=False)
     if not console.is_terminal or console.color_system != "truecolor" or console.no_color:
         return drawn(Table(title, SWATCHES, swatches))
-    console_width = max(console.width // 20, 1)
+    a_line = max(console.width // _PAINTED, 1)
     line = Text()
     for number, each in enumerate(swatches):
         line.append("   ", Style(bgcolor=each.name[:7]))
-        end = "\n" if (number + 1) % console_width == 0 else " "
+        end = "\n" if (number + 1) % a_line == 0 else " "
         line.append(f" {each.name:<9}{100 * each.share:4.1f}%{end}")
     with console.capture() as captured:
         console.print(Text(title))

@@ -1,12 +1,14 @@
 """Tables: their columns, as Markdown, and as they are drawn on a terminal."""
 
 import math
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import kqf
+from kqf.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -119,7 +121,7 @@ SUMMARY = (
     _FILE,
     _BITS,
     Column("worst of raw", _of("worst_ratio"), _percent, wide=True),
-    Column("with image", _of("worst_image"), number=False, wide=True),
+    Column("with image", _of("worst_image"), escape, number=False, wide=True),
     Column("PSNR, dB", _of("psnr"), _decibels),
     Column("worst PSNR", _of("worst_psnr"), _decibels, wide=True),
     Column("loss", _losses, number=False),
@@ -129,7 +131,7 @@ COMPARISONS = (
     Column("in place of", _of("other"), number=False),
     Column("bytes of its", _of("ratio"), _percent),
     Column("at worst", _of("worst"), _percent),
-    Column("with image", _of("worst_image"), number=False, wide=True),
+    Column("with image", _of("worst_image"), escape, number=False, wide=True),
 )
 LEARNERS = (
     Column("learner", _of("learner"), number=False),
@@ -164,7 +166,7 @@ def markdown(table: Table) -> str:
 
 
 def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|")
+    return re.sub(r"([\\|<])", r"\\\1", text)
 
 
 def drawn(table: Table) -> str:

@@ -62,8 +62,8 @@ class Session:
         self.say(f"kqf: {escape(name)}: {escape(message)}", on_stderr=True)
 
     @contextmanager
-    def file(self, name: str) -> Iterator[None]:
-        """Work on one file: whatever is wrong with it becomes a line on stderr."""
+    def attempt(self, name: str) -> Iterator[None]:
+        """Do something about a file: whatever is wrong with it becomes a line on stderr."""
         self.error = ""
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: self.note(name, f"warning: {message}")
@@ -75,6 +75,12 @@ class Session:
                 self.failed = True
                 self.error = reason(error)
                 self.note(name, self.error)
+
+    @contextmanager
+    def file(self, name: str) -> Iterator[None]:
+        """Work on one of the files, which counts as done then; errors as for attempt."""
+        with self.attempt(name):
+            yield
         self._done = int(self._done) + 1
         self._update()
 

@@ -86,7 +86,7 @@ ORDER = {
     "palettes": {"__init__", "display", "palette_files", "pictures"},
     "convert": {"__init__", "files", "palettes", "pictures", "terminal"},
     "lines": {"__init__", "convert", "terminal"},
-    "tables": {"__init__"},
+    "tables": {"__init__", "terminal"},
     "documents": {"formats", "report", "tables", "terminal"},
     "page": {
         "__init__",

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import re
 import sys
 from pathlib import Path
 
@@ -138,6 +140,29 @@ def test_an_output_that_cannot_be_written():
     Path("r.csv").mkdir()
     result = run("report", "a.png", "-o", "r.csv", code=1)
     assert result.stderr.startswith("kqf: r.csv: cannot be written: ")
+
+
+@pytest.mark.parametrize("command", ["compare", "palette"])
+def test_the_image_itself_is_not_written_over(command):
+    draw("a.png", many())
+    before = Path("a.png").read_bytes()
+    result = run(command, "a.png", "-o", "./a.png", code=1)
+    assert result.stderr == "kqf: ./a.png: is the same file as a.png\n"
+    assert Path("a.png").read_bytes() == before
+
+
+def test_names_that_are_no_text_and_names_of_tags():
+    names = [os.fsdecode(b"\xff<i>.png"), "b<i>.png"]
+    try:
+        for name in names:
+            draw(name, few())
+    except OSError:
+        pytest.skip("this file system takes only text")
+    for suffix in ("html", "md", "csv", "json"):
+        run("report", *names, "-o", f"r.{suffix}")
+        text = Path(f"r.{suffix}").read_text("utf-8")
+        assert ("\\udcff&lt;i&gt;.png" if suffix == "html" else "udcff") in text
+        assert suffix not in ("html", "md") or not re.search(r"(?<!\\)<i>", text)
 
 
 def test_report_finds_the_sample_images():
