@@ -99,10 +99,10 @@ def ways(
         def by_quantize(colors: int = colors) -> bytes:
             return _png8(full.quantize(colors, dither=Image.Dither.NONE))
 
-        yield Way("PNG8 of Pillow's colours", colors, None, by_quantize, by_pillow)
+        yield Way("PNG8 by Pillow", colors, None, by_quantize, by_pillow)
     if features.check("webp"):
         yield Way(
-            "WebP lossless of KQF's labels",
+            "WebP of KQF's labels",
             most,
             None,
             lambda: webp(same_labels(most).convert(full.mode)),

@@ -23,8 +23,8 @@ _NEAREST = 100
 # A row of one encoder as a share of a row of another: what a fair comparison is about.
 _FAIR = (
     (_KQF, "PNG8 of KQF's labels"),
-    (_KQF, "WebP lossless of KQF's labels"),
-    (_KQF, "PNG8 of Pillow's colours"),
+    (_KQF, "WebP of KQF's labels"),
+    (_KQF, "PNG8 by Pillow"),
 )
 # Of structural similarity: its window, and the pixels that it is measured of at the most, for it
 # takes seconds and gigabytes for a few megapixels.

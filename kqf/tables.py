@@ -12,9 +12,10 @@ from kqf.terminal import escape
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table as Drawing
 
-# Columns of a terminal that the columns for everyone fit into.
-_NARROW = 120
+# Columns of a terminal that has room for any table.
+_ANY = 10_000
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Column:
         value: of what a row is about: what the column sorts by, None for nothing.
         text: of a value, as it is shown.
         number: whether it stands at the right.
-        wide: whether a narrow terminal does without.
+        wide: whether a terminal too narrow for all columns does without.
     """
 
     title: str
@@ -82,7 +83,7 @@ def _losses(item: Any) -> str:
 _NAME = Column("stored as", _of("name"), number=False)
 _RAW = Column("of raw", _of("ratio"), _percent)
 _FILE = Column("of file", _of("file_ratio"), _percent, wide=True)
-_BITS = Column("bits per pixel", _of("bits_per_pixel"), _number(2))
+_BITS = Column("bits per pixel", _of("bits_per_pixel"), _number(2), wide=True)
 _ERRORS = (
     Column("PSNR, dB", _of("psnr"), _decibels),
     Column("SSIM", _of("ssim"), _number(4), wide=True),
@@ -90,6 +91,7 @@ _ERRORS = (
         "largest error",
         lambda item: item.largest_error and item.largest_error.distance,
         _number(1),
+        wide=True,
     ),
     Column("at x, y", _of("largest_error"), _place, wide=True),
 )
@@ -179,18 +181,22 @@ def drawn(table: Table) -> str:
 
 
 def _draw(table: Table, console: "Console") -> str:
-    from rich.table import Table as Drawing
-    from rich.text import Text
-
-    wide = console.width >= _NARROW
-    columns = [column for column in table.columns if wide or not column.wide]
-    drawing = Drawing(title=Text(table.title), title_justify="left")
-    for column in columns:
-        drawing.add_column(
-            Text(column.title), justify="right" if column.number else "left", overflow="fold"
-        )
-    for item in table.items:
-        drawing.add_row(*(Text(column.cell(item)) for column in columns))
+    drawing = _drawing(table, table.columns)
+    if console.measure(drawing, options=console.options.update_width(_ANY)).maximum > console.width:
+        drawing = _drawing(table, [column for column in table.columns if not column.wide])
     with console.capture() as captured:
         console.print(drawing)
     return captured.get()
+
+
+def _drawing(table: Table, columns: Sequence[Column]) -> "Drawing":
+    from rich import box
+    from rich.table import Table as Drawing
+    from rich.text import Text
+
+    drawing = Drawing(title=Text(table.title), title_justify="left", box=box.SIMPLE)
+    for column in columns:
+        drawing.add_column(Text(column.title), justify="right" if column.number else "left")
+    for item in table.items:
+        drawing.add_row(*(Text(column.cell(item)) for column in columns))
+    return drawing

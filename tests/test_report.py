@@ -31,8 +31,8 @@ def names_of(channels, elbow):
             for quality in ((100, 75, 50) if count in (16, 64, 256) else (100,))
         ),
         *(f"PNG8 of KQF's labels, {count} colours" for count in (16, 64, 256)),
-        *(f"PNG8 of Pillow's colours, {count} colours" for count in (16, 64, 256)),
-        *(["WebP lossless of KQF's labels, 256 colours"] if WEBP else []),
+        *(f"PNG8 by Pillow, {count} colours" for count in (16, 64, 256)),
+        *(["WebP of KQF's labels, 256 colours"] if WEBP else []),
     ]
 
 
@@ -92,7 +92,7 @@ def test_the_same_labels_have_the_same_error():
     )
     if WEBP:
         assert (
-            rows["WebP lossless of KQF's labels, 256 colours"].psnr
+            rows["WebP of KQF's labels, 256 colours"].psnr
             == rows["KQF, 256 colours, quality 100"].psnr
         )
 
