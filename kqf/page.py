@@ -18,7 +18,7 @@ from kqf.colorspace import srgb_to_oklab
 from kqf.display import in_color, picture_of
 from kqf.documents import CHANNELS, NOTES, suggestion_of, summary_tables
 from kqf.formats import png8_writer, shown
-from kqf.report import COLORS, QUALITIES, ImageReport, Row, Unreadable, counted
+from kqf.report import ImageReport, Row, Unreadable, counted
 from kqf.tables import ELBOW, ROWS, Table
 from kqf.terminal import escape
 
@@ -29,6 +29,8 @@ _SIDE = 4096
 # Side of what is shown of a reduced picture as it is, around the largest error.
 _DETAIL = 48
 _THUMBNAIL = (160, 120)
+# Colours of a picture that shows what so few do, whatever was asked for.
+_FEW = 4
 # Points of a plot of colours.
 _SAMPLE = 3000
 _MISSING = "the page needs jinja2 and plotly: pip install 'kqf[report]'"
@@ -73,13 +75,20 @@ def section_of(done: ImageReport, pixels: np.ndarray, images: int) -> Section:
         pixels: as for kqf.report.measure, whose result is ``done``.
         images: of the whole page, which share the space.
     """
-    names = {row.colors: row.name for row in done.elbow}
-    first = names[done.suggested[0]]
-    best = [row.name for row in done.rows if row.encoder == "KQF"]
-    wanted = {first, *(names[count] for count in (4, *COLORS) if count in names)}
-    most = max(row.colors or 0 for row in done.rows if row.encoder == "KQF")
-    wanted |= {f"KQF, {counted(most)}, quality {quality}" for quality in QUALITIES}
-    chosen = {name: done.pictures[name] for name in best if name in wanted}
+    rows = [row for row in done.rows if row.encoder == "KQF"]
+    counts = {row.colors for row in rows if row.quality != 100}
+    wanted = {_FEW, done.suggested[0], *counts}
+    # At the most colours, all qualities.
+    most = max(count or 0 for count in counts)
+    chosen = [
+        row for row in rows if row.colors == most or (row.quality == 100 and row.colors in wanted)
+    ]
+    (first,) = [
+        number
+        for number, row in enumerate(chosen)
+        if (row.colors, row.quality) == (done.suggested[0], 100)
+    ]
+    pictures = {row.name: done.pictures[row.name] for row in chosen}
     facts = [
         ("format", done.file_format),
         ("size", f"{done.width:,} \N{MULTIPLICATION SIGN} {done.height:,} pixels"),
@@ -87,7 +96,7 @@ def section_of(done: ImageReport, pixels: np.ndarray, images: int) -> Section:
         ("distinct colours", f"{done.colors:,}"),
         ("file", f"{done.file_bytes:,} bytes"),
     ]
-    data = _pictures(pixels, chosen, list(chosen).index(first), images) | {
+    data = _pictures(pixels, pictures, first, images) | {
         "elbow": _elbow(done),
         "curves": _curves(done.rows),
     }

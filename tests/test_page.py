@@ -56,6 +56,20 @@ def test_pictures_are_the_pixels(pixels, done):
         assert variant["detail"] is None
 
 
+def test_the_counts_asked_for_are_shown(pixels):
+    done = measure(pixels, name="a", file_format="PNG", file_bytes=1, counts=[9, 33], threads=1)
+    names = [each["name"] for each in page.section_of(done, pixels, 1).data["variants"]]
+    assert names == sorted(
+        [
+            "KQF, 4 colours, quality 100",
+            "KQF, 9 colours, quality 100",
+            f"KQF, {done.suggested[0]} colours, quality 100",
+            *(f"KQF, 33 colours, quality {quality}" for quality in (100, 75, 50)),
+        ],
+        key=lambda name: [int(name.split()[1]), -int(name.split()[-1])],
+    )
+
+
 def test_large_pictures_are_reduced_but_for_the_worst(pixels, done, monkeypatch):
     monkeypatch.setattr(page, "_PIXELS", 1000)
     section = page.section_of(done, pixels, 1)
