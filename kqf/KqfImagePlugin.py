@@ -1,24 +1,24 @@
 # ruff: noqa: N999
-"""Pillow's view of KQF files: importing this module teaches Pillow to open and save them.
+"""Pillow's view of KQF files.
 
 It is named as Pillow names its own plugins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from inspect import signature
 from typing import IO, Any
 
 import numpy as np
 from PIL import Image, ImageFile, ImagePalette
 
-from kqf.container import MAX_COLORS, METADATA_TYPES, SIGNATURE, Reader, build_metadata
+from kqf.container import MAX_COLORS, METADATA_TYPES, Reader, build_metadata
 from kqf.decoder import check, read_labels
-from kqf.encoder import encode, encode_indexed
 from kqf.errors import KqfError
 from kqf.files import open_source
 from kqf.indexed import look_up
+from kqf.signature import FORMAT
 
 _OPENED_AS = {1: "L", 2: "LA", 3: "P", 4: "P"}
 _SAVED_AS = {
@@ -37,10 +37,6 @@ _CONVERSIONS = {"I": "L", "I;16": "L", "F": "L", "La": "LA", "RGBa": "RGBA"}
 _EXIF_PREFIX = b"Exif\0\0"
 
 
-def _accept(prefix: bytes) -> bool:
-    return prefix.startswith(SIGNATURE)
-
-
 class KqfImageFile(ImageFile.ImageFile):
     """A KQF file opened by Pillow.
 
@@ -50,7 +46,7 @@ class KqfImageFile(ImageFile.ImageFile):
     knows.
     """
 
-    format = "KQF"
+    format = FORMAT
     format_description = "KQF palette image"
 
     _reader: Reader | None = None
@@ -148,7 +144,11 @@ class KqfImageFile(ImageFile.ImageFile):
             self.putpalette(palette, mode)
 
 
-def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+def save(im: Image.Image, fp: IO[bytes]) -> None:
+    """Write an image as KQF, with the options in its ``encoderinfo``, as Pillow's writers do."""
+    # Who opens files needs no encoder.
+    from kqf.encoder import encode, encode_indexed
+
     if im.mode not in _SAVED_AS:
         mode = _CONVERSIONS.get(im.mode, "RGB")
         raise OSError(f"cannot write mode {im.mode} as KQF: convert it first, im.convert({mode!r})")
@@ -164,18 +164,19 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
             raise TypeError(f"KQF has no option {name!r}: expected one of {', '.join(known)}")
     if im.mode == "P":
         labels, codebook = _as_labels(im)
-        options = _options_of_labels(options, codebook)
+        options = _options_of_labels(options, codebook, signature(encode_indexed).parameters)
         data = encode_indexed(labels, codebook, metadata=metadata, **options)
     else:
         data = encode(_as_pixels(im), metadata=metadata, **options)
     fp.write(data)
 
 
-def _save_all(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+def save_all(im: Image.Image, fp: IO[bytes]) -> None:
+    """Write an image of one frame, as save does; refuse one of several."""
     frames = getattr(im, "n_frames", 1)
     if frames > 1:
         raise ValueError(f"a KQF file holds one image: save_all has {frames} frames to save")
-    _save(im, fp, filename)
+    save(im, fp)
 
 
 def _metadata(im: Image.Image, options: dict[str, Any]) -> dict[str, object]:
@@ -262,11 +263,13 @@ def _as_labels(im: Image.Image) -> tuple[np.ndarray, np.ndarray]:
     return labels, colors[: max(entries, int(labels.max(initial=0)) + 1)]
 
 
-def _options_of_labels(options: Mapping[str, Any], codebook: np.ndarray) -> dict[str, Any]:
+def _options_of_labels(
+    options: Mapping[str, Any], codebook: np.ndarray, storage: Collection[str]
+) -> dict[str, Any]:
     """Return the options that leave labels as they are, and refuse those that would not."""
     kept = {}
     for name, value in options.items():
-        if name in signature(encode_indexed).parameters:
+        if name in storage:
             kept[name] = value
         elif name == "colors" and isinstance(value, int) and len(codebook) <= value <= MAX_COLORS:
             continue
@@ -277,15 +280,3 @@ def _options_of_labels(options: Mapping[str, Any], codebook: np.ndarray) -> dict
                 f"convert it first, im.convert({mode!r})"
             )
     return kept
-
-
-def register() -> None:
-    """Make Pillow know KQF, as ``import kqf`` does; to be had as a worker's initializer."""
-    Image.register_open(KqfImageFile.format, KqfImageFile, _accept)
-    Image.register_save(KqfImageFile.format, _save)
-    Image.register_save_all(KqfImageFile.format, _save_all)
-    Image.register_extension(KqfImageFile.format, ".kqf")
-    Image.register_mime(KqfImageFile.format, "image/x-kqf")
-
-
-register()

@@ -6,19 +6,24 @@
 (4, 6, 3)
 """
 
-from kqf.decoder import Info, check, decode, info, read, read_indexed
-from kqf.encoder import encode, encode_indexed, quantize, write, write_indexed
-from kqf.errors import (
-    FormatError,
-    KqfError,
-    LimitError,
-    TargetError,
-    TruncatedError,
-    UnsupportedError,
-)
-from kqf.indexed import IndexedImage
-from kqf.KqfImagePlugin import register
-from kqf.measure import LargestError, largest_error, psnr, ssim
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from kqf.registration import register
+
+if TYPE_CHECKING:
+    from kqf.decoder import Info, check, decode, info, read, read_indexed
+    from kqf.encoder import encode, encode_indexed, quantize, write, write_indexed
+    from kqf.errors import (
+        FormatError,
+        KqfError,
+        LimitError,
+        TargetError,
+        TruncatedError,
+        UnsupportedError,
+    )
+    from kqf.indexed import IndexedImage
+    from kqf.measure import LargestError, largest_error, psnr, ssim
 
 __version__ = "0.1.0"
 
@@ -48,3 +53,34 @@ __all__ = [
     "write",
     "write_indexed",
 ]
+
+# Imported on first use: who opens files needs no encoder, and who imports kqf may do neither.
+_ROOMS = {
+    "decoder": ("Info", "check", "decode", "info", "read", "read_indexed"),
+    "encoder": ("encode", "encode_indexed", "quantize", "write", "write_indexed"),
+    "errors": (
+        "FormatError",
+        "KqfError",
+        "LimitError",
+        "TargetError",
+        "TruncatedError",
+        "UnsupportedError",
+    ),
+    "indexed": ("IndexedImage",),
+    "measure": ("LargestError", "largest_error", "psnr", "ssim"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+# Type checkers would take it to mean that any name is there.
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name not in _ROOM_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

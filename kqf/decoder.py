@@ -24,8 +24,10 @@ from kqf.parallel import each, thread_count
 
 Region = tuple[int, int, int, int]
 
-# Pixels of the tiles that one thread decodes together: enough for long numpy steps.
-_BATCH_PIXELS = 2**22
+# Pixels of the tiles that one thread inflates at a time, so that small ones are worth handing over.
+_BATCH_PIXELS = 2**18
+# Pixels from which on several threads are worth starting.
+_THREAD_PIXELS = 2**20
 
 
 @dataclass(frozen=True)
@@ -145,15 +147,15 @@ def read(
         FormatError: the file breaks a rule; TruncatedError, UnsupportedError and LimitError are
             kinds of it. ValueError: the region is empty or not inside the image.
     """
-    image = read_indexed(
-        source,
-        region=region,
-        threads=threads,
-        max_pixels=max_pixels,
-        max_metadata=max_metadata,
-        max_chunks=max_chunks,
-    )
-    return look_up(image.labels, image.codebook)
+    with open_source(source) as (stream, size):
+        reader = Reader(stream, size, max_metadata, max_chunks)
+        channels = reader.head.channels
+        if region is None:
+            # The labels lie where pixels will: so much less memory at once.
+            labels = read_labels(reader, None, threads, max_pixels, room=channels)
+            return look_up(labels, reader.codebook, thread_count(threads), labels.base)
+        labels = read_labels(reader, region, threads, max_pixels)
+    return look_up(labels, reader.codebook)
 
 
 def decode(
@@ -203,7 +205,9 @@ def check(
         reader = Reader(stream, size, max_metadata, max_chunks)
         _check_pixels(reader.head.width * reader.head.height, max_pixels)
         reader.check_room()
-        for _ in _decode_tiles(reader, range(reader.head.tiles), thread_count(threads)):
+        _read_order(reader)
+        # Of symbols that are right none can give a wrong label.
+        for _ in _inflate_tiles(reader, range(reader.head.tiles), thread_count(threads)):
             pass
         reader.finish()
 
@@ -215,30 +219,39 @@ def read_labels(
     max_pixels: int | None = MAX_PIXELS,
     *,
     partial: bool = False,
+    room: int = 1,
 ) -> np.ndarray:
     """Return the labels of a region, (H, W) uint8.
 
     Arguments:
         partial: where the file breaks off or a tile is damaged, return label 0 for what follows.
+        room: bytes a label of the array whose end the labels are a view of, without a region.
     """
     head = reader.head
-    left, upper, right, lower = box = _check_region(region, head)
-    _check_pixels(_touched_pixels(head, box), max_pixels)
+    box = _check_region(region, head)
+    pixels = _touched_pixels(head, box)
+    _check_pixels(pixels, max_pixels)
     # Of a file that breaks off one can't tell, but what is due is then at most what it may ask for.
     if not partial or head.width * head.height > MAX_PIXELS:
         reader.check_room()
-    numbers = _touched(head, box)
+    threads = thread_count(threads)
+    if pixels < _THREAD_PIXELS:
+        threads = 1
+    order = _read_order(reader)
+    left, upper, right, lower = area = _with_contexts(head, box)
     make = np.zeros if partial else np.empty
     labels = None
     try:
-        for number, tile in _decode_tiles(reader, numbers, thread_count(threads)):
+        for number, symbols in _inflate_tiles(reader, _touched(head, box), threads):
             if labels is None:
                 # Not before a tile is there: a header alone is no reason to give out memory.
-                labels = make((lower - upper, right - left), np.uint8)
+                shape = lower - upper, right - left
+                labels = make(room * shape[0] * shape[1], np.uint8)[-shape[0] * shape[1] :]
+                labels = labels.reshape(shape)
             x, y, x_end, y_end = head.tile_box(number)
             x_from, y_from = max(x, left), max(y, upper)
             x_to, y_to = min(x_end, right), min(y_end, lower)
-            inside = tile[y_from - y : y_to - y, x_from - x : x_to - x]
+            inside = symbols[y_from - y : y_to - y, x_from - x : x_to - x]
             labels[y_from - upper : y_to - upper, x_from - left : x_to - left] = inside
         if region is None:
             reader.finish()
@@ -246,6 +259,12 @@ def read_labels(
         if not partial or labels is None:
             raise
     assert labels is not None
+    if order is not None:
+        _unrank(labels[: y_to - upper], order, head, threads)
+        # Where tiles are missing there were no symbols.
+        labels[y_from - upper : y_to - upper, x_to - left :] = 0
+    if area != box:
+        labels = labels[box[1] - upper :, box[0] - left :].copy()
     return labels
 
 
@@ -258,6 +277,16 @@ def _check_region(region: Region | None, head: Head) -> Region:
     left, upper, right, lower = (operator.index(side) for side in region)
     if not (0 <= left < right <= head.width and 0 <= upper < lower <= head.height):
         raise ValueError(f"region must be a box of at least one pixel inside {whole}, not {region}")
+    return left, upper, right, lower
+
+
+def _with_contexts(head: Head, box: Region) -> Region:
+    """Return a box together with what its labels were predicted from."""
+    left, upper, right, lower = box
+    if head.predictor == 1:
+        left -= left % head.tile_width
+    elif head.predictor == 2:
+        upper -= upper % head.tile_height
     return left, upper, right, lower
 
 
@@ -285,59 +314,55 @@ def _check_pixels(pixels: int, max_pixels: int | None) -> None:
 
 @dataclass
 class _Batch:
-    """Tiles of one size to decode together, or the error that came up where they should be."""
+    """Tiles to inflate together, and the error that came up after them."""
 
-    shape: tuple[int, int] = (0, 0)
-    numbers: list[int] = field(default_factory=list)
-    streams: list[bytes] = field(default_factory=list)
+    tiles: list[tuple[int, bytes]] = field(default_factory=list)
     error: KqfError | None = None
 
 
-def _batches(reader: Reader, numbers: Iterable[int]) -> Iterator[_Batch]:
-    # Tiles have at most four sizes: whole, cut off on the right, below, or both.
-    waiting: dict[tuple[int, int], _Batch] = {}
-    error = None
+def _batches(reader: Reader, numbers: Iterable[int], pixels: int) -> Iterator[_Batch]:
+    """Yield tiles in batches of that many pixels or little more."""
+    batch = _Batch()
+    missing = pixels
     try:
         for number, stream in reader.tiles(numbers):
-            shape = reader.head.tile_shape(number)
-            batch = waiting.setdefault(shape, _Batch(shape))
-            batch.numbers.append(number)
-            batch.streams.append(stream)
-            if len(batch.numbers) * shape[0] * shape[1] >= _BATCH_PIXELS:
-                yield waiting.pop(shape)
-    except KqfError as reason:
+            batch.tiles.append((number, stream))
+            height, width = reader.head.tile_shape(number)
+            missing -= height * width
+            if missing <= 0:
+                yield batch
+                batch, missing = _Batch(), pixels
+    except KqfError as error:
         # The tiles before it come first, for those who take what there is.
-        error = reason
-    yield from waiting.values()
-    if error:
-        yield _Batch(error=error)
+        batch.error = error
+    yield batch
 
 
-def _decode_tiles(
+def _inflate_tiles(
     reader: Reader, numbers: Iterable[int], threads: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (number, labels (h, w)) of tiles, those of one size in ascending order."""
-    head = reader.head
-    if head.predictor:
-        # A table of every label after every context is the longest.
-        longest = head.colors * (1 + min(head.colors, 255))
-        table = inflate(reader.ranking or b"", longest, "RANK")
-        order = ranking.parse_table(table, reader.codebook)
+    """Yield (number, symbols (h, w)) of tiles in ascending order."""
 
-    def decode_batch(batch: _Batch) -> Iterator[tuple[int, np.ndarray]]:
-        if batch.error:
-            raise batch.error
-        tiles = zip(batch.numbers, batch.streams, strict=True)
-        symbols = [_inflate_tile(head, batch.shape, number, stream) for number, stream in tiles]
-        if symbols and head.predictor:
-            symbols = list(ranking.unrank(np.stack(symbols), order, head.predictor))
-        return zip(batch.numbers, symbols, strict=True)
+    def inflate_batch(batch: _Batch) -> tuple[list[tuple[int, np.ndarray]], KqfError | None]:
+        found = []
+        try:
+            for number, stream in batch.tiles:
+                found.append((number, _inflate_tile(reader.head, number, stream)))
+        except KqfError as error:
+            return found, error
+        return found, batch.error
 
-    for tiles in each(decode_batch, _batches(reader, numbers), threads):
-        yield from tiles
+    # One thread alone has nothing to hand over, and takes least memory tile by tile.
+    pixels = 1 if threads == 1 else _BATCH_PIXELS
+    for found, error in each(inflate_batch, _batches(reader, numbers, pixels), threads):
+        while found:
+            yield found.pop(0)
+        if error:
+            raise error
 
 
-def _inflate_tile(head: Head, shape: tuple[int, int], number: int, stream: bytes) -> np.ndarray:
+def _inflate_tile(head: Head, number: int, stream: bytes) -> np.ndarray:
+    shape = head.tile_shape(number)
     area = shape[0] * shape[1]
     symbols = np.frombuffer(inflate(stream, area, "LABL"), np.uint8)
     if symbols.size < area:
@@ -345,3 +370,23 @@ def _inflate_tile(head: Head, shape: tuple[int, int], number: int, stream: bytes
     if head.colors < MAX_COLORS and (highest := int(symbols.max())) > head.last_label:
         raise FormatError("LABL", f"symbol in tile {number}", f"at most {head.last_label}", highest)
     return symbols.reshape(shape)
+
+
+def _read_order(reader: Reader) -> np.ndarray | None:
+    """Return the ranking of each context, (K, K) uint8; None with predictor 0."""
+    if reader.ranking is None:
+        return None
+    colors = reader.head.colors
+    # A table of every label after every context is the longest.
+    table = inflate(reader.ranking, colors * (1 + min(colors, 255)), "RANK")
+    return ranking.parse_table(table, reader.codebook)
+
+
+def _unrank(labels: np.ndarray, order: np.ndarray, head: Head, threads: int) -> None:
+    """Turn symbols into labels in place, each thread its part of every tile."""
+    # Rows have nothing to do with one another, or columns.
+    axis = 0 if head.predictor == 1 else 1
+    side = head.tile[axis]
+    parts = np.array_split(labels, ranking.parts(labels.shape, head.predictor, side, threads), axis)
+    for _ in each(lambda part: ranking.unrank(part, order, head.predictor, side), parts, threads):
+        pass

@@ -2,7 +2,6 @@
 
 import io
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -76,7 +75,7 @@ def write_whole(target: Target, data: bytes) -> None:
         # A device or a pipe cannot be replaced.
         path.write_bytes(data)
         return
-    temporary = path.with_name(f".kqf-{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".kqf-{os.urandom(8).hex()}.tmp")
     try:
         with temporary.open("xb") as file:
             file.write(data)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kqf.display import as_html
+from kqf.parallel import each
 
 # Pixels looked up at a time.
 _BAND = 2**18
@@ -37,18 +37,36 @@ class IndexedImage:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the picture, its colours and numbers."""
+        # Imported where it is used: Pillow is more than decoding needs.
+        from kqf.display import as_html
+
         return as_html(self.labels, self.codebook)
 
 
-def look_up(labels: np.ndarray, codebook: np.ndarray) -> np.ndarray:
-    """Return the pixels that labels stand for, (H, W) for one channel, else (H, W, C)."""
+def look_up(
+    labels: np.ndarray, codebook: np.ndarray, threads: int = 1, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the pixels that labels stand for, (H, W) for one channel, else (H, W, C).
+
+    Arguments:
+        out: memory for them, (H * W * C,) uint8; its end may hold the labels.
+    """
+    height, width = labels.shape
     entries = codebook[:, 0] if codebook.shape[1] == 1 else codebook
-    pixels = np.empty(labels.shape + entries.shape[1:], np.uint8)
+    shape = labels.shape + entries.shape[1:]
+    pixels = np.empty(shape, np.uint8) if out is None else out.reshape(shape)
+
     # A band at a time: numpy makes an index of eight bytes of every label.
-    step = max(_BAND // labels.shape[1], 1)
-    for first in range(0, len(labels), step):
-        rows = slice(first, first + step)
-        np.take(entries, labels[rows], axis=0, out=pixels[rows], mode="clip")
+    step = max(_BAND // width, 1)
+    rows = [slice(first, first + step) for first in range(0, height, step)]
+    # Pixels come to lie on labels of their own band or earlier ones, which are copied by then.
+    bands = ((band, labels[band] if out is None else labels[band].copy()) for band in rows)
+
+    def look_up_band(band: tuple[slice, np.ndarray]) -> None:
+        np.take(entries, band[1], axis=0, out=pixels[band[0]], mode="clip")
+
+    for _ in each(look_up_band, bands, min(threads, len(rows))):
+        pass
     return pixels
 
 

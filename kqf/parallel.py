@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
 from typing import TypeVar
 
@@ -31,6 +30,9 @@ def each(work: Callable[[Item], Result], items: Iterable[Item], threads: int) ->
     if threads == 1:
         yield from map(work, items)
         return
+    # It takes long to import, and decoding a small image needs none of it.
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(threads) as pool:
         pending = []
         for item in items:

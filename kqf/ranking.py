@@ -1,5 +1,8 @@
 """Label prediction: labels stored as ranks in the order in which they are likely (section 7)."""
 
+import sys
+from collections.abc import Iterable
+
 import numpy as np
 
 from kqf.errors import FormatError
@@ -8,6 +11,11 @@ from kqf.errors import FormatError
 _LABEL_BITS = 8
 # With fewer chains than this, a step of numpy costs more than its pixels one by one.
 _FEW_CHAINS = 32
+# With more, what they need fills the processor's cache.
+_MANY_CHAINS = 2**13
+# Labels that are rearranged at a time, and the width of tiles from which on that pays.
+_BLOCK_PIXELS = 2**22
+_WIDE = 64
 
 
 def contexts(labels: np.ndarray, predictor: int) -> np.ndarray:
@@ -70,29 +78,38 @@ def parse_table(table: bytes, codebook: np.ndarray) -> np.ndarray:
         at += 1 + table[at]
     if at != len(data):
         raise FormatError("RANK", "inflated size", at, len(data))
-    heads = np.cumsum([0] + [1 + count for count in counts[:-1]])
-    labels = np.delete(data, heads)
+    # The lists lie behind one another, each with its count before it.
+    contexts = np.repeat(np.arange(colors), counts)
+    labels = data[np.arange(len(contexts)) + contexts + 1]
     if labels.size and (highest := int(labels.max())) >= colors:
         raise FormatError("RANK", "label", f"at most {colors - 1}", highest)
-    return _order(codebook, labels, counts)
-
-
-def _order(codebook: np.ndarray, labels: np.ndarray, counts: list[int]) -> np.ndarray:
-    """Put the listed labels of each context first, all others by distance, ties by label."""
-    colors = len(codebook)
-    entries = codebook.astype(np.int32)
-    distances: np.ndarray = np.zeros((colors, colors), np.int32)
-    for channel in entries.T:
-        distances += (channel[:, None] - channel) ** 2
+    keys = _distance_keys(codebook)
     # Listed labels get keys below any distance, in the order of the list.
-    starts = np.cumsum([0, *counts[:-1]])
-    place = np.arange(len(labels)) - np.repeat(starts, counts)
-    distances[np.repeat(np.arange(colors), counts), labels] = place - 256
-    if np.count_nonzero(distances < 0) != len(labels):
+    places = np.arange(len(labels), dtype=np.int32) - np.int32(len(labels))
+    keys[contexts, labels] = (places << _LABEL_BITS) + labels
+    if np.count_nonzero(keys < 0) != len(labels):
         raise FormatError("RANK", "labels of a context", "distinct", "one twice")
-    keys: np.ndarray = (distances << _LABEL_BITS) + np.arange(colors, dtype=np.int32)
     keys.sort(axis=1)
-    return (keys & 0xFF).astype(np.uint8)
+    # What is left of a key in a byte is the label.
+    return keys.astype(np.uint8)
+
+
+def _distance_keys(codebook: np.ndarray) -> np.ndarray:
+    """Return (K, K) int32 that sort the labels after each context by distance, ties by label."""
+    colors = len(codebook)
+    keys: np.ndarray = np.zeros((colors, colors), np.int32)
+    channels = codebook.T.astype(np.int32, order="C")
+    # A few rows at a time: fresh memory costs more than the arithmetic.
+    for first in range(0, colors, 64):
+        rows = keys[first : first + 64]
+        offsets = np.empty_like(rows)
+        for channel in channels:
+            np.subtract(channel[first : first + 64, None], channel, out=offsets)
+            np.multiply(offsets, offsets, out=offsets)
+            rows += offsets
+    keys <<= _LABEL_BITS
+    keys += np.arange(colors, dtype=np.int32)
+    return keys
 
 
 def invert(order: np.ndarray) -> np.ndarray:
@@ -115,46 +132,113 @@ def rank(labels: np.ndarray, ranks: np.ndarray, predictor: int) -> np.ndarray:
     return np.take(ranks.ravel(), index)
 
 
-def unrank(symbols: np.ndarray, order: np.ndarray, predictor: int) -> np.ndarray:
-    """Return the labels of tiles of one size, the inverse of rank.
+def unrank(labels: np.ndarray, order: np.ndarray, predictor: int, side: int) -> None:
+    """Turn the symbols of tiles into their labels in place, the inverse of rank.
 
     Arguments:
-        symbols: (tiles, h, w) uint8, each below K.
+        labels: (H, W) uint8, writable: the symbols, each below K, of tiles beside (predictor 1) or
+            below (2) one another, the last of which may be cut off.
         order: (K, K) uint8 from parse_table.
         predictor: 1 or 2.
-
-    Returns:
-        (tiles, h, w) uint8.
+        side: width (predictor 1) or height (2) of a tile.
     """
-    # A step takes one column (row) of all tiles at once: each depends on the one before alone.
-    axis = 2 if predictor == 1 else 1
-    if symbols.size < _FEW_CHAINS * symbols.shape[axis]:
-        return _unrank_one_by_one(symbols, order, axis)
-    steps = np.ascontiguousarray(np.moveaxis(symbols, axis, 0))
-    labels = np.empty_like(steps)
-    table = order.ravel()
-    index = np.zeros(steps.shape[1:], np.uint16)
-    for step, out in zip(steps, labels, strict=True):
-        index += step
-        # The index is in bounds by construction, and "clip" spares numpy a buffer.
-        table.take(index, out=out, mode="clip")
-        np.multiply(out, len(order), out=index, dtype=np.uint16)
-    return np.moveaxis(labels, 0, axis)
+    # A step takes one row of all tiles at once, or one column: each depends on the one before.
+    steps = labels if predictor == 2 else labels.T
+    side = min(side, len(steps))
+    tiles = -(-len(steps) // side)
+    if tiles * steps.shape[1] < _FEW_CHAINS:
+        _unrank_one_by_one(steps, order, side)
+        return
+    # One index of two bytes: the context in the high one, the symbol in the low one.
+    table = np.zeros((len(order), 256), np.uint8)
+    table[:, : len(order)] = order
+    if predictor == 1 and side >= _WIDE:
+        rows = min(_MANY_CHAINS // tiles, _BLOCK_PIXELS // labels.shape[1])
+        rows = max(rows, 8 * _FEW_CHAINS // tiles, 1)
+        for first in range(0, len(labels), rows):
+            _unrank_words(labels[first : first + rows], table, side)
+        return
+    whole = len(steps) // side
+    columns = min(steps.shape[1], _MANY_CHAINS)
+    height = max(_MANY_CHAINS // columns, 1)
+    for left in range(0, steps.shape[1], columns):
+        part = steps[:, left : left + columns]
+        for first in range(0, whole, height):
+            rows = part[first * side : min(first + height, whole) * side]
+            _unrank_steps(rows.reshape(-1, side, rows.shape[1]).swapaxes(0, 1), table)
+        if whole < tiles:
+            _unrank_steps(part[whole * side :], table)
 
 
-def _unrank_one_by_one(symbols: np.ndarray, order: np.ndarray, axis: int) -> np.ndarray:
-    """Return labels as unrank does, a pixel at a time: faster where a step is a pixel or few."""
+def parts(shape: tuple[int, int], predictor: int, side: int, threads: int) -> int:
+    """Return in how many parts that many threads do best unrank labels (H, W) of tiles."""
+    height, width = shape
+    chains = -(-width // side) * height if predictor == 1 else -(-height // side) * width
+    # Where steps are short, threads spend more time on waiting for each other than they save.
+    return max(min(threads, chains // _MANY_CHAINS), 1)
+
+
+def _unrank_steps(steps: np.ndarray, table: np.ndarray) -> None:
+    """Unrank chains side by side, (steps, ...) uint8, in place."""
+    _unrank_groups((steps[first : first + 8] for first in range(0, len(steps), 8)), table)
+
+
+def _unrank_groups(groups: Iterable[np.ndarray], table: np.ndarray) -> None:
+    """Unrank chains given as arrays (steps, ...), the last of which may have fewer steps."""
+    rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for group in groups:
+        if not rows:
+            # Of indices like this numpy makes no copy, and setting bytes takes no arithmetic.
+            index = np.zeros(group.shape, np.intp)
+            octets = index.view(np.uint8).reshape(*group.shape, index.itemsize)
+            if sys.byteorder == "big":
+                octets = octets[..., ::-1]
+            symbols, contexts = octets[..., 0], octets[..., 1]
+            labels = np.zeros(group.shape, np.uint8)
+            # The first context of all is label 0.
+            before = labels[-1]
+            rows = list(zip(index, contexts, labels, strict=True))
+        count = len(group)
+        symbols[:count] = group
+        for place, context, label in rows[:count]:
+            context[...] = before
+            # The index is in bounds by construction, and "clip" spares numpy a buffer.
+            table.take(place, None, label, "clip")
+            before = label
+        group[...] = labels[:count]
+
+
+def _unrank_words(labels: np.ndarray, table: np.ndarray, side: int) -> None:
+    """Unrank rows of tiles side by side, as unrank does for predictor 1.
+
+    Columns lie too far apart in memory to be gone through one by one: words of eight labels do not.
+    """
+    starts = range(0, labels.shape[1], side)
+    words = np.empty((-(-side // 8), len(starts), len(labels)), np.uint64)
+    tile_words = np.zeros((len(labels), len(words)), np.uint64)
+    tile_labels = tile_words.view(np.uint8)
+    for tile, left in enumerate(starts):
+        part = labels[:, left : left + side]
+        tile_labels[:, : part.shape[1]] = part
+        words[:, tile] = tile_words.T
+    octets = words.view(np.uint8).reshape(len(words), -1, 8)
+    _unrank_groups(octets.swapaxes(1, 2), table)
+    for tile, left in enumerate(starts):
+        part = labels[:, left : left + side]
+        tile_words[...] = words[:, tile].T
+        part[...] = tile_labels[:, : part.shape[1]]
+
+
+def _unrank_one_by_one(steps: np.ndarray, order: np.ndarray, side: int) -> None:
+    """Unrank one pixel at a time: faster where a step is a pixel or few."""
     rankings = [row.tobytes() for row in order]
-    labels = np.empty_like(symbols)
-    chains = np.moveaxis(symbols, axis, -1)
-    results = np.moveaxis(labels, axis, -1)
-    for place in np.ndindex(chains.shape[:-1]):
-        label = 0
-        chain = bytearray(chains[place].tobytes())
-        for step, symbol in enumerate(chain):
-            chain[step] = label = rankings[label][symbol]
-        results[place] = np.frombuffer(chain, np.uint8)
-    return labels
+    for first in range(0, len(steps), side):
+        for symbols in steps[first : first + side].T:
+            label = 0
+            chain = bytearray(symbols.tobytes())
+            for place, symbol in enumerate(chain):
+                chain[place] = label = rankings[label][symbol]
+            symbols[...] = np.frombuffer(chain, np.uint8)
 
 
 def rank_histogram(counts: np.ndarray, ranks: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import kqf
@@ -15,13 +16,14 @@ PACKAGE = Path(kqf.__file__).parent
 # From the bottom up: what each room may import.
 ORDER = {
     "errors": set(),
+    "signature": set(),
     "deflate": {"errors"},
-    "display": set(),
-    "indexed": {"display", "errors"},
-    "files": {"errors"},
     "parallel": {"errors"},
+    "display": set(),
+    "indexed": {"display", "errors", "parallel"},
+    "files": {"errors"},
     "colorspace": {"errors"},
-    "container": {"deflate", "errors"},
+    "container": {"deflate", "errors", "signature"},
     "histogram": {"colorspace", "parallel"},
     "labels": {"colorspace", "histogram", "parallel"},
     "codebook": {"colorspace", "histogram", "labels"},
@@ -73,8 +75,17 @@ ORDER = {
         "quantizer",
         "targets",
     },
-    "KqfImagePlugin": {"container", "decoder", "encoder", "errors", "files", "indexed"},
-    "__init__": {"KqfImagePlugin", "decoder", "encoder", "errors", "indexed", "measure"},
+    "KqfImagePlugin": {
+        "container",
+        "decoder",
+        "encoder",
+        "errors",
+        "files",
+        "indexed",
+        "signature",
+    },
+    "registration": {"KqfImagePlugin", "signature"},
+    "__init__": {"decoder", "encoder", "errors", "indexed", "measure", "registration"},
     # On the public API, but for writing files whole, for the values of metadata, for pictures of
     # labels and for plots in Oklab.
     "formats": {"__init__", "display"},
@@ -189,16 +200,54 @@ def test_exceptions_of_a_library_are_caught_in_one_room(module):
                 assert CAUGHT[name] == module
 
 
-def test_import_loads_nothing_that_only_the_command_line_needs():
-    script = "import sys, kqf; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+def modules_after(script, *arguments):
+    """Return the names of all modules that a script leaves loaded in a fresh process."""
     path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
     result = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", f"{script}\nimport sys; print(*sys.modules)", *arguments],
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=True,
     )
-    loaded = set(result.stdout.split())
-    assert {"kqf", "numpy", "construct"} <= loaded
-    assert loaded.isdisjoint({"sklearn", "scipy", "typer", "rich", "click", "hypothesis"})
+    return set(result.stdout.split())
+
+
+def test_import_loads_little_more_than_pillow():
+    loaded = modules_after("import kqf")
+    assert {name for name in loaded if name.startswith("kqf.")} == {
+        "kqf.registration",
+        "kqf.signature",
+    }
+    assert loaded.isdisjoint({"construct", "deflate", "isal", "sklearn", "scipy", "typer", "rich"})
+
+
+def test_opening_a_file_loads_no_encoder(tmp_path):
+    kqf.write(tmp_path / "image.kqf", np.arange(12, dtype=np.uint8).reshape(3, 4))
+    script = "import sys, kqf; from PIL import Image; Image.open(sys.argv[1]).load()"
+    loaded = modules_after(script, tmp_path / "image.kqf")
+    assert "kqf.decoder" in loaded
+    assert loaded.isdisjoint({"kqf.encoder", "kqf.codebook", "sklearn", "concurrent.futures"})
+
+
+def test_every_public_name_is_there_and_listed():
+    script = (
+        "import kqf, types\n"
+        "assert {*kqf.__all__} <= {*dir(kqf)}\n"
+        "for name in kqf.__all__: assert not isinstance(getattr(kqf, name), types.ModuleType), name"
+    )
+    modules_after(script)
+    with pytest.raises(AttributeError, match="'kqf' has no attribute 'decod'"):
+        kqf.decod  # noqa: B018
+
+
+def test_type_checkers_and_python_find_names_in_the_same_rooms():
+    checked = {
+        alias.name: node.module
+        for node in ast.walk(tree_of("__init__"))
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("kqf.")
+        for alias in node.names
+    }
+    assert set(checked) == set(kqf.__all__) - {"__version__"}
+    for name, module in checked.items():
+        assert getattr(kqf, name) is getattr(sys.modules[module], name)

@@ -75,3 +75,20 @@ def test_all_labels_fit_a_codebook_of_256():
 def test_a_value_is_described_by_its_type_and_shape():
     assert describe(np.zeros((2, 3), np.int16)) == "int16 array of shape (2, 3)"
     assert describe("x") == "str"
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_pixels_may_take_the_place_of_their_labels(channels, threads, monkeypatch):
+    # Many bands.
+    monkeypatch.setattr("kqf.indexed._BAND", 50)
+    random = np.random.default_rng(channels)
+    codebook = random.integers(0, 256, (99, channels)).astype(np.uint8)
+    expected = random.integers(0, 99, (80, 13)).astype(np.uint8)
+    memory = np.empty(80 * 13 * channels, np.uint8)
+    labels = memory[-80 * 13 :].reshape(80, 13)
+    labels[...] = expected
+    pixels = look_up(labels, codebook, threads, memory)
+    assert np.shares_memory(pixels, memory)
+    assert np.array_equal(pixels, look_up(expected, codebook))
+    assert np.array_equal(pixels.reshape(80, 13, channels), codebook[expected])

@@ -14,6 +14,7 @@ from kqf.ranking import (
     entropy,
     invert,
     parse_table,
+    parts,
     rank,
     rank_histogram,
     unrank,
@@ -69,6 +70,14 @@ def ranked(draw):
     shape = draw(st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 6)))
     elements = st.integers(0, len(codebook) - 1)
     return draw(hnp.arrays(np.uint8, shape, elements=elements)), slow_order(lists, codebook)
+
+
+def unranked(symbols, order, predictor):
+    """Return the labels of tiles (n, h, w): side by side, or below one another, in one image."""
+    axis = 1 if predictor == 1 else 0
+    image = np.concatenate(symbols, axis)
+    unrank(image, order, predictor, symbols.shape[3 - predictor])
+    return np.stack(np.split(image, len(symbols), axis))
 
 
 def test_the_context_of_left_is_the_label_before_and_0_in_the_first_column():
@@ -191,7 +200,7 @@ def test_the_rank_of_a_label_is_its_place_after_its_context(case, predictor):
 def test_unranking_gives_back_the_labels(case, predictor):
     tiles, order = case
     symbols = np.stack([rank(labels, invert(order), predictor) for labels in tiles])
-    labels = unrank(symbols, order, predictor)
+    labels = unranked(symbols, order, predictor)
     assert labels.dtype == np.uint8
     assert labels.tolist() == tiles.tolist()
 
@@ -199,7 +208,7 @@ def test_unranking_gives_back_the_labels(case, predictor):
 @given(ranked(), st.sampled_from([1, 2]))
 def test_ranking_gives_back_any_symbols(case, predictor):
     symbols, order = case
-    labels = unrank(symbols, order, predictor)
+    labels = unranked(symbols, order, predictor)
     for tile, expected in zip(labels, symbols, strict=True):
         assert rank(tile, invert(order), predictor).tolist() == expected.tolist()
 
@@ -210,7 +219,7 @@ def test_unranking_is_exact_with_256_labels(predictor):
     order = np.stack([rng.permutation(256) for _ in range(256)]).astype(np.uint8)
     labels = rng.integers(0, 256, (2, 50, 60), dtype=np.uint8)
     symbols = np.stack([rank(tile, invert(order), predictor) for tile in labels])
-    assert np.array_equal(unrank(symbols, order, predictor), labels)
+    assert np.array_equal(unranked(symbols, order, predictor), labels)
 
 
 @given(ranked(), st.sampled_from([1, 2]))
@@ -237,7 +246,36 @@ def test_few_long_chains_unrank_as_many_short_ones_do(shape, predictor):
     order = np.argsort(random.random((200, 200)), axis=1).astype(np.uint8)
     labels = random.integers(0, 200, shape).astype(np.uint8)
     symbols = np.stack([rank(tile, invert(order), predictor) for tile in labels])
-    assert np.array_equal(unrank(symbols, order, predictor), labels)
+    assert np.array_equal(unranked(symbols, order, predictor), labels)
     # Side by side with others, so that steps are wide.
     many = np.repeat(symbols, 40, axis=0)
-    assert np.array_equal(unrank(many, order, predictor)[::40], labels)
+    assert np.array_equal(unranked(many, order, predictor)[::40], labels)
+
+
+@pytest.mark.parametrize("predictor", [1, 2])
+@pytest.mark.parametrize("side", [1, 7, 63, 64, 70, 90, 200])
+@pytest.mark.parametrize("chains", [64, 2**13])
+def test_tiles_in_an_image_unrank_as_each_does_alone(predictor, side, chains, monkeypatch):
+    # So many chains at a time: the work falls into several blocks, or into one.
+    monkeypatch.setattr("kqf.ranking._MANY_CHAINS", chains)
+    random = np.random.default_rng(side)
+    order = np.argsort(random.random((180, 180)), axis=1).astype(np.uint8)
+    labels = random.integers(0, 180, (150, 170)).astype(np.uint8)
+    axis = 1 if predictor == 1 else 0
+    cuts = range(side, labels.shape[axis], side)
+    tiles = np.split(labels, cuts, axis)
+    symbols = np.concatenate([rank(tile, invert(order), predictor) for tile in tiles], axis)
+    # A part of an array, as threads get it.
+    wide = np.zeros((160, 180), np.uint8)
+    wide[5:155, 3:173] = symbols
+    unrank(wide[5:155, 3:173], order, predictor, side)
+    assert np.array_equal(wide[5:155, 3:173], labels)
+    wide[5:155, 3:173] = 0
+    assert not wide.any()
+
+
+@pytest.mark.parametrize("predictor", [1, 2])
+def test_unranking_is_done_in_parts_only_where_its_steps_are_long(predictor):
+    size = (20_000, 100) if predictor == 1 else (100, 20_000)
+    assert [parts(size, predictor, 50, threads) for threads in (1, 2, 3, 9)] == [1, 2, 3, 4]
+    assert parts(size[::-1], predictor, 20_000, 8) == 1
