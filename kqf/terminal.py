@@ -49,7 +49,8 @@ class Session:
         self.failed = False
         self.error = ""
         self._total = total
-        self._done = 0
+        self._done = 0.0
+        self._steps = total > 1
         self.bar: Progress | None = None
 
     def say(self, line: str, on_stderr: bool = False) -> None:
@@ -61,8 +62,8 @@ class Session:
         self.say(f"kqf: {escape(name)}: {escape(message)}", on_stderr=True)
 
     @contextmanager
-    def file(self, name: str) -> Iterator[None]:
-        """Work on one file: whatever is wrong with it becomes a line on stderr."""
+    def attempt(self, name: str) -> Iterator[None]:
+        """Do something about a file: whatever is wrong with it becomes a line on stderr."""
         self.error = ""
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: self.note(name, f"warning: {message}")
@@ -74,9 +75,25 @@ class Session:
                 self.failed = True
                 self.error = reason(error)
                 self.note(name, self.error)
-        self._done += 1
+
+    @contextmanager
+    def file(self, name: str) -> Iterator[None]:
+        """Work on one of the files, which counts as done then; errors as for attempt."""
+        with self.attempt(name):
+            yield
+        self._done = int(self._done) + 1
+        self._update()
+
+    def progress(self, share: float) -> None:
+        """Say how much of the file at work is done, 0 up to 1."""
+        self._done = int(self._done) + min(share, 0.999)
+        self._steps = True
+        self._update()
+
+    def _update(self) -> None:
         if self.bar:
-            self.bar.update(self.bar.task_ids[0], completed=self._done)
+            total = self._total if self._steps else None
+            self.bar.update(self.bar.task_ids[0], completed=self._done, total=total)
 
     def show_bar(self) -> None:
         """Draw a progress bar below whatever is printed."""
@@ -87,10 +104,11 @@ class Session:
         bar = Progress(
             console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
         )
-        # One file alone gives no steps to count: the bar then only shows that work goes on.
-        bar.add_task("", total=self._total if self._total > 1 else None, completed=self._done)
+        # One file alone may give no steps to count: the bar then only shows that work goes on.
+        bar.add_task("", total=None)
         bar.start()
         self.bar = bar
+        self._update()
 
 
 @contextmanager
