@@ -8,9 +8,6 @@ import numpy as np
 
 METRICS = ("mse", "perceptual")
 GRID = 8.0
-# The perceptual metric counts Oklab's a and b less than L: files that SSIMULACRA2 rates alike are
-# smallest so.
-_OKLAB_SCALE = 255 * np.array([1, 0.7, 0.7])
 # Points are centred, which keeps their squares below 2**24 grid steps (exact in float32).
 _CENTRE = 128.0
 
@@ -59,8 +56,8 @@ def to_points(colors: np.ndarray, metric: str) -> np.ndarray:
 
     Arguments:
         colors: (N, C) uint8: gray, gray + alpha, RGB or RGBA, straight alpha.
-        metric: ``"mse"`` (sRGB values) or ``"perceptual"`` (Oklab times 255, a and b somewhat
-            less). With alpha, colour is premultiplied and alpha is one axis more.
+        metric: ``"mse"`` (sRGB values) or ``"perceptual"`` (Oklab, all axes times 255). With
+            alpha, colour is premultiplied and alpha is one axis more.
 
     Returns:
         (N, C) float32 on the grid.
@@ -69,7 +66,7 @@ def to_points(colors: np.ndarray, metric: str) -> np.ndarray:
     planes = colors[:, : 3 if channels > 2 else 1]
     if metric == "perceptual":
         oklab = srgb_to_oklab(np.broadcast_to(planes, (len(planes), 3)))
-        values = oklab[:, : planes.shape[1]] * _OKLAB_SCALE[: planes.shape[1]]
+        values = oklab[:, : planes.shape[1]] * 255
     else:
         values = planes.astype(np.float64)
     if channels in (2, 4):
@@ -95,7 +92,7 @@ def to_colors(points: np.ndarray, metric: str, channels: int) -> np.ndarray:
         alpha = np.clip(values[:, -1:] + _CENTRE, 0, 255)
         values = values[:, :-1] * (255 / np.maximum(alpha, 0.5))
     if metric == "perceptual":
-        values = _from_oklab(values / _OKLAB_SCALE[: values.shape[1]])
+        values = _from_oklab(values / 255)
     colors: np.ndarray = np.rint(np.concatenate([values, alpha], axis=1)).clip(0, 255)
     return colors.astype(np.uint8)
 
