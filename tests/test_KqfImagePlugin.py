@@ -15,6 +15,7 @@ import pytest
 from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 import kqf
+from kqf.container import build_chunk
 
 WIDTH, HEIGHT = 45, 33
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -376,7 +377,7 @@ class TestVerify:
         length = int.from_bytes(data[start - 4 : start], "big")
         payload = bytearray(data[start + 4 : start + 4 + length])
         payload[-1] ^= 1  # of the Adler-32, under a CRC that is right
-        chunk = kqf.container.build_chunk(b"LABL", bytes(payload))
+        chunk = build_chunk(b"LABL", bytes(payload))
         data = data[: start - 4] + chunk + data[start + 8 + length :]
         with pytest.raises(OSError, match="LABL"):
             open_bytes(data).verify()
