@@ -23,7 +23,7 @@ from kqf.tables import ELBOW, ROWS, Table
 from kqf.terminal import escape
 
 # Pixels of a picture in the page at the most, and of all of them together.
-_PIXELS = 2**19
+_PIXELS = 2**20
 _ALL_PIXELS = 2**22
 _SIDE = 4096
 # Side of what is shown of a reduced picture as it is, around the largest error.

@@ -241,6 +241,7 @@ def test_close_up_of_the_largest_error(number, opened, pictures, reports):
     assert (found == picture.pixels[box]).all()
     assert f"at {worst.x}, {worst.y}." in here.find_element(By.CLASS_NAME, "where").text
     assert ("Shown here at 1/" in here.text) == (number == 2)
+    assert here.find_element(By.CLASS_NAME, "aim").is_displayed() == (number == 1)
 
 
 def test_a_click_looks_elsewhere(opened, pictures):

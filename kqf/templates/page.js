@@ -221,7 +221,7 @@ class Picture {
     list.classList.toggle("few", palette.length <= 16);
     list.replaceChildren(
       ...palette.map((entry, label) => {
-        const text = `${hex(entry)} ${(100 * shares[label]).toPrecision(3)} %`;
+        const text = `${hex(entry)} ${(100 * shares[label]).toFixed(2)} %`;
         const button = document.createElement("button");
         button.type = "button";
         button.style.setProperty("--color", css(entry));
