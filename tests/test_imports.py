@@ -116,6 +116,7 @@ ORDER = {
     "formats": {"__init__", "display"},
     "report": {"__init__", "formats"},
     "learning": {"__init__", "display", "formats", "report"},
+    "large_files": set(),
     "terminal": {"__init__"},
     "pictures": {"terminal"},
     "palette_files": set(),

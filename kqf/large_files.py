@@ -1,0 +1,88 @@
+"""TIFF files of images too large to hold, as dask arrays."""
+
+import os
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from dask.array import Array
+
+_SUFFIXES = (".tif", ".tiff")
+# Pillow opens no image of more pixels.
+_MOST_PIXELS = 178_956_970
+# Bytes of memory for each pixel that encoding takes at the most.
+_BYTES_A_PIXEL = 60
+# What TIFF calls gray and RGB, with black as 0.
+_PHOTOMETRIC = {1: (1, 2), 2: (3, 4)}
+_ICC_PROFILE = 34675
+# Rows of a block of a file that is not compressed.
+_ROWS = 1024
+
+
+def is_large(name: str) -> bool:
+    """Tell whether a file is a TIFF image that memory does not hold while it is encoded.
+
+    Without tifffile none is.
+    """
+    if Path(name).suffix.lower() not in _SUFFIXES or not find_spec("tifffile"):
+        return False
+    import tifffile
+
+    # What is damaged, or no TIFF at all, is for others to refuse.
+    with suppress(Exception), tifffile.TiffFile(name) as file:
+        page = file.pages[0]
+        pixels = page.imagewidth * page.imagelength
+        return bool(pixels > _MOST_PIXELS or pixels * _BYTES_A_PIXEL > _memory())
+    return False
+
+
+def _memory() -> float:
+    """Return the bytes of memory that are free, where the system says so."""
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
+
+
+def open_tiff(name: str) -> "tuple[Array, dict[str, Any]]":
+    """Return the image of a TIFF file as a dask array, and its metadata as far as it is kept.
+
+    Returns:
+        (H, W) or (H, W, C) uint8 or bool, read when it is needed; ``icc_profile`` if there is one.
+
+    Raises:
+        ValueError: several images, planes, bits or colours of another kind than KQF stores.
+        ImportError: a package is missing.
+    """
+    try:
+        import dask.array
+        import tifffile
+        import zarr  # noqa: F401 - without it tifffile fails when it is too late to say so
+    except ImportError as error:
+        raise ImportError(
+            f"large TIFF files need {error.name}: pip install 'kqf[large]'"
+        ) from error
+    with tifffile.TiffFile(name) as file:
+        page, series = file.pages[0], file.series[0]
+        if len(file.series) > 1 or len(series.pages) > 1:
+            raise ValueError("holds several images, and so large a file can't be picked from")
+        samples = _PHOTOMETRIC.get(int(page.photometric), ())
+        channels = series.shape[2] if series.axes == "YXS" else 1
+        if series.axes not in ("YX", "YXS") or channels not in samples:
+            kind = getattr(page.photometric, "name", page.photometric)
+            raise ValueError(f"is {kind} of shape {series.shape}: gray or RGB is expected")
+        if series.dtype not in (np.uint8, np.bool_):
+            raise ValueError(f"has samples of {series.dtype}: reduce it to 8 bits a channel first")
+        metadata = {}
+        if _ICC_PROFILE in page.tags:
+            metadata["icc_profile"] = bytes(page.tags[_ICC_PROFILE].value)
+        if series.dataoffset is not None:
+            # Not compressed: the whole of it would be one chunk.
+            array = tifffile.memmap(name, mode="r")
+            return dask.array.from_array(array, chunks=(_ROWS, *array.shape[1:])), metadata
+    store = tifffile.TiffFile(name).series[0].aszarr()
+    return dask.array.from_zarr(store), metadata
