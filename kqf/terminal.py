@@ -52,6 +52,12 @@ class Session:
         self._done = 0
         self.bar: Progress | None = None
 
+    def restart(self, total: int) -> None:
+        """Count so many files from here on."""
+        self._total, self._done = total, 0
+        if self.bar:
+            self.bar.update(self.bar.task_ids[0], total=total, completed=0)
+
     def say(self, line: str, on_stderr: bool = False) -> None:
         """Print one line."""
         print(line, file=sys.stderr if on_stderr else sys.stdout, flush=True)
@@ -76,19 +82,32 @@ class Session:
                 self.note(name, self.error)
         self._done += 1
         if self.bar:
-            self.bar.update(self.bar.task_ids[0], completed=self._done)
+            speed = self.bar.tasks[0].speed
+            rate = f"{speed:.1f} files/s" if speed else ""
+            self.bar.update(self.bar.task_ids[0], completed=self._done, rate=rate)
 
     def show_bar(self) -> None:
         """Draw a progress bar below whatever is printed."""
         from rich.console import Console
-        from rich.progress import Progress
+        from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
         # What goes to a pipe must not take its way through the bar's terminal.
+        # The default columns end with the time left.
+        columns = (
+            *Progress.get_default_columns(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+        )
         bar = Progress(
-            console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
+            *columns,
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),
         )
         # One file alone gives no steps to count: the bar then only shows that work goes on.
-        bar.add_task("", total=self._total if self._total > 1 else None, completed=self._done)
+        bar.add_task(
+            "", total=self._total if self._total > 1 else None, completed=self._done, rate=""
+        )
         bar.start()
         self.bar = bar
 

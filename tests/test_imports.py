@@ -91,10 +91,12 @@ ORDER = {
     "pictures": {"terminal"},
     "palettes": {"__init__", "pictures"},
     "convert": {"__init__", "files", "palettes", "pictures", "terminal"},
+    "batch": {"__init__", "convert", "files", "terminal"},
     "lines": {"__init__", "convert", "report", "terminal"},
     "cli": {
         "KqfImagePlugin",
         "__init__",
+        "batch",
         "convert",
         "lines",
         "palettes",
