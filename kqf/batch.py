@@ -55,8 +55,9 @@ def plan(inputs: Iterable[str], output: str, suffix: str | None = None) -> list[
     """Return the jobs for files and folders, those of a folder in order of their paths.
 
     Arguments:
-        inputs: paths; whether a file is there is found by its job. Of a folder and all in it, the files with a suffix that Pillow reads; of
-            these, KQF files only if ``suffix`` is another format's.
+        inputs: paths; each job finds whether its file is there. Of a folder and all in it, the
+            files with a suffix that Pillow reads; of these, KQF files only if ``suffix`` is
+            another format's.
         output: folder, in which the tree of each input folder is mirrored; empty for files beside
             their sources.
         suffix: of the files to make; None for .kqf, and .png where the source is KQF.

@@ -172,3 +172,20 @@ def test_stopped_at_any_moment_there_are_whole_files_alone(number):
     run_process("convert", "in", "-o", "out", "--jobs", 2)
     assert len(list(Path("out").glob("*.kqf"))) == 30
     assert all(path.read_bytes() == data for path, data in before.items())
+
+
+def test_a_cluster_gives_the_same_bytes(folder):
+    distributed = pytest.importorskip("distributed")
+    tree(4)
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+    with distributed.LocalCluster(**options, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        run_process(
+            *("convert", folder / "in", "-o", folder / "there", "--scheduler", address),
+            *("--effort", 1),
+        )
+    convert("in", "-o", "here")
+    made = sorted(path.relative_to("here") for path in Path("here").rglob("*.kqf"))
+    assert len(made) == 4
+    for path in made:
+        assert (Path("there") / path).read_bytes() == (Path("here") / path).read_bytes()
