@@ -11,19 +11,16 @@ from concurrent.futures import Executor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 import kqf
-from kqf import batch, lines
+from kqf import batch, lines, showing
 from kqf.convert import PIPE, Wishes, convert_file, read_input
 from kqf.KqfImagePlugin import KqfImageFile
 from kqf.palettes import read_palette
-from kqf.pictures import load, without_palette
 from kqf.terminal import Session, escape, session
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="KQF files. - is stdin.")]
@@ -104,7 +101,8 @@ def convert(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Colours to use: of an image, a KQF file, or a text with #rrggbb on each line.",
+            help="Colours to use: of an image, a KQF file, a palette (.gpl, .act, .css, .svg, "
+            ".json), or a text with #rrggbb on each line.",
         ),
     ] = None,
     learner: Annotated[
@@ -400,57 +398,8 @@ def _source(name: str) -> Path | bytes:
     return read_input(name) if name == PIPE else Path(name)
 
 
-@app.command()
-def report(
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[IMAGE...]",
-            help="Images. [default: scikit-learn's two sample photographs]",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    threads: Threads = None,
-) -> None:
-    """Set KQF beside PNG, GIF, palette PNG and WebP: bytes and error for each image."""
-    from kqf.report import measure, summarize
-
-    names = images or sample_images()
-    reports = []
-    with session(len(names)) as here:
-        for name in names:
-            with here.file(name):
-                data = read_input(name)
-                image, lost = load(data)
-                for note in lost:
-                    here.note(name, note)
-                done = measure(
-                    np.asarray(without_palette(image)),
-                    name=name if images else Path(name).name,
-                    file_format=image.format or "",
-                    file_bytes=len(data),
-                    threads=threads,
-                )
-                reports.append(done)
-                if not as_json:
-                    here.say(lines.reported(done))
-        summary = summarize(reports)
-        if as_json:
-            records = [done.record() for done in reports]
-            rows = [row.record() for row in summary]
-            here.say(json.dumps({"images": records, "summary": rows}, indent=2))
-        elif len(reports) > 1:
-            here.say(lines.table(f"Geometric means over {len(reports)} images", summary))
-
-
-def sample_images() -> list[str]:
-    """Return the paths of scikit-learn's sample photographs, without importing it."""
-    spec = find_spec("sklearn")
-    assert spec is not None
-    assert spec.origin is not None
-    folder = Path(spec.origin).parent / "datasets" / "images"
-    return [str(folder / name) for name in ("china.jpg", "flower.jpg")]
+for command in (showing.report, showing.compare, showing.palette, showing.view):
+    app.command()(command)
 
 
 def main() -> None:

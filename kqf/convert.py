@@ -18,8 +18,8 @@ from kqf.pictures import codebook_of, format_of, is_kqf, load, save, take_metada
 from kqf.terminal import reason
 
 PIPE = "-"
-# A file, whether it is exact, and what else the user should know.
-_Made = tuple[bytes, bool | None, list[str]]
+# A file, whether it is exact, what else the user should know, and where it differs most.
+_Made = tuple[bytes, bool | None, list[str], kqf.LargestError | None]
 # The options of the encoder that leave labels as they are.
 _STORAGE = ("predictor", "tile", "effort", "threads")
 _OF_PIXELS = {"palette", "keep", "max_bytes"}
@@ -63,6 +63,8 @@ class Converted:
         colors: entries of the codebook, on whichever side KQF is.
         exact: whether it shows the very pixels of its source; None where that can't be told.
         seconds: that it took.
+        largest_error: of KQF, the pixel that differs most from what was read; None where none does,
+            and of other formats.
     """
 
     input: str
@@ -76,6 +78,7 @@ class Converted:
     colors: int
     exact: bool | None
     seconds: float
+    largest_error: kqf.LargestError | None
 
 
 def read_input(name: str) -> bytes:
@@ -111,9 +114,9 @@ def convert_file(
     if from_kqf and wishes.frame:
         raise ValueError(f"has no frame {wishes.frame}: the last one is 0")
     if suffix == ".kqf":
-        new, exact, notes = _to_kqf(data, from_kqf, wishes)
+        new, exact, notes, largest = _to_kqf(data, from_kqf, wishes)
     elif from_kqf:
-        new, exact, notes = _from_kqf(data, suffix, wishes)
+        new, exact, notes, largest = _from_kqf(data, suffix, wishes)
     else:
         raise ValueError(f"neither it nor {target} is KQF: one side must be")
     if wishes.smaller and len(new) >= len(data):
@@ -133,6 +136,7 @@ def convert_file(
         colors=head.colors,
         exact=exact,
         seconds=round(time.perf_counter() - start, 3),
+        largest_error=largest,
     )
     return made, notes
 
@@ -172,7 +176,7 @@ def _to_kqf(data: bytes, from_kqf: bool, wishes: Wishes) -> _Made:
         made = kqf.encode_indexed(meant.labels, meant.codebook, metadata=metadata, **storage)
         if wishes.verify:
             _verify(kqf.read_indexed(made, threads=threads), meant)
-        return made, True, []
+        return made, True, [], None
     image, lost = load(data, wishes.frame)
     if wishes.strip:
         take_metadata(image)
@@ -191,8 +195,12 @@ def _to_kqf(data: bytes, from_kqf: bool, wishes: Wishes) -> _Made:
     found = kqf.read_indexed(buffer.getvalue(), threads=threads)
     if wishes.verify:
         _verify(found, meant)
-    exact = not lost and np.array_equal(found.pixels, np.asarray(without_palette(image)))
-    return buffer.getvalue(), exact, lost
+    pixels = np.asarray(without_palette(image))
+    largest = None
+    same = np.array_equal(found.pixels, pixels)
+    if not same:
+        largest = kqf.largest_error(pixels, found.pixels)
+    return buffer.getvalue(), not lost and same, lost, largest
 
 
 def _verify(found: kqf.IndexedImage, meant: kqf.IndexedImage) -> None:
@@ -214,4 +222,4 @@ def _from_kqf(data: bytes, suffix: str, wishes: Wishes) -> _Made:
     if wishes.verify and not exact:
         what = "shows other pixels" if exact is False else "cannot be read back"
         raise ValueError(f"verification failed: as {file_format} it {what}")
-    return made, exact, [f"{file_format} keeps no {', '.join(dropped)}"] if dropped else []
+    return made, exact, [f"{file_format} keeps no {', '.join(dropped)}"] if dropped else [], None

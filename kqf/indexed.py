@@ -35,6 +35,13 @@ class IndexedImage:
         """The pixels: (H, W) uint8 for gray, (H, W, C) uint8 otherwise."""
         return look_up(self.labels, self.codebook)
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the picture, its colours and numbers."""
+        # Imported where it is used: Pillow is more than decoding needs.
+        from kqf.display import as_html
+
+        return as_html(self.labels, self.codebook)
+
 
 def look_up(
     labels: np.ndarray, codebook: np.ndarray, threads: int = 1, out: np.ndarray | None = None

@@ -1,7 +1,6 @@
 """Lines about files, for people to read."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import kqf
@@ -9,13 +8,10 @@ from kqf.terminal import escape
 
 if TYPE_CHECKING:
     from kqf.convert import Converted
-    from kqf.report import ImageReport, Row, Summary
 
 _CHANNELS = {1: "gray", 2: "gray + alpha", 3: "RGB", 4: "RGBA"}
 # Pillow hands out EXIF with it, the file has none.
 _EXIF_PREFIX = b"Exif\0\0"
-_COLUMNS = ("stored as", "bytes", "of raw", "bits per pixel", "error")
-_NUMBERS = ("bytes", "of raw", "bits per pixel")
 
 
 def converted(made: "Converted") -> str:
@@ -60,37 +56,6 @@ def _value(value: object) -> str:
     if isinstance(value, tuple):
         return " x ".join(f"{number:g}" for number in value)
     return escape(value)
-
-
-def reported(done: "ImageReport") -> str:
-    """Return a title and a table for one image."""
-    title = (
-        f"{escape(done.name)}: {done.file_format}, {done.width:,} x {done.height:,}, "
-        f"{_CHANNELS[done.channels]}, {_colors(done.colors)}"
-    )
-    return table(title, done.rows)
-
-
-def table(title: str, rows: "Sequence[Row | Summary]") -> str:
-    """Return a title and a table of Markdown, aligned to be read as it is."""
-    columns = []
-    for column in zip(_COLUMNS, *map(_cells, rows), strict=True):
-        width = max(map(len, column))
-        right = column[0] in _NUMBERS
-        cells = [f" {text:>{width}} " if right else f" {text:<{width}} " for text in column]
-        rule = "-" * (width + 1) + (":" if right else "-")
-        columns.append([cells[0], rule, *cells[1:]])
-    lines = [f"|{'|'.join(line)}|" for line in zip(*columns, strict=True)]
-    return "\n".join([title, "", *lines, ""])
-
-
-def _cells(row: "Row | Summary") -> tuple[str, ...]:
-    error = "lossless" if math.isinf(row.psnr) else f"lossy, PSNR {row.psnr:.2f} dB"
-    # Of one image this is a flag, of a summary the number of images that lost nothing.
-    if row.lossless and not math.isinf(row.psnr):
-        error += f", {int(row.lossless)} lossless"
-    sizes = f"{row.bytes:,.0f}", f"{100 * row.ratio:.1f} %", f"{row.bits_per_pixel:.2f}"
-    return row.name, *sizes, error
 
 
 def _colors(number: int) -> str:

@@ -49,14 +49,16 @@ class Session:
         self.failed = False
         self.error = ""
         self._total = total
-        self._done = 0
+        self._done = 0.0
+        self._steps = total > 1
+        self._counted = False
         self.bar: Progress | None = None
 
     def restart(self, total: int) -> None:
-        """Count so many files from here on."""
-        self._total, self._done = total, 0
-        if self.bar:
-            self.bar.update(self.bar.task_ids[0], total=total, completed=0)
+        """Count so many files from here on, and show how many a second."""
+        self._total, self._done = total, 0.0
+        self._steps = self._counted = True
+        self._update()
 
     def say(self, line: str, on_stderr: bool = False) -> None:
         """Print one line."""
@@ -67,8 +69,8 @@ class Session:
         self.say(f"kqf: {escape(name)}: {escape(message)}", on_stderr=True)
 
     @contextmanager
-    def file(self, name: str) -> Iterator[None]:
-        """Work on one file: whatever is wrong with it becomes a line on stderr."""
+    def attempt(self, name: str) -> Iterator[None]:
+        """Do something about a file: whatever is wrong with it becomes a line on stderr."""
         self.error = ""
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: self.note(name, f"warning: {message}")
@@ -80,22 +82,39 @@ class Session:
                 self.failed = True
                 self.error = reason(error)
                 self.note(name, self.error)
-        self._done += 1
+
+    @contextmanager
+    def file(self, name: str) -> Iterator[None]:
+        """Work on one of the files, which counts as done then; errors as for attempt."""
+        with self.attempt(name):
+            yield
+        self._done = int(self._done) + 1
+        self._update()
+
+    def progress(self, share: float) -> None:
+        """Say how much of the file at work is done, 0 up to 1."""
+        self._done = int(self._done) + min(share, 0.999)
+        self._steps = True
+        self._update()
+
+    def _update(self) -> None:
         if self.bar:
+            total = self._total if self._steps else None
             speed = self.bar.tasks[0].speed
-            rate = f"{speed:.1f} files/s" if speed else ""
-            self.bar.update(self.bar.task_ids[0], completed=self._done, rate=rate)
+            # Rich's default columns end with the time left.
+            rate = f"{self._done:,.0f} of {self._total:,}" if self._counted else ""
+            if rate and speed:
+                rate += f", {speed:.1f} files/s"
+            self.bar.update(self.bar.task_ids[0], completed=self._done, total=total, rate=rate)
 
     def show_bar(self) -> None:
         """Draw a progress bar below whatever is printed."""
         from rich.console import Console
-        from rich.progress import MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import Progress, TextColumn
 
         # What goes to a pipe must not take its way through the bar's terminal.
-        # The default columns end with the time left.
         columns = (
             *Progress.get_default_columns(),
-            MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
         )
         bar = Progress(
@@ -104,12 +123,11 @@ class Session:
             transient=True,
             redirect_stdout=sys.stdout.isatty(),
         )
-        # One file alone gives no steps to count: the bar then only shows that work goes on.
-        bar.add_task(
-            "", total=self._total if self._total > 1 else None, completed=self._done, rate=""
-        )
+        # One file alone may give no steps to count: the bar then only shows that work goes on.
+        bar.add_task("", total=None, rate="")
         bar.start()
         self.bar = bar
+        self._update()
 
 
 @contextmanager

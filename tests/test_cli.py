@@ -21,7 +21,6 @@ from command import (
 from PIL import Image
 
 import kqf
-from kqf import cli
 
 
 @pytest.fixture(autouse=True)
@@ -85,36 +84,9 @@ def test_check():
     assert result.stderr == "kqf: none.kqf: No such file or directory\n"
 
 
-def test_report_as_json():
-    draw("a.png", many())
-    Path("b.kqf").write_bytes(kqf.encode(few()))
-    result = run("report", "--json", "a.png", "none.png", "b.kqf", code=1)
-    assert result.stderr == "kqf: none.png: No such file or directory\n"
-    found = json.loads(result.stdout)
-    assert [image["file_format"] for image in found["images"]] == ["PNG", "KQF"]
-    row = found["images"][0]["rows"][0]
-    assert row == {
-        "name": "raw pixels",
-        "bytes": 2880,
-        "ratio": 1.0,
-        "bits_per_pixel": 24.0,
-        "psnr": None,
-        "lossless": True,
-    }
-    assert {row["name"] for row in found["summary"]} == {
-        row["name"] for row in found["images"][0]["rows"]
-    }
-
-
-def test_report_finds_the_sample_images():
-    names = cli.sample_images()
-    assert [Path(name).name for name in names] == ["china.jpg", "flower.jpg"]
-    assert all(Path(name).is_file() for name in names)
-
-
 def test_version_and_help():
     assert run("--version").stdout == f"kqf {kqf.__version__}\n"
-    for command in ("convert", "info", "check", "report"):
+    for command in ("convert", "info", "check", "report", "compare", "palette", "view"):
         assert f"Usage: kqf {command}" in run(command, "--help").stdout.replace("root", "kqf")
 
 

@@ -98,11 +98,20 @@ def test_outputs_without_a_known_format():
     assert names() == ["a.kqf", "a.png"]
 
 
+def test_json_of_what_is_exact():
+    draw("a.png", few())
+    assert record("a.png")["largest_error"] is None
+    assert record("a.kqf", "-o", "b.kqf")["largest_error"] is None
+    assert record("a.kqf", "-o", "b.png")["largest_error"] is None
+
+
 def test_json():
     draw("a.png", many())
     found = record("a.png", "--colors", 16)
     sizes = [Path(name).stat().st_size for name in ("a.png", "a.kqf")]
     assert found.pop("seconds") >= 0
+    largest = kqf.largest_error(many(), kqf.read("a.kqf"))
+    assert found.pop("largest_error") == vars(largest)
     assert found == {
         "input": "a.png",
         "output": "a.kqf",

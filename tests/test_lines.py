@@ -1,10 +1,9 @@
 """Lines about files, for people to read."""
 
-import re
 from pathlib import Path
 
 import pytest
-from command import ICC, draw, few, many, run
+from command import ICC, few, run
 
 import kqf
 
@@ -50,19 +49,3 @@ def test_info_of_a_file_with_damaged_tiles():
     assert run("info", "a.kqf").stdout.endswith("  comment      x\n")
     Path("b.kqf").write_bytes(b"\x89KQF")
     assert "signature" in run("info", "b.kqf", code=1).stderr
-
-
-def test_report():
-    draw("a_b.png", many())
-    draw("b.png", few())
-    lines = run("report", "a_b.png", "b.png").stdout.splitlines()
-    assert lines[0].startswith("a_b.png: PNG, 40 x 24, RGB, ")
-    cells = [re.split(r" *\| *", line)[1:-1] for line in lines[2:]]
-    assert cells[0] == ["stored as", "bytes", "of raw", "bits per pixel", "error"]
-    assert re.fullmatch(r"\|-+\|-+:\|-+:\|-+:\|-+\|", lines[3])
-    assert cells[2] == ["raw pixels", "2,880", "100.0 %", "24.00", "lossless"]
-    assert any(line[:1] == ["KQF, 16 colours"] and "lossy, PSNR" in line[4] for line in cells)
-    end = lines[lines.index("", 3) :]
-    assert len({len(line) for line in lines[2 : len(lines) - len(end)]}) == 1
-    summary = lines[lines.index("Geometric means over 2 images") :]
-    assert any(re.search(r" dB, 1 lossless +\|$", line) for line in summary)

@@ -48,8 +48,8 @@ from sklearn.datasets import load_sample_images
 from ssimulacra2 import compute_ssimulacra2
 
 import kqf
+from kqf import psnr
 from kqf.encoder import DEFAULT_EFFORT
-from kqf.report import psnr
 
 SAMPLES = "scikit-learn's samples"
 PARTS_COLORS = (16, 64, 256)
