@@ -325,7 +325,7 @@ def _executor(work: _Work, tasks: int) -> Iterator[tuple[Executor, int, int]]:
         raise typer.BadParameter(
             "needs pip install 'kqf[dask]'", param_hint="--scheduler"
         ) from error
-    with Client(work.scheduler) as client:  # type: ignore[no-untyped-call]
+    with Client(work.scheduler) as client:
         processes = work.jobs or max(sum(client.nthreads().values()), 1)
         yield client.get_executor(pure=False), processes, 1
 
