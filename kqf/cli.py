@@ -2,9 +2,14 @@
 
 import io
 import json
+import os
 import re
 import sys
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +17,11 @@ from typing import Annotated, Any
 import typer
 
 import kqf
-from kqf import lines, showing
+from kqf import batch, lines, showing
 from kqf.convert import PIPE, Wishes, convert_file, read_input
 from kqf.KqfImagePlugin import KqfImageFile
 from kqf.palettes import read_palette
-from kqf.terminal import escape, session
+from kqf.terminal import Session, escape, session
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="KQF files. - is stdin.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")]
@@ -54,9 +59,13 @@ def _root(
 @app.command()
 def convert(
     inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="IN", help="Images, to KQF; KQF files, to PNG. - is stdin."),
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="[IN...]",
+            help="Images, to KQF; KQF files, to PNG; folders, with all in them. - is stdin.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         str,
         typer.Option(
@@ -147,13 +156,50 @@ def convert(
     no_overwrite: Annotated[
         bool, typer.Option("--no-overwrite", help="Fail where the output exists.")
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Files at once, as a batch (see below). [default: of folders, processors]"
+        ),
+    ] = None,
+    from_list: Annotated[
+        bool, typer.Option("--list", help="Read more names from stdin, one on each line.")
+    ] = False,
+    keep_times: Annotated[
+        bool, typer.Option("--keep-times", help="Batch: keep times of modification.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Batch: make again what is there and no older.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Batch: exit with 1 if a result is not smaller.")
+    ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Batch: let this Dask cluster do it, such as tcp://host:8786."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Convert images to KQF and back.
 
     Images of at most 256 colours, and mode P, are stored without loss. Metadata is kept (ICC, EXIF,
     XMP, density, comment). WebP is written lossless.
+
+    Folders, --list, --jobs and --scheduler make a batch: the output is a folder that mirrors each
+    input folder, what is there and no older than its source is skipped, and where the result is not
+    smaller, the original is copied in its place.
     """
+    names = list(inputs or [])
+    if from_list:
+        names += [line for line in sys.stdin.read().splitlines() if line]
+    elif not names:
+        raise typer.BadParameter("none given", param_hint="IN")
+    as_batch = from_list or jobs or scheduler or any(Path(name).is_dir() for name in names)
+    if not as_batch and (keep_times or force or strict):
+        what = "--keep-times, --force and --strict are for a batch: add --jobs"
+        raise typer.BadParameter(what)
     options: dict[str, Any] = {
         "colors": colors,
         "metric": metric,
@@ -171,23 +217,30 @@ def convert(
         "threads": threads,
     }
     given = {key: value for key, value in options.items() if value is not None}
-    output = _check_output(inputs, output, file_format)
+    if not as_batch:
+        output = _check_output(names, output, file_format)
+    elif PIPE in names or output == PIPE or Path(output or ".").is_file():
+        raise typer.BadParameter("a batch takes files and folders, and makes a folder")
     suffix = None if file_format is None else "." + file_format.lower().removeprefix(".")
-    to_pipe = output == PIPE or (not output and PIPE in inputs)
+    to_pipe = output == PIPE or (not output and PIPE in names)
     if to_pipe and (sys.stdout is None or sys.stdout.isatty()):
         raise typer.BadParameter("stdout is a terminal or closed: redirect it", param_hint="-o")
-    with session(len(inputs)) as here:
+    with session(len(names)) as here:
         if palette is not None:
             with here.file(palette):
                 given["palette"] = read_palette(palette, read_input(palette))
-        if output.endswith("/"):
+        if output.endswith("/") and not as_batch:
             with here.file(output):
                 Path(output).mkdir(parents=True, exist_ok=True)
         if here.failed:
             return
         wishes = Wishes(given, suffix, frame, strip, verify, not no_overwrite)
+        if as_batch:
+            work = _Work(jobs, scheduler, keep_times, force, strict, as_json)
+            _convert_batch(here, names, output, wishes, work)
+            return
         written: dict[str, str] = {}
-        for name in inputs:
+        for name in names:
             line = ""
             with here.file(name):
                 made, notes = convert_file(name, output, wishes, written)
@@ -198,6 +251,83 @@ def convert(
                 line = json.dumps({"input": name, "error": here.error})
             if line:
                 here.say(line, on_stderr=to_pipe)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """How a batch is to be done: the options of that name."""
+
+    jobs: int | None
+    scheduler: str | None
+    keep_times: bool
+    force: bool
+    strict: bool
+    as_json: bool
+
+
+def _convert_batch(
+    here: Session, names: list[str], output: str, wishes: Wishes, work: _Work
+) -> None:
+    tasks: list[batch.Job] = []
+    with here.file(output or "."):
+        tasks = batch.plan(names, output, wishes.suffix)
+    if here.failed:
+        return
+    here.restart(len(tasks))
+    wishes = replace(wishes, smaller=True)
+    with _executor(work, len(tasks)) as (executor, processes, threads):
+        options = {"threads": threads, **wishes.options}
+        outcomes = batch.convert_many(
+            tasks,
+            replace(wishes, options=options),
+            executor,
+            ahead=batch.ahead_of(processes),
+            keep_times=work.keep_times,
+            force=work.force,
+        )
+        totals: Counter[str] = Counter()
+        with closing(outcomes):
+            for outcome in outcomes:
+                totals[outcome.state] += 1
+                source = outcome.job.source
+                with here.file(source):
+                    for note in outcome.notes:
+                        here.note(source, note)
+                    if outcome.error:
+                        raise ValueError(outcome.error)
+                    if outcome.state == "kept" and work.strict:
+                        raise ValueError("kept as it is, and --strict was given")
+                if work.as_json:
+                    record = asdict(outcome.made) if outcome.made else {"input": source}
+                    errors = {"error": here.error} if here.error else {}
+                    here.say(json.dumps({**record, "state": outcome.state, **errors}))
+                elif outcome.made:
+                    here.say(lines.converted(outcome.made))
+        here.say(f"kqf: {lines.ended(totals)}", on_stderr=True)
+
+
+@contextmanager
+def _executor(work: _Work, tasks: int) -> Iterator[tuple[Executor, int, int]]:
+    """Give what does the work, how many processes it has, and threads for each file."""
+    if work.scheduler is None:
+        processors = os.cpu_count() or 1
+        processes = max(min(work.jobs or processors, tasks), 1)
+        with batch.pool(processes) as pool:
+            try:
+                yield pool, processes, max(processors // processes, 1)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise typer.BadParameter(
+            "needs pip install 'kqf[dask]'", param_hint="--scheduler"
+        ) from error
+    with Client(work.scheduler) as client:
+        processes = work.jobs or max(sum(client.nthreads().values()), 1)
+        yield client.get_executor(pure=False), processes, 1
 
 
 def _check_output(inputs: list[str], output: str, file_format: str | None) -> str:

@@ -34,6 +34,7 @@ class Wishes:
         suffix: of the output, where no name says it.
         frame: which one of several, from 0.
         strip, verify, overwrite: the flags.
+        smaller: refuse a result that takes no fewer bytes than its source.
     """
 
     options: Mapping[str, Any]
@@ -42,6 +43,11 @@ class Wishes:
     strip: bool = False
     verify: bool = False
     overwrite: bool = True
+    smaller: bool = False
+
+
+class NotSmaller(ValueError):  # noqa: N818 - a result that is not wanted, not an error in itself
+    """The result takes no fewer bytes than its source; nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,8 @@ def convert_file(
         new, exact, notes, largest = _from_kqf(data, suffix, wishes)
     else:
         raise ValueError(f"neither it nor {target} is KQF: one side must be")
+    if wishes.smaller and len(new) >= len(data):
+        raise NotSmaller(f"{len(new):,} bytes would not be smaller than its {len(data):,}")
     head = kqf.info(new if suffix == ".kqf" else data)
     _write(target, new)
     written[os.path.realpath(target)] = name

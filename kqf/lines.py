@@ -24,6 +24,17 @@ def converted(made: "Converted") -> str:
     )
 
 
+def ended(totals: Mapping[str, int]) -> str:
+    """Return the line at the end of a batch."""
+    words = {
+        "made": "made",
+        "done": "done before",
+        "kept": "kept as they are",
+        "failed": "failed",
+    }
+    return ", ".join(f"{totals.get(key, 0):,} {text}" for key, text in words.items())
+
+
 def described(name: str, head: kqf.Info, metadata: Mapping[Any, Any]) -> Iterator[str]:
     """Yield what a KQF file holds, its metadata as Pillow gives it."""
     yield escape(name)

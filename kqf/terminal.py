@@ -51,7 +51,14 @@ class Session:
         self._total = total
         self._done = 0.0
         self._steps = total > 1
+        self._counted = False
         self.bar: Progress | None = None
+
+    def restart(self, total: int) -> None:
+        """Count so many files from here on, and show how many a second."""
+        self._total, self._done = total, 0.0
+        self._steps = self._counted = True
+        self._update()
 
     def say(self, line: str, on_stderr: bool = False) -> None:
         """Print one line."""
@@ -93,19 +100,31 @@ class Session:
     def _update(self) -> None:
         if self.bar:
             total = self._total if self._steps else None
-            self.bar.update(self.bar.task_ids[0], completed=self._done, total=total)
+            speed = self.bar.tasks[0].speed
+            # Rich's default columns end with the time left.
+            rate = f"{self._done:,.0f} of {self._total:,}" if self._counted else ""
+            if rate and speed:
+                rate += f", {speed:.1f} files/s"
+            self.bar.update(self.bar.task_ids[0], completed=self._done, total=total, rate=rate)
 
     def show_bar(self) -> None:
         """Draw a progress bar below whatever is printed."""
         from rich.console import Console
-        from rich.progress import Progress
+        from rich.progress import Progress, TextColumn
 
         # What goes to a pipe must not take its way through the bar's terminal.
+        columns = (
+            *Progress.get_default_columns(),
+            TextColumn("{task.fields[rate]}"),
+        )
         bar = Progress(
-            console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
+            *columns,
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),
         )
         # One file alone may give no steps to count: the bar then only shows that work goes on.
-        bar.add_task("", total=None)
+        bar.add_task("", total=None, rate="")
         bar.start()
         self.bar = bar
         self._update()

@@ -273,10 +273,11 @@ def test_truncated_images():
     assert not Path("a.kqf").exists()
 
 
-def test_folders_are_no_input(folder):
+def test_an_empty_folder_makes_nothing(folder):
     (folder / "sub.png").mkdir()
-    result = run("convert", "sub.png", code=1)
-    assert result.stderr == "kqf: sub.png: Is a directory\n"
+    result = run("convert", "sub.png")
+    assert result.stderr == "kqf: 0 made, 0 done before, 0 kept as they are, 0 failed\n"
+    assert names() == ["sub.png"]
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do it")

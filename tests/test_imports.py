@@ -122,6 +122,7 @@ ORDER = {
     "palette_files": set(),
     "palettes": {"__init__", "display", "palette_files", "pictures"},
     "convert": {"__init__", "files", "palettes", "pictures", "terminal"},
+    "batch": {"__init__", "convert", "files", "terminal"},
     "lines": {"__init__", "convert", "terminal"},
     "tables": {"__init__", "terminal"},
     "documents": {"formats", "report", "tables", "terminal"},
@@ -151,6 +152,7 @@ ORDER = {
     "cli": {
         "KqfImagePlugin",
         "__init__",
+        "batch",
         "convert",
         "lines",
         "palettes",

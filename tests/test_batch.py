@@ -1,0 +1,191 @@
+"""Many files made from others."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import draw, few, many, names, run, run_process, start
+
+import kqf
+from kqf.batch import plan
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def tree(count=3):
+    """Draw pictures at two depths that get smaller as KQF; return their pixels by path."""
+    drawn = {}
+    for number in range(count):
+        path = Path("in") / ("deep" if number % 2 else ".") / f"{number}.bmp"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        drawn[path] = draw(path, many(seed=number))
+    return drawn
+
+
+def convert(*arguments, code=0):
+    """Run a batch of one process; return the states by name, and what is said on stderr."""
+    arguments = "convert", "--json", "--jobs", 1, "--effort", 1, *arguments
+    out, err = run_process(*arguments, code=code)
+    records = [json.loads(line) for line in out.splitlines()]
+    return {Path(record["input"]).name: record for record in records}, err
+
+
+def states(records):
+    return {name: record["state"] for name, record in records.items()}
+
+
+def test_a_tree_is_mirrored_and_a_second_run_does_nothing():
+    drawn = tree()
+    Path("in/notes.txt").write_text("no picture")
+    records, err = convert("in", "-o", "out")
+    assert set(states(records).values()) == {"made"}
+    assert len(records) == 3
+    assert err == "kqf: 3 made, 0 done before, 0 kept as they are, 0 failed\n"
+    assert names("out") == ["0.kqf", "2.kqf", "deep"]
+    assert names("out/deep") == ["1.kqf"]
+    for path, pixels in drawn.items():
+        made = (Path("out") / path.relative_to("in")).with_suffix(".kqf")
+        assert np.array_equal(kqf.read(made), kqf.decode(kqf.encode(pixels, effort=1)))
+    before = {path: path.stat().st_mtime_ns for path in Path("out").rglob("*.kqf")}
+    assert set(states(convert("in", "-o", "out")[0]).values()) == {"done"}
+    assert before == {path: path.stat().st_mtime_ns for path in Path("out").rglob("*.kqf")}
+    os.utime("in/0.bmp", ns=(0, 2 * max(before.values())))
+    assert states(convert("in", "-o", "out")[0]) == {
+        "0.bmp": "made",
+        "1.bmp": "done",
+        "2.bmp": "done",
+    }
+    assert set(states(convert("in", "--force", "-o", "out")[0]).values()) == {"made"}
+
+
+def test_times_are_kept_on_request():
+    tree(1)
+    os.utime("in/0.bmp", ns=(10**18, 10**18))
+    convert("in", "-o", "now")
+    convert("in", "-o", "then", "--keep-times")
+    assert Path("now/0.kqf").stat().st_mtime_ns > 10**18
+    assert Path("then/0.kqf").stat().st_mtime_ns == 10**18
+
+
+def test_what_gets_no_smaller_is_copied():
+    Path("in").mkdir()
+    draw("in/a.png", np.zeros((1, 1), np.uint8))
+    records, err = convert("in", "-o", "out")
+    assert states(records) == {"a.png": "kept"}
+    assert "would not be smaller" in err
+    assert names("out") == ["a.png"]
+    assert Path("out/a.png").read_bytes() == Path("in/a.png").read_bytes()
+    assert states(convert("in", "-o", "out")[0]) == {"a.png": "done"}
+    records, _ = convert("in", "-o", "strict", "--strict", code=1)
+    assert "--strict" in records["a.png"]["error"]
+    convert("in")
+    assert names("in") == ["a.png"]
+
+
+def test_a_damaged_file_is_told_and_the_others_made():
+    tree(2)
+    Path("in/bad.png").write_bytes(b"no picture")
+    records, err = convert("in", "-o", "out", code=1)
+    assert states(records) == {"0.bmp": "made", "1.bmp": "made", "bad.png": "failed"}
+    assert "not an image that Pillow knows" in records["bad.png"]["error"]
+    assert "in/bad.png: not an image that Pillow knows" in err
+    assert names("out") == ["0.kqf", "deep"]
+
+
+def test_names_from_stdin():
+    drawn = tree(2)
+    listed = "\n".join(map(str, drawn)).encode()
+    run_process("convert", "--list", "--jobs", 2, "--effort", 1, "-o", "out", stdin=listed)
+    assert names("out") == ["0.kqf", "1.kqf"]
+
+
+def test_two_sources_never_become_one_target():
+    Path("in").mkdir()
+    for name in ("a.png", "a.bmp"):
+        draw(f"in/{name}", few())
+    result = run("convert", "in", "-o", "out", code=1)
+    assert "in/a.png and in/a.bmp would both become out/a.kqf" in result.stderr
+    assert not Path("out").exists()
+
+
+def test_targets_inside_of_a_source_are_no_sources():
+    tree(1)
+    Path("in/out").mkdir()
+    draw("in/out/b.png", few())
+    assert [job.source for job in plan(["in"], "in/out")] == ["in/0.bmp"]
+
+
+def test_kqf_files_of_a_folder_become_another_format_on_request():
+    tree(1)
+    convert("in", "-o", "out")
+    assert [job.target for job in plan(["out"], "", ".webp")] == ["out/0.webp"]
+    assert plan(["out"], "") == []
+
+
+def test_refused_requests():
+    draw("a.png", few())
+    assert "are for a batch" in run("convert", "a.png", "--strict", code=2).stderr
+    assert "none given" in run("convert", code=2).stderr
+
+
+def test_a_missing_file_is_told_and_the_others_made():
+    draw("a.bmp", many())
+    records, err = convert("missing.png", "a.bmp", "-o", "out", code=1)
+    assert states(records) == {"missing.png": "failed", "a.bmp": "made"}
+    assert "missing.png: No such file or directory" in err
+
+
+def begin():
+    """Start a batch of many pictures, and return once the first are made."""
+    Path("in").mkdir()
+    for number in range(30):
+        draw(f"in/{number}.bmp", np.tile(many(seed=number), (4, 4, 1)))
+    process = start("convert", "in", "-o", "out", "--jobs", 2, stdin=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not list(Path("out").glob("*.kqf")):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_at_any_moment_there_are_whole_files_alone(number):
+    process = begin()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert b"Traceback" not in err
+    assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130)
+    before = {path: path.read_bytes() for path in Path("out").glob("*.kqf")}
+    assert 0 < len(before) < 30
+    for path in before:
+        kqf.check(path)
+    run_process("convert", "in", "-o", "out", "--jobs", 2)
+    assert len(list(Path("out").glob("*.kqf"))) == 30
+    assert all(path.read_bytes() == data for path, data in before.items())
+
+
+def test_a_cluster_gives_the_same_bytes(folder):
+    distributed = pytest.importorskip("distributed")
+    tree(4)
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+    with distributed.LocalCluster(**options, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        run_process(
+            *("convert", folder / "in", "-o", folder / "there", "--scheduler", address),
+            *("--effort", 1),
+        )
+    convert("in", "-o", "here")
+    made = sorted(path.relative_to("here") for path in Path("here").rglob("*.kqf"))
+    assert len(made) == 4
+    for path in made:
+        assert (Path("there") / path).read_bytes() == (Path("here") / path).read_bytes()
