@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kqf.indexed import IndexedImage
     from kqf.measure import LargestError, largest_error, psnr, ssim
     from kqf.opened import KqfFile, open  # noqa: A004 - as PIL.Image.open
+    from kqf.together import learn_palette
 
 __version__ = "0.1.0"
 
@@ -49,6 +50,7 @@ __all__ = [
     "encode_indexed_dask",
     "info",
     "largest_error",
+    "learn_palette",
     "open",
     "psnr",
     "quantize",
@@ -76,6 +78,7 @@ _ROOMS = {
     "indexed": ("IndexedImage",),
     "measure": ("LargestError", "largest_error", "psnr", "ssim"),
     "opened": ("KqfFile", "open"),
+    "together": ("learn_palette",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
+from glob import has_magic
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
@@ -55,22 +56,20 @@ def plan(inputs: Iterable[str], output: str, suffix: str | None = None) -> list[
     """Return the jobs for files and folders, those of a folder in order of their paths.
 
     Arguments:
-        inputs: paths; each job finds whether its file is there. Of a folder and all in it, the
-            files with a suffix that Pillow reads; of these, KQF files only if ``suffix`` is
-            another format's.
+        inputs: paths and patterns; each job finds whether its file is there. Of a folder and all
+            in it, the files with a suffix that Pillow reads; of these, KQF files only if
+            ``suffix`` is another format's.
         output: folder, in which the tree of each input folder is mirrored; empty for files beside
             their sources.
         suffix: of the files to make; None for .kqf, and .png where the source is KQF.
 
     Raises:
-        ValueError: two files would become one.
+        ValueError: two files would become one, or nothing matches a pattern.
     """
     jobs: list[Job] = []
     taken: dict[str, Path] = {}
     for name in inputs:
-        root = Path(name)
-        sources = _pictures(root, suffix, output) if root.is_dir() else [root]
-        base = root if root.is_dir() else root.parent
+        base, sources = sources_of(name, suffix, output)
         for source in sources:
             place = Path(output) / source.relative_to(base) if output else source
             made = suffix or (".png" if source.suffix.lower() == ".kqf" else ".kqf")
@@ -80,6 +79,36 @@ def plan(inputs: Iterable[str], output: str, suffix: str | None = None) -> list[
             taken[target] = source
             jobs.append(Job(str(source), target))
     return jobs
+
+
+def is_many(name: str) -> bool:
+    """Tell whether a name stands for the files of a folder, or for those that match a pattern."""
+    return Path(name).is_dir() or (has_magic(name) and not Path(name).exists())
+
+
+def sources_of(name: str, suffix: str | None, output: str) -> tuple[Path, Iterable[Path]]:
+    """Return the files that a name stands for, and the folder that their places count from.
+
+    Arguments:
+        suffix, output: as of plan.
+
+    Raises:
+        ValueError: nothing matches a pattern, or it is a URL.
+    """
+    if "://" in name:
+        raise ValueError(f"{name} is a URL: a batch takes files and folders")
+    root = Path(name)
+    if root.is_dir():
+        return root, _pictures(root, suffix, output)
+    if not is_many(name):
+        return root.parent, [root]
+    # Shells leave a pattern that is quoted, and some know none.
+    while has_magic(str(root)):
+        root = root.parent
+    pattern = Path(name).relative_to(root)
+    if not (found := sorted(path for path in root.glob(str(pattern)) if path.is_file())):
+        raise ValueError(f"nothing matches {name}")
+    return root, found
 
 
 def _pictures(root: Path, suffix: str | None, output: str) -> Iterator[Path]:
@@ -117,7 +146,7 @@ def convert_many(
         force: also make again what is done.
 
     Raises:
-        RuntimeError: a process of the executor died. Files made by then are whole.
+        ChildProcessError: a process of the executor died. Files made by then are whole.
     """
     rest = iter(jobs)
     waiting: set[Future[Outcome]] = set()
@@ -131,7 +160,8 @@ def convert_many(
             for future in ended:
                 yield future.result()
     except BrokenProcessPool as error:
-        raise RuntimeError("a process died: run it again, what is done is skipped") from error
+        message = "a process at work died: run it again, what is done is skipped"
+        raise ChildProcessError(message) from error
     finally:
         for future in waiting:
             future.cancel()
@@ -182,7 +212,7 @@ def _do(job: Job, wishes: Wishes, keep_times: bool, force: bool) -> Outcome:
                     write_whole(original, Path(job.source).read_bytes())
             if keep_times and not _is_same(written, job.source):
                 os.utime(written, ns=(time.st_atime_ns, time.st_mtime_ns))
-        except (kqf.KqfError, OSError, ValueError, MemoryError) as error:
+        except (kqf.KqfError, ImportError, OSError, ValueError, MemoryError) as error:
             outcome = replace(outcome, state="failed", error=reason(error))
     texts = [f"warning: {each.message}" for each in caught]
     return replace(outcome, notes=[*texts, *outcome.notes])

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kqf import container
-from kqf.colorspace import TRANSPARENT, to_points, translucency
+from kqf.colorspace import to_points
 from kqf.container import MAX_COLORS, MAX_SIDE, Head
 from kqf.deflate import deflate, inflate
 from kqf.files import Target, assembling, check_target
-from kqf.histogram import Histogram, count, pack, spread
+from kqf.histogram import count, pack, spread
 from kqf.indexed import check_codebook
 from kqf.labels import assign, ban, nearest_few
 from kqf.layout import Layout, count_pairs, deflate_tiles, layout_of, rank_choices, trial_size
@@ -29,6 +29,7 @@ from kqf.options import DEFAULT_EFFORT, DEFAULT_LEARNER, Colors, Options, Storag
 from kqf.quantizer import Plan, learn_codebook, plan_search
 from kqf.search import lengths_of, search_tiles, to_costs
 from kqf.tally import Tally, merge
+from kqf.together import without_hidden
 
 if TYPE_CHECKING:
     from dask.array import Array
@@ -95,7 +96,7 @@ def encode_dask(
     histogram = _count(blocks).histogram()
     alone = len(histogram.colors) <= options.colors
     if not alone:
-        histogram = _without_hidden(histogram)
+        histogram = without_hidden(histogram)
     codebook = learn_codebook(histogram, options) if given is None else given
     found = codebook[assign(histogram.colors, codebook, options.metric)]
     labelling = _Labelling(codebook, options.metric, hides=not alone)
@@ -316,14 +317,6 @@ def _each_block(blocks: _Blocks, work: Any) -> Iterator[tuple[list[int], list[An
 def _on_array(work: Any, pixels: Any) -> Any:
     # Other arrays than numpy's may be in the chunks.
     return work(np.ascontiguousarray(pixels))
-
-
-def _without_hidden(histogram: Histogram) -> Histogram:
-    """Return the histogram with the colours that alpha 0 hides as one."""
-    colors = histogram.colors.copy()
-    colors[translucency(colors) == TRANSPARENT] = 0
-    tally = merge([Tally(colors.shape[1], pack(colors[None])[0], histogram.counts)])
-    return tally.histogram()
 
 
 def _search(

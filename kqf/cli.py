@@ -196,7 +196,7 @@ def convert(
         names += [line for line in sys.stdin.read().splitlines() if line]
     elif not names:
         raise typer.BadParameter("none given", param_hint="IN")
-    as_batch = from_list or jobs or scheduler or any(Path(name).is_dir() for name in names)
+    as_batch = from_list or jobs or scheduler or any(map(batch.is_many, names))
     if not as_batch and (keep_times or force or strict):
         what = "--keep-times, --force and --strict are for a batch: add --jobs"
         raise typer.BadParameter(what)
@@ -286,7 +286,7 @@ def _convert_batch(
             force=work.force,
         )
         totals: Counter[str] = Counter()
-        with closing(outcomes):
+        with here.attempt(output or "."), closing(outcomes):
             for outcome in outcomes:
                 totals[outcome.state] += 1
                 source = outcome.job.source

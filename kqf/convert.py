@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import kqf
-from kqf.files import write_whole
+from kqf.files import open_url, write_whole
+from kqf.large_files import is_large, open_tiff
 from kqf.palettes import meet
 from kqf.pictures import codebook_of, format_of, is_kqf, load, save, take_metadata, without_palette
 from kqf.terminal import reason
@@ -23,6 +24,19 @@ _Made = tuple[bytes, bool | None, list[str], kqf.LargestError | None]
 # The options of the encoder that leave labels as they are.
 _STORAGE = ("predictor", "tile", "effort", "threads")
 _OF_PIXELS = {"palette", "keep", "max_bytes"}
+# Those of kqf.encode_dask.
+_OF_BLOCKS = {
+    "colors",
+    "effort",
+    "keep",
+    "learner",
+    "metric",
+    "palette",
+    "predictor",
+    "quality",
+    "seed",
+    "tile",
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +48,7 @@ class Wishes:
         suffix: of the output, where no name says it.
         frame: which one of several, from 0.
         strip, verify, overwrite: the flags.
-        smaller: refuse a result that takes no fewer bytes than its source.
+        smaller: refuse a KQF file that takes no fewer bytes than its source.
     """
 
     options: Mapping[str, Any]
@@ -82,7 +96,10 @@ class Converted:
 
 
 def read_input(name: str) -> bytes:
-    """Return the bytes of a file, or of stdin."""
+    """Return the bytes of a file, of a URL that fsspec knows, or of stdin."""
+    if "://" in name:
+        with open_url(name, "rb") as file:
+            return file.read()
     return sys.stdin.buffer.read() if name == PIPE else Path(name).read_bytes()
 
 
@@ -101,6 +118,8 @@ def convert_file(
         ValueError, KqfError, OSError: it cannot be made; nothing was written.
     """
     start = time.perf_counter()
+    if is_large(name) and (output.endswith(".kqf") or wishes.suffix in (None, ".kqf")):
+        return _convert_large(name, output, wishes, start)
     data = read_input(name)
     from_kqf = is_kqf(name, data)
     target, suffix = _place(name, output, wishes.suffix or (".png" if from_kqf else ".kqf"))
@@ -119,7 +138,7 @@ def convert_file(
         new, exact, notes, largest = _from_kqf(data, suffix, wishes)
     else:
         raise ValueError(f"neither it nor {target} is KQF: one side must be")
-    if wishes.smaller and len(new) >= len(data):
+    if wishes.smaller and suffix == ".kqf" and len(new) >= len(data):
         raise NotSmaller(f"{len(new):,} bytes would not be smaller than its {len(data):,}")
     head = kqf.info(new if suffix == ".kqf" else data)
     _write(target, new)
@@ -141,11 +160,50 @@ def convert_file(
     return made, notes
 
 
+def _convert_large(
+    name: str, output: str, wishes: Wishes, start: float
+) -> tuple[Converted, Sequence[str]]:
+    """Make a KQF file of a TIFF image that memory does not hold, block by block."""
+    target, _ = _place(name, output, ".kqf")
+    options = dict(wishes.options)
+    options.pop("threads", None)
+    if refused := [f"--{key.replace('_', '-')}" for key in options if key not in _OF_BLOCKS]:
+        raise ValueError(f"{', '.join(refused)}: not for an image larger than memory")
+    if wishes.verify or wishes.frame or target == PIPE:
+        raise ValueError("--verify, --frame and stdout: not for an image larger than memory")
+    if Path(target).exists() and not wishes.overwrite:
+        raise ValueError(f"{target} exists already")
+    array, metadata = open_tiff(name)
+    if "palette" in options and array.ndim == 2:
+        raise ValueError("--palette: not for a gray image larger than memory")
+    if "keep" in options:
+        options["keep"] = [color[: array.shape[2]] for color in options["keep"]]
+    kqf.encode_dask(array, target, metadata={} if wishes.strip else metadata, **options)
+    head, source = kqf.info(target), Path(name).stat().st_size
+    made = Converted(
+        input=name,
+        output=target,
+        bytes_in=source,
+        bytes_out=head.file_bytes,
+        ratio=head.file_bytes / source,
+        bits_per_pixel=head.bits_per_pixel,
+        width=head.width,
+        height=head.height,
+        colors=head.colors,
+        exact=None,
+        seconds=round(time.perf_counter() - start, 3),
+        largest_error=None,
+    )
+    return made, ["larger than memory: encoded block by block"]
+
+
 def _place(name: str, output: str, suffix: str) -> tuple[str, str]:
     """Return where to write, and the suffix that says in which format."""
     if output == PIPE or (name == PIPE and not output):
         return PIPE, suffix
     if not output:
+        if "://" in name:
+            return name.removesuffix(Path(name).suffix) + suffix, suffix
         return str(Path(name).with_suffix(suffix)), suffix
     if output.endswith("/"):
         return output + Path(name).with_suffix(suffix).name, suffix
@@ -156,6 +214,11 @@ def _place(name: str, output: str, suffix: str) -> tuple[str, str]:
 
 def _write(target: str, data: bytes) -> None:
     try:
+        if "://" in target:
+            # An object store shows what is written when it is whole.
+            with open_url(target, "wb") as file:
+                file.write(data)
+            return
         write_whole(sys.stdout.buffer if target == PIPE else target, data)
         sys.stdout.flush()
     except BrokenPipeError:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 Target = str | os.PathLike[str] | BinaryIO
@@ -131,3 +131,17 @@ def assembling(target: Target) -> Iterator[BinaryIO]:
 def _copy(file: BinaryIO, target: BinaryIO) -> None:
     while piece := file.read(_PIECE):
         _write_all(target, piece)
+
+
+def open_url(url: str, mode: str, **options: Any) -> BinaryIO:
+    """Open what stands behind a URL. Options: of its file system's ``open``.
+
+    Raises:
+        ImportError: fsspec is not installed. OSError, ValueError: as fsspec has them.
+    """
+    try:
+        import fsspec
+    except ImportError as error:
+        raise ImportError("URLs need fsspec: pip install 'kqf[remote]'") from error
+    file: BinaryIO = fsspec.open(url, mode, **options).open()
+    return file

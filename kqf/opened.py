@@ -11,7 +11,7 @@ import numpy as np
 
 from kqf.container import MAX_METADATA, MAX_PIXELS, MAX_PROLOGUE_CHUNKS, Head, Reader
 from kqf.decoder import Region, read_labels
-from kqf.files import Source, size_of
+from kqf.files import Source, open_url, size_of
 from kqf.indexed import IndexedImage, look_up
 
 if TYPE_CHECKING:
@@ -185,12 +185,7 @@ def _read_block(file: KqfFile, indexed: bool, block_info: Any = None) -> np.ndar
 
 def _open_stream(source: Source) -> BinaryIO:
     if isinstance(source, str) and "://" in source:
-        try:
-            import fsspec
-        except ImportError as error:
-            raise ImportError("URLs need fsspec: pip install 'kqf[remote]'") from error
-        stream: BinaryIO = fsspec.open(source, "rb", block_size=_LEAST_FETCHED).open()
-        return stream
+        return open_url(source, "rb", block_size=_LEAST_FETCHED)
     if isinstance(source, str | os.PathLike):
         return Path(source).open("rb")
     if isinstance(source, bytes | bytearray | memoryview):

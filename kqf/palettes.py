@@ -1,6 +1,7 @@
 """The palettes of images and files: to convert with, and to look at."""
 
 import io
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,14 @@ def is_picture(name: str, data: bytes) -> bool:
             return True
     except UnidentifiedImageError:
         return False
+
+
+def learned_together(
+    images: Iterable[np.ndarray], colors: int | None, **options: Any
+) -> list[Swatch]:
+    """Return one palette for all images, shares 0. Arguments: as for kqf.learn_palette."""
+    palette = kqf.learn_palette(images, colors=256 if colors is None else colors, **options)
+    return _swatches(palette, np.zeros(len(palette), np.int64))
 
 
 def swatches_of(

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,10 +12,11 @@ import numpy as np
 import typer
 from PIL import Image, ImageShow
 
+from kqf.batch import is_many, sources_of
 from kqf.convert import read_input
 from kqf.files import write_whole
 from kqf.palette_files import Swatch, writer_of
-from kqf.palettes import swatches_of
+from kqf.palettes import learned_together, swatches_of
 from kqf.pictures import format_of, load, without_palette
 from kqf.terminal import Session, escape, reason, session
 
@@ -181,8 +182,13 @@ def compare(
 
 
 def palette(
-    source: Annotated[
-        str, typer.Argument(metavar="IMAGE|FILE", help="An image, a KQF file, or a palette.")
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE|FILE|FOLDER...",
+            help="An image, a KQF file, or a palette; several images, or a folder, have one "
+            "palette together.",
+        ),
     ],
     output: Annotated[
         str,
@@ -218,11 +224,16 @@ def palette(
             make = writer_of(Path(output).suffix)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="-o") from error
+    source = " ".join(sources)
+    made, lost = b"", list[str]()
     with session(1) as here:
-        if output and not _can_write(here, output, [source]):
+        if output and not _can_write(here, output, sources):
             return
         with here.file(source):
-            swatches, lost = swatches_of(source, read_input(source), colors, **options)
+            if len(sources) > 1 or is_many(source):
+                swatches = learned_together(_pixels(here, sources), colors, **options)
+            else:
+                swatches, lost = swatches_of(source, read_input(source), colors, **options)
             for note in lost:
                 here.note(source, note)
             made = make(swatches) if make else b""
@@ -231,8 +242,21 @@ def palette(
                 here.say(json.dumps(found, indent=2))
             elif not output:
                 here.say(_painted(swatches, escape(source)))
-        if output and not here.error:
+        if made:
             _write(here, output, made, quiet=as_json)
+
+
+def _pixels(here: Session, sources: list[str]) -> Iterator[np.ndarray]:
+    """Yield the pixels of images; those that can't be read are reported and left out."""
+    for name in sources:
+        for path in map(str, sources_of(name, None, "")[1]):
+            image = None
+            with here.attempt(path):
+                image, lost = load(read_input(path))
+                for note in lost:
+                    here.note(path, note)
+            if image:
+                yield np.asarray(without_palette(image))
 
 
 def view(

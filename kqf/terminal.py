@@ -78,7 +78,7 @@ class Session:
                 yield
             except BrokenPipeError:
                 raise
-            except (kqf.KqfError, OSError, ValueError, MemoryError) as error:
+            except (kqf.KqfError, ImportError, OSError, ValueError, MemoryError) as error:
                 self.failed = True
                 self.error = reason(error)
                 self.note(name, self.error)

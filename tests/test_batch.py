@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import time
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ import pytest
 from command import draw, few, many, names, run, run_process, start
 
 import kqf
-from kqf.batch import plan
+from kqf.batch import convert_many, plan
+from kqf.convert import Wishes
 
 
 @pytest.fixture(autouse=True)
@@ -189,3 +192,78 @@ def test_a_cluster_gives_the_same_bytes(folder):
     assert len(made) == 4
     for path in made:
         assert (Path("there") / path).read_bytes() == (Path("here") / path).read_bytes()
+
+
+def test_a_worker_that_is_killed_loses_and_doubles_nothing(folder):
+    distributed = pytest.importorskip("distributed")
+    Path("in").mkdir()
+    for number in range(24):
+        draw(Path("in") / f"{number}.png", many(seed=number))
+    jobs = plan(["in"], "out")
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+    with (
+        distributed.LocalCluster(**options, dashboard_address=None, silence_logs=50) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        workers = list(client.run(os.getpid).values())
+        outcomes = []
+        for outcome in convert_many(
+            jobs, Wishes({"effort": 2}), client.get_executor(pure=False), ahead=6
+        ):
+            outcomes.append(outcome)
+            if len(outcomes) == 5:
+                os.kill(workers[0], signal.SIGKILL)
+    assert sorted(outcome.job.source for outcome in outcomes) == sorted(job.source for job in jobs)
+    # A file that was whole before its worker died is found done.
+    assert {outcome.state for outcome in outcomes} <= {"made", "done"}
+    for job in jobs:
+        kqf.check(job.target)
+
+
+def test_a_process_that_dies_is_told():
+    tree()
+
+    class Dying(Executor):
+        def submit(self, *_, **__):
+            future = Future()
+            future.set_exception(BrokenProcessPool("died"))
+            return future
+
+    with pytest.raises(ChildProcessError, match="run it again"):
+        list(convert_many(plan(["in"], "out"), Wishes({}), Dying(), ahead=2))
+
+
+def test_patterns_that_no_shell_resolved():
+    tree()
+    found = sorted(str(path) for path in Path("in").rglob("*.bmp"))
+    assert found
+    assert [job.source for job in plan(["in/**/*.bmp"], "out")] == found
+    result = run("convert", "no*.png", "-o", "out", code=1)
+    assert "nothing matches no*.png" in result.stderr
+
+
+def test_kqf_files_become_png_though_they_grow():
+    tree()
+    convert("in", "-o", "out")
+    run_process("convert", "--jobs", 1, "out", "-o", "back", "--format", "png")
+    made = sorted(
+        path.relative_to("out").with_suffix(".png") for path in Path("out").rglob("*.kqf")
+    )
+    assert made
+    assert all((Path("back") / path).exists() for path in made)
+
+
+def test_a_palette_of_a_folder_serves_all_in_it():
+    tree()
+    Path("in/bad.png").write_bytes(b"bad")
+    result = run("palette", "in", "-o", "shared.gpl", "--colors", 20, code=1)
+    assert "bad.png: not an image" in result.stderr
+    Path("in/bad.png").unlink()
+    convert("in", "-o", "out", "--palette", "shared.gpl")
+    books = {kqf.read_indexed(path).codebook.tobytes() for path in Path("out").rglob("*.kqf")}
+    assert len(books) == 1
+
+
+def test_urls_are_single_files():
+    with pytest.raises(ValueError, match="is a URL"):
+        plan(["memory://a.png"], "out")

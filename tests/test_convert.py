@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import draw, few, many, names, palette_image, record, run, with_metadata
+from command import ICC, draw, few, many, names, palette_image, record, run, with_metadata
 from PIL import Image
 
 import kqf
@@ -331,3 +331,33 @@ def test_a_target_out_of_reach_leaves_no_file():
 def test_a_colour_to_keep_that_is_none_is_a_usage_error():
     draw("a.png", np.zeros((2, 2, 3), np.uint8))
     run("convert", "a.png", "--keep", "red", code=2)
+
+
+def test_urls_are_read_and_written():
+    fsspec = pytest.importorskip("fsspec")
+    draw("a.png", many())
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/urls/a.png", Path("a.png").read_bytes())
+    run("convert", "memory://urls/a.png", "-o", "memory://urls/b.kqf")
+    run("convert", "a.png")
+    assert memory.cat("/urls/b.kqf") == Path("a.kqf").read_bytes()
+    run("convert", "memory://urls/a.png")
+    assert memory.cat("/urls/a.kqf") == Path("a.kqf").read_bytes()
+    result = run("convert", "memory://urls/missing.png", code=1)
+    assert result.stderr.startswith("kqf: memory://urls/missing.png: ")
+
+
+def test_a_tiff_image_larger_than_memory_is_encoded_in_blocks(monkeypatch):
+    tifffile = pytest.importorskip("tifffile")
+    pytest.importorskip("zarr")
+    pixels = many()
+    tifffile.imwrite("a.tif", pixels, photometric="rgb", iccprofile=ICC)
+    monkeypatch.setattr("kqf.convert.is_large", lambda name: name == "a.tif")
+    result = run("convert", "a.tif", "--quality", 100)
+    assert "block by block" in result.stderr
+    found = kqf.read_indexed("a.kqf")
+    assert np.array_equal(found.pixels, kqf.quantize(pixels, quality=100).pixels)
+    assert found.metadata == {"icc_profile": ICC}
+    result = run("convert", "a.tif", "--max-bytes", 100, code=1)
+    assert "--max-bytes: not for an image larger than memory" in result.stderr
+    run("convert", "a.tif", "--no-overwrite", code=1)

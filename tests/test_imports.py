@@ -76,6 +76,7 @@ ORDER = {
         "targets",
     },
     "tally": {"colorspace", "histogram"},
+    "together": {"colorspace", "container", "histogram", "options", "quantizer", "tally"},
     "blockwise": {
         "colorspace",
         "container",
@@ -89,6 +90,7 @@ ORDER = {
         "quantizer",
         "search",
         "tally",
+        "together",
     },
     "opened": {"container", "decoder", "files", "indexed"},
     "KqfImagePlugin": {
@@ -110,6 +112,7 @@ ORDER = {
         "measure",
         "opened",
         "registration",
+        "together",
     },
     # On the public API, but for writing files whole, for the values of metadata, for pictures of
     # labels and for plots in Oklab.
@@ -121,7 +124,7 @@ ORDER = {
     "pictures": {"terminal"},
     "palette_files": set(),
     "palettes": {"__init__", "display", "palette_files", "pictures"},
-    "convert": {"__init__", "files", "palettes", "pictures", "terminal"},
+    "convert": {"__init__", "files", "large_files", "palettes", "pictures", "terminal"},
     "batch": {"__init__", "convert", "files", "terminal"},
     "lines": {"__init__", "convert", "terminal"},
     "tables": {"__init__", "terminal"},
@@ -137,6 +140,7 @@ ORDER = {
         "terminal",
     },
     "showing": {
+        "batch",
         "convert",
         "documents",
         "files",
