@@ -19,7 +19,7 @@ _BYTES_A_PIXEL = 60
 # What TIFF calls gray and RGB, with black as 0.
 _PHOTOMETRIC = {1: (1, 2), 2: (3, 4)}
 _ICC_PROFILE = 34675
-# Rows of a block of a file that is not compressed.
+# Pixels of a block's sides, about.
 _ROWS = 1024
 
 
@@ -80,9 +80,39 @@ def open_tiff(name: str) -> "tuple[Array, dict[str, Any]]":
         metadata = {}
         if _ICC_PROFILE in page.tags:
             metadata["icc_profile"] = bytes(page.tags[_ICC_PROFILE].value)
+        height, width, *rest = series.shape
+        # Whole tiles, or strips: each is inflated once.
+        high, wide = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, 0)
         if series.dataoffset is not None:
-            # Not compressed: the whole of it would be one chunk.
-            array = tifffile.memmap(name, mode="r")
-            return dask.array.from_array(array, chunks=(_ROWS, *array.shape[1:])), metadata
-    store = tifffile.TiffFile(name).series[0].aszarr()
-    return dask.array.from_zarr(store), metadata
+            high = _ROWS
+        array = dask.array.map_blocks(
+            _read_block,
+            name,
+            chunks=(_cut(height, high), _cut(width, wide or width), *((side,) for side in rest)),
+            dtype=series.dtype,
+            meta=np.empty((0,) * len(series.shape), series.dtype),
+        )
+    return array, metadata
+
+
+def _cut(length: int, step: int) -> tuple[int, ...]:
+    """Return lengths of about ``_ROWS``, whole steps but for the last."""
+    step *= max(_ROWS // step, 1)
+    return tuple(min(step, length - start) for start in range(0, length, step))
+
+
+def _read_block(name: str, block_info: Any = None) -> np.ndarray:
+    """Return one block, wherever dask wants it."""
+    import tifffile
+    import zarr
+
+    box = tuple(slice(*ends) for ends in block_info[None]["array-location"])
+    with tifffile.TiffFile(name) as file:
+        series = file.series[0]
+        if series.dataoffset is not None:
+            return np.array(tifffile.memmap(name, mode="r")[box])
+        store = series.aszarr()
+        try:
+            return np.asarray(zarr.open(store, mode="r")[box])
+        finally:
+            store.close()

@@ -194,6 +194,9 @@ def test_a_cluster_gives_the_same_bytes(folder):
         assert (Path("there") / path).read_bytes() == (Path("here") / path).read_bytes()
 
 
+# Connections that a killed process leaves behind are noticed whenever memory is tidied up.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_worker_that_is_killed_loses_and_doubles_nothing(folder):
     distributed = pytest.importorskip("distributed")
     Path("in").mkdir()
