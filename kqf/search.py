@@ -32,7 +32,7 @@ _MAX_BITS = 2**14
 _THRESHOLD = 4
 # Candidates of the pixels that are searched together at the most, and pixels at least: threads
 # with less to do at a time wait for one another.
-_BATCH = 2**22
+_BATCH = 2**24
 _LEAST_BATCH = 2**19
 # Pixels of the part of an image that statistics come from.
 _SAMPLE = 2**20
