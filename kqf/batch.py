@@ -209,7 +209,11 @@ def _do(job: Job, wishes: Wishes, keep_times: bool, force: bool) -> Outcome:
                 outcome = Outcome(job, "kept", notes=[str(error)])
                 written = original
                 if not _is_same(original, job.source):
+                    if original.exists() and not wishes.overwrite:
+                        raise ValueError(f"{original} exists already") from error
                     write_whole(original, Path(job.source).read_bytes())
+                # Of an older source: convert_file would have written over it.
+                target.unlink(missing_ok=True)
             if keep_times and not _is_same(written, job.source):
                 os.utime(written, ns=(time.st_atime_ns, time.st_mtime_ns))
         except (kqf.KqfError, ImportError, OSError, ValueError, MemoryError) as error:

@@ -96,8 +96,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         mode = None
     temporary = path.with_name(f".kqf-{os.urandom(8).hex()}.tmp")
     try:
-        with temporary.open("x+b") as file:
+        with _unnamed(path.parent) or temporary.open("x+b") as file:
             yield file
+            file.flush()
+            if not temporary.exists():
+                # With a descriptor (of no use to a whole path), links are followed to the file.
+                number = file.fileno()
+                os.link(f"/proc/self/fd/{number}", temporary, src_dir_fd=number)
         if mode is not None:
             temporary.chmod(stat.S_IMODE(mode))
         temporary.replace(path)
@@ -105,6 +110,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _unnamed(folder: Path) -> BinaryIO | None:
+    """Return a new file without a name, which ends with its process; None where there are none."""
+    if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").exists():
+        return None
+    try:
+        return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666), "w+b")
+    except OSError:
+        # What is wrong with the folder itself, a named file tells.
+        return None
 
 
 @contextmanager

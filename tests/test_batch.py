@@ -94,6 +94,27 @@ def test_what_gets_no_smaller_is_copied():
     assert names("in") == ["a.png"]
 
 
+def test_a_copy_writes_over_nothing_where_that_is_forbidden():
+    for folder in ("in", "out"):
+        Path(folder).mkdir()
+    draw("in/a.png", np.zeros((1, 1), np.uint8))
+    Path("out/a.png").write_bytes(b"mine")
+    os.utime("out/a.png", ns=(0, 0))
+    records, _ = convert("in", "-o", "out", "--no-overwrite", code=1)
+    assert "out/a.png exists already" in records["a.png"]["error"]
+    assert Path("out/a.png").read_bytes() == b"mine"
+
+
+def test_a_copy_takes_the_place_of_what_an_older_source_became():
+    Path("in").mkdir()
+    draw("in/a.png", np.tile(many(), (4, 4, 1)), compress_level=0)
+    convert("in", "-o", "out")
+    draw("in/a.png", np.zeros((1, 1), np.uint8))
+    os.utime("out/a.kqf", ns=(0, 0))
+    assert states(convert("in", "-o", "out")[0]) == {"a.png": "kept"}
+    assert names("out") == ["a.png"]
+
+
 def test_a_damaged_file_is_told_and_the_others_made():
     tree(2)
     Path("in/bad.png").write_bytes(b"no picture")

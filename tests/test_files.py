@@ -2,12 +2,13 @@ import errno
 import io
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from kqf.files import open_source, write_whole
+from kqf.files import open_source, replacing, write_whole
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's files")
 
@@ -180,6 +181,41 @@ def test_an_interrupted_write_leaves_no_temporary(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_whole(tmp_path / "file", b"new")
     assert list(tmp_path.iterdir()) == []
+
+
+@linux
+def test_a_process_that_is_killed_leaves_the_old_file_and_nothing_else(tmp_path):
+    (tmp_path / "file").write_bytes(b"before")
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from kqf.files import replacing\n"
+        "with replacing(Path(sys.argv[1])) as file:\n"
+        "    file.write(b'after')\n"
+        "    file.flush()\n"
+        "    print('written', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "file"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout.readline().strip() == b"written"
+        process.kill()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"before"
+
+
+def test_where_files_need_names_it_is_the_same(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    (tmp_path / "file").write_bytes(b"before")
+    write_whole(tmp_path / "file", b"after")
+    with pytest.raises(KeyError), replacing(tmp_path / "file") as file:
+        file.write(b"half")
+        raise KeyError
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"after"
 
 
 def test_a_missing_folder_is_an_os_error(tmp_path):
