@@ -202,7 +202,7 @@ def test_a_cluster_gives_the_same_bytes(folder):
     distributed = pytest.importorskip("distributed")
     tree(4)
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
-    with distributed.LocalCluster(**options, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(**options, dashboard_address=":0") as cluster:
         address = cluster.scheduler_address
         run_process(
             *("convert", folder / "in", "-o", folder / "there", "--scheduler", address),
@@ -226,7 +226,7 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(folder):
     jobs = plan(["in"], "out")
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
     with (
-        distributed.LocalCluster(**options, dashboard_address=None, silence_logs=50) as cluster,
+        distributed.LocalCluster(**options, dashboard_address=":0", silence_logs=50) as cluster,
         distributed.Client(cluster) as client,
     ):
         workers = list(client.run(os.getpid).values())

@@ -166,7 +166,7 @@ def test_a_cluster_writes_the_same_bytes(photograph):
     here = encoded(array)
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster),
     ):

@@ -86,7 +86,7 @@ def main() -> None:
             from distributed import LocalCluster
 
             with LocalCluster(
-                n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+                n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
             ) as cluster:
                 address = cluster.scheduler_address
                 options = "--scheduler", address, "--threads", 1, "--effort", asked.effort
