@@ -16,7 +16,7 @@ from PIL import Image, ImageFile, ImagePalette
 from kqf.container import MAX_COLORS, METADATA_TYPES, Reader, build_metadata
 from kqf.decoder import check, read_labels
 from kqf.errors import KqfError
-from kqf.files import open_source
+from kqf.files import open_source, write_whole
 from kqf.indexed import look_up
 from kqf.signature import FORMAT
 
@@ -168,7 +168,10 @@ def save(im: Image.Image, fp: IO[bytes]) -> None:
         data = encode_indexed(labels, codebook, metadata=metadata, **options)
     else:
         data = encode(_as_pixels(im), metadata=metadata, **options)
-    fp.write(data)
+    write_whole(fp, data)  # type: ignore[arg-type]
+    if hasattr(fp, "flush"):
+        # What fails now, Pillow still tidies up.
+        fp.flush()
 
 
 def save_all(im: Image.Image, fp: IO[bytes]) -> None:

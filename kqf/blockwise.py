@@ -5,13 +5,11 @@ labels, kept in a temporary file, are ranked and deflated. Blocks are whole tile
 not depend on chunks, scheduler or number of workers.
 """
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import isqrt
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +18,7 @@ from kqf import container
 from kqf.colorspace import to_points
 from kqf.container import MAX_COLORS, MAX_SIDE, Head
 from kqf.deflate import deflate, inflate
-from kqf.files import Target, assembling, check_target
+from kqf.files import Target, assembling, check_target, folder_of
 from kqf.histogram import count, pack, spread
 from kqf.indexed import check_codebook
 from kqf.labels import assign, ban, nearest_few
@@ -380,8 +378,7 @@ def _write(
         pairs = count_pairs(labels, part, colors, 1) if head.predictor else None
         return _Labelled(deflate(labels, _SPOOL_LEVEL), labels.shape, pairs)
 
-    folder = Path(target).parent if isinstance(target, str | os.PathLike) else None
-    with assembling(target) as file, tempfile.TemporaryFile(dir=folder) as spool:
+    with assembling(target) as file, tempfile.TemporaryFile(dir=folder_of(target)) as spool:
         places: dict[int, tuple[int, int, tuple[int, int]]] = {}
         pairs = np.zeros((colors, colors), np.int64)
         for numbers, parts in _each_block(blocks, label):

@@ -21,7 +21,7 @@ from kqf import batch, lines, showing
 from kqf.convert import PIPE, Wishes, convert_file, read_input
 from kqf.KqfImagePlugin import KqfImageFile
 from kqf.palettes import read_palette
-from kqf.terminal import Session, escape, session
+from kqf.terminal import Session, end_without_output, escape, session
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="KQF files. - is stdin.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")]
@@ -193,6 +193,8 @@ def convert(
     """
     names = list(inputs or [])
     if from_list:
+        if sys.stdin is None:
+            raise typer.BadParameter("stdin is closed", param_hint="--list")
         names += [line for line in sys.stdin.read().splitlines() if line]
     elif not names:
         raise typer.BadParameter("none given", param_hint="IN")
@@ -395,7 +397,8 @@ def check(files: Files, threads: Threads = None) -> None:
 
 def _source(name: str) -> Path | bytes:
     """Return what reads no more of a file than it must."""
-    return read_input(name) if name == PIPE else Path(name)
+    # A pipe that has a name, as of bash's <(...), is read but once as well.
+    return Path(name) if name != PIPE and Path(name).is_file() else read_input(name)
 
 
 for command in (showing.report, showing.compare, showing.palette, showing.view):
@@ -408,4 +411,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    app(prog_name="kqf")
+    try:
+        app(prog_name="kqf")
+    except OSError as error:
+        # Of --version and --help: a command tells itself what is wrong with a file.
+        end_without_output(error)

@@ -378,14 +378,25 @@ class Reader:
 
     def _read(self, count: int, chunk: str, field: str) -> bytes:
         # Asking for no more than there is keeps a lie about a length from costing memory.
-        data = self.stream.read(count) if count <= self._left else b""
+        if count > self._left:
+            raise TruncatedError(chunk, field, f"{count} bytes", self._left)
+        data = self._take(count)
         if len(data) < count:
-            raise TruncatedError(chunk, field, f"{count} bytes", max(self._left, len(data)))
+            raise TruncatedError(chunk, field, f"{count} bytes", len(data))
         self._left -= count
         return data
 
+    def _take(self, count: int) -> bytes:
+        """Return so many bytes, or what is left of a file that was cut meanwhile."""
+        pieces = []
+        # Unbuffered streams may give fewer than they are asked for.
+        while count and (piece := self.stream.read(count)):
+            pieces.append(piece)
+            count -= len(piece)
+        return b"".join(pieces)
+
     def _read_signature(self) -> None:
-        data = self.stream.read(min(len(SIGNATURE), self._left))
+        data = self._take(min(len(SIGNATURE), self._left))
         if data != SIGNATURE:
             short = SIGNATURE.startswith(data)
             error = TruncatedError if short else FormatError

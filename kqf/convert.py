@@ -100,6 +100,8 @@ def read_input(name: str) -> bytes:
     if "://" in name:
         with open_url(name, "rb") as file:
             return file.read()
+    if name == PIPE and sys.stdin is None:
+        raise ValueError("stdin is closed")
     return sys.stdin.buffer.read() if name == PIPE else Path(name).read_bytes()
 
 

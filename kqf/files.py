@@ -20,25 +20,38 @@ _PIECE = 2**20
 def open_source(source: Source) -> Iterator[tuple[BinaryIO, int]]:
     """Give a seekable stream at the start of the data, and the bytes from there to its end.
 
-    A file object is left open, and where it cannot seek it is read to its end.
+    A file object is left open. What cannot seek, a pipe for one, is read to its end.
 
     Raises:
-        TypeError: neither a path, bytes nor a binary file.
+        TypeError: neither a path, bytes nor a binary file. BlockingIOError: a file that has no data
+            now, and does not wait for any.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         # Pieces of a memoryview need not lie side by side, as BytesIO wants them.
         data = source.tobytes() if isinstance(source, memoryview) else source
         stream: BinaryIO = io.BytesIO(data)
     elif isinstance(source, str | os.PathLike):
-        with Path(source).open("rb") as file:
-            yield file, size_of(file)
+        with Path(source).open("rb") as file, open_source(file) as opened:
+            yield opened
         return
-    elif hasattr(source, "read"):
-        seekable = getattr(source, "seekable", None)
-        stream = source if seekable and seekable() else io.BytesIO(source.read())
     else:
-        raise TypeError(f"expected a path, bytes or a binary file, not {type(source).__name__}")
+        check_file(source)
+        seekable = getattr(source, "seekable", None)
+        stream = source if seekable and seekable() else io.BytesIO(_read_to_end(source))
     yield stream, size_of(stream)
+
+
+def check_file(source: object) -> None:
+    """Raise TypeError unless ``source`` is a binary file to read from."""
+    if not hasattr(source, "read") or isinstance(source, io.TextIOBase):
+        raise TypeError(f"expected a path, bytes or a binary file, not {type(source).__name__}")
+
+
+def _read_to_end(stream: BinaryIO) -> bytes:
+    data: bytes | None = stream.read()
+    if data is None:
+        raise BlockingIOError("the file gives no data now")
+    return data
 
 
 def size_of(stream: BinaryIO) -> int:
@@ -50,9 +63,21 @@ def size_of(stream: BinaryIO) -> int:
 
 
 def check_target(target: Target) -> None:
-    """Raise TypeError unless ``target`` is a path or a file to write to."""
-    if not isinstance(target, str | os.PathLike) and not hasattr(target, "write"):
-        raise TypeError(f"expected a path or a binary file, not {type(target).__name__}")
+    """See that ``target`` is a path or a file to write to, before any long work is done for it.
+
+    Raises:
+        TypeError: it is neither. OSError: a folder, in no folder, or a file that is read-only.
+    """
+    if not isinstance(target, str | os.PathLike):
+        if not hasattr(target, "write") or isinstance(target, io.TextIOBase):
+            raise TypeError(f"expected a path or a binary file, not {type(target).__name__}")
+        return
+    path = Path(target)
+    if path.is_file() or path.is_dir():
+        # A file that may not be written to could be replaced nevertheless.
+        os.close(os.open(path, os.O_WRONLY))
+    elif not path.exists():
+        Path(os.path.realpath(path)).parent.stat()
 
 
 def write_whole(target: Target, data: bytes) -> None:
@@ -71,14 +96,15 @@ def write_whole(target: Target, data: bytes) -> None:
 
 
 def _write_all(target: BinaryIO, data: bytes) -> None:
-    # An unbuffered stream may take less than it is given.
-    rest = memoryview(data)
+    rest: bytes | memoryview = data
     while rest:
         written = target.write(rest)
         if written is None and isinstance(target, io.RawIOBase):
             raise BlockingIOError("the file takes no data now")
-        # Other files that say nothing have taken all.
-        rest = rest[len(rest) if written is None else written :]
+        # An unbuffered stream may take less than it is given. Others took all, whatever they say.
+        if not (isinstance(written, int) and 0 < written < len(rest)):
+            return
+        rest = memoryview(rest)[written:]
 
 
 def _is_special(path: Path) -> bool:
@@ -88,28 +114,47 @@ def _is_special(path: Path) -> bool:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a new file to write and read; a path is its name at the end, if all went well."""
+    """Give a new file to write and read; a path is its name at the end, if all went well.
+
+    By then its data is on the disk: no power cut leaves anything but the old file or the new one.
+    """
     path = Path(os.path.realpath(path))
     try:
         mode: int | None = path.stat().st_mode
     except FileNotFoundError:
         mode = None
     temporary = path.with_name(f".kqf-{os.urandom(8).hex()}.tmp")
+    unnamed = _unnamed(path.parent)
     try:
-        with _unnamed(path.parent) or temporary.open("x+b") as file:
+        with unnamed or temporary.open("x+b") as file:
             yield file
             file.flush()
-            if not temporary.exists():
-                # With a descriptor (of no use to a whole path), links are followed to the file.
-                number = file.fileno()
-                os.link(f"/proc/self/fd/{number}", temporary, src_dir_fd=number)
+            os.fsync(file.fileno())
+            if unnamed:
+                if mode is None:
+                    with suppress(FileExistsError):
+                        _link(unnamed, path)
+                        return
+                _link(unnamed, temporary)
         if mode is not None:
             temporary.chmod(stat.S_IMODE(mode))
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and str(temporary) in map(
+            str, (error.filename, error.filename2)
+        ):
+            # A name that nobody gave says little.
+            error.filename, error.filename2 = str(path), None
         raise
+
+
+def _link(file: BinaryIO, path: Path) -> None:
+    """Give an unnamed file a name that no file has."""
+    # With a descriptor (of no use to a whole path), links are followed to the file.
+    number = file.fileno()
+    os.link(f"/proc/self/fd/{number}", path, src_dir_fd=number)
 
 
 def _unnamed(folder: Path) -> BinaryIO | None:
@@ -130,8 +175,8 @@ def assembling(target: Target) -> Iterator[BinaryIO]:
     The file of a path is made beside it; any other target is written at the end alone.
     """
     check_target(target)
-    if isinstance(target, str | os.PathLike) and not _is_special(Path(target)):
-        with replacing(Path(target)) as file:
+    if folder_of(target):
+        with replacing(Path(target)) as file:  # type: ignore[arg-type]
             yield file
         return
     with tempfile.TemporaryFile() as file:
@@ -142,6 +187,13 @@ def assembling(target: Target) -> Iterator[BinaryIO]:
                 _copy(file, special)
         else:
             _copy(file, target)
+
+
+def folder_of(target: Target) -> Path | None:
+    """Return the folder of a file to make, which has room for it; None of any other target."""
+    if isinstance(target, str | os.PathLike) and not _is_special(Path(target)):
+        return Path(target).parent
+    return None
 
 
 def _copy(file: BinaryIO, target: BinaryIO) -> None:

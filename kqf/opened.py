@@ -11,7 +11,7 @@ import numpy as np
 
 from kqf.container import MAX_METADATA, MAX_PIXELS, MAX_PROLOGUE_CHUNKS, Head, Reader
 from kqf.decoder import Region, read_labels
-from kqf.files import Source, open_url, size_of
+from kqf.files import Source, check_file, open_url, size_of
 from kqf.indexed import IndexedImage, look_up
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ class KqfFile:
         self._owned = not hasattr(source, "read")
         stream = _open_stream(source)
         try:
+            if not stream.seekable():
+                raise ValueError("the file can't seek: kqf.read takes it")
             self._stream = _Shared(stream)
             self._reader = Reader(self._view(), size_of(stream), max_metadata, max_chunks)
         except BaseException:
@@ -190,10 +192,7 @@ def _open_stream(source: Source) -> BinaryIO:
         return Path(source).open("rb")
     if isinstance(source, bytes | bytearray | memoryview):
         return io.BytesIO(source)
-    if not hasattr(source, "read"):
-        raise TypeError(f"expected a path, bytes or a binary file, not {type(source).__name__}")
-    if not source.seekable():
-        raise ValueError("the file can't seek: kqf.read takes it")
+    check_file(source)
     return source
 
 

@@ -178,9 +178,11 @@ def test_an_interrupted_write_leaves_no_temporary(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, "replace", interrupt)
+    (tmp_path / "file").write_bytes(b"old")
     with pytest.raises(KeyboardInterrupt):
         write_whole(tmp_path / "file", b"new")
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"old"
 
 
 @linux
