@@ -169,9 +169,6 @@ def save(im: Image.Image, fp: IO[bytes]) -> None:
     else:
         data = encode(_as_pixels(im), metadata=metadata, **options)
     write_whole(fp, data)  # type: ignore[arg-type]
-    if hasattr(fp, "flush"):
-        # What fails now, Pillow still tidies up.
-        fp.flush()
 
 
 def save_all(im: Image.Image, fp: IO[bytes]) -> None:

@@ -21,7 +21,7 @@ from kqf import batch, lines, showing
 from kqf.convert import PIPE, Wishes, convert_file, read_input
 from kqf.KqfImagePlugin import KqfImageFile
 from kqf.palettes import read_palette
-from kqf.terminal import Session, end_without_output, escape, session
+from kqf.terminal import Session, escape, reason, session
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="KQF files. - is stdin.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")]
@@ -414,5 +414,5 @@ def main() -> None:
     try:
         app(prog_name="kqf")
     except OSError as error:
-        # Of --version and --help: a command tells itself what is wrong with a file.
-        end_without_output(error)
+        # Of --version and --help, or of the system: what is wrong with a file is told above.
+        sys.exit(f"kqf: {reason(error)}")

@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 from importlib.util import find_spec
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,13 +107,30 @@ def _read_block(name: str, block_info: Any = None) -> np.ndarray:
     import tifffile
     import zarr
 
-    box = tuple(slice(*ends) for ends in block_info[None]["array-location"])
-    with tifffile.TiffFile(name) as file:
-        series = file.series[0]
-        if series.dataoffset is not None:
-            return np.array(tifffile.memmap(name, mode="r")[box])
-        store = series.aszarr()
-        try:
-            return np.asarray(zarr.open(store, mode="r")[box])
-        finally:
-            store.close()
+    rows, *rest = (slice(*ends) for ends in block_info[None]["array-location"])
+    try:
+        with tifffile.TiffFile(name) as file:
+            series = file.series[0]
+            if series.dataoffset is not None:
+                return _read_rows(name, series, rows)[:, *rest]
+            store = series.aszarr()
+            try:
+                return np.asarray(zarr.open(store, mode="r")[rows, *rest])
+            finally:
+                store.close()
+    except Exception as error:
+        # What codecs raise is of every kind.
+        raise ValueError(f"cannot be read: {error}") from error
+
+
+def _read_rows(name: str, series: Any, rows: slice) -> np.ndarray:
+    """Return rows of pixels that are not compressed.
+
+    They are read: a file that is cut while it is mapped to memory ends the whole process.
+    """
+    shape = rows.stop - rows.start, *series.shape[1:]
+    row, size = prod(shape[1:]), prod(shape)
+    found = np.fromfile(name, series.dtype, size, offset=series.dataoffset + rows.start * row)
+    if found.size < size:
+        raise ValueError(f"expected {size} bytes of rows {rows.start} on, found {found.size}")
+    return found.reshape(shape)

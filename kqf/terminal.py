@@ -4,8 +4,8 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NoReturn
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import kqf
 
@@ -31,13 +31,6 @@ def reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def end_without_output(error: OSError) -> NoReturn:
-    """Say what is wrong with stdout, unless the error names a file, and exit with 1."""
-    with suppress(OSError):
-        print(f"kqf: {error.filename or 'stdout'}: {reason(error)}", file=sys.stderr, flush=True)
-    sys.exit(1)
 
 
 class Session:
@@ -75,7 +68,7 @@ class Session:
             raise
         except OSError as error:
             # No file is at fault, and what is told about others would be lost as well.
-            end_without_output(error)
+            sys.exit(f"kqf: stdout: {reason(error)}")
 
     def note(self, name: str, message: object) -> None:
         """Say something about a file on stderr, which is no failure in itself."""
