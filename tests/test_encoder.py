@@ -1,8 +1,4 @@
-import hashlib
 import io
-import os
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -414,44 +410,6 @@ def test_the_order_of_metadata_does_not_change_the_bytes():
     entries = {"exif": b"a", "comment": "b", "dpi": (1, 2)}
     backwards = dict(reversed(entries.items()))
     assert kqf.encode(GRAY, metadata=entries) == kqf.encode(GRAY, metadata=backwards)
-
-
-SCRIPT = """
-import hashlib, sys
-import numpy as np
-import kqf
-from conftest import walk
-for channels, metric in ((3, "mse"), (4, "perceptual")):
-    data = kqf.encode(walk(160, 120, channels, 9), colors=150, metric=metric, effort=3, seed=4)
-    print(hashlib.sha256(data).hexdigest())
-"""
-
-
-def test_processes_with_other_threads_and_hashes_give_the_same_bytes():
-    here, package = Path(__file__).parent, Path(kqf.__file__).parent.parent
-    settings = [("1", "1", "0"), ("4", "1", "1"), ("1", "4", "2")]
-    processes = []
-    for openmp, blas, seed in settings:
-        env = os.environ | {
-            "OMP_NUM_THREADS": openmp,
-            "OPENBLAS_NUM_THREADS": blas,
-            "PYTHONHASHSEED": seed,
-            "PYTHONPATH": os.pathsep.join([str(package), str(here)]),
-        }
-        processes.append(
-            subprocess.Popen([sys.executable, "-c", SCRIPT], env=env, stdout=subprocess.PIPE)
-        )
-    printed = [process.communicate()[0].split() for process in processes]
-    assert [process.returncode for process in processes] == [0] * 3
-    expected = [
-        hashlib.sha256(
-            kqf.encode(walk(160, 120, channels, 9), colors=150, metric=metric, effort=3, seed=4)
-        ).hexdigest()
-        for channels, metric in ((3, "mse"), (4, "perceptual"))
-    ]
-    assert len(set(expected)) == 2
-    for lines in printed:
-        assert [line.decode() for line in lines] == expected
 
 
 # --- writing

@@ -596,7 +596,6 @@ else:
         ("write", "os.replace"),
         ("write", "named"),
         ("encode_dask", "kqf.blockwise._deflate_block"),
-        ("encode_dask", "os.link"),
         ("convert a.png --effort 1 -o", "os.link"),
         ("palette a.png --colors 2 -o", "os.link"),
     ],
@@ -673,15 +672,15 @@ def test_a_file_that_comes_up_meanwhile_is_replaced():
 
 def test_two_batches_of_the_same_folder_make_whole_files():
     Path("in").mkdir()
-    for number in range(6):
+    for number in range(3):
         draw(f"in/{number}.bmp", many(seed=number))
     arguments = "convert", "in", "-o", "out", "--jobs", 1, "--effort", 1, "--force"
     processes = [start(*arguments) for _ in range(2)]
     for process in processes:
         _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
-    assert names("out") == [f"{number}.kqf" for number in range(6)]
-    for number in range(6):
+    assert names("out") == [f"{number}.kqf" for number in range(3)]
+    for number in range(3):
         made = kqf.decode(kqf.encode(many(seed=number), effort=1))
         assert np.array_equal(kqf.read(f"out/{number}.kqf"), made)
 
@@ -696,7 +695,6 @@ def test_two_batches_of_the_same_folder_make_whole_files():
         ["--version"],
         ["convert", "--help"],
         ["info", "a.kqf"],
-        ["check", "a.kqf", "a.kqf"],
         ["convert", "a.kqf", "-o", "a.png"],
         ["convert", "a.kqf", "--json", "--jobs", 1, "-o", "out", "--format", "png"],
         ["palette", "--json", "a.kqf"],

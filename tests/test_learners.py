@@ -1,8 +1,3 @@
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from conftest import pixel_arrays, walk
@@ -205,35 +200,6 @@ def test_one_pixel_of_alpha_0_keeps_its_entry(name):
     pixels[5, 5, 3] = 0
     decoded = kqf.decode(kqf.encode(pixels, learner=name, colors=16, effort=1))
     assert np.argwhere(decoded[..., 3] != 255).tolist() == [[5, 5]]
-
-
-SCRIPT = """
-import hashlib
-import kqf
-from conftest import walk
-for name in {names!r}:
-    image = kqf.quantize(walk(120, 90, 3, 9), colors=60, learner=name, effort=1)
-    print(hashlib.sha256(image.codebook).hexdigest())
-"""
-
-
-def test_processes_with_other_threads_give_the_same_codebooks():
-    here, package = Path(__file__).parent, Path(kqf.__file__).parent.parent
-    processes = []
-    for openmp, blas in (("1", "1"), ("4", "3")):
-        env = os.environ | {
-            "OMP_NUM_THREADS": openmp,
-            "OPENBLAS_NUM_THREADS": blas,
-            "PYTHONPATH": os.pathsep.join([str(package), str(here)]),
-        }
-        script = SCRIPT.format(names=NAMES)
-        processes.append(
-            subprocess.Popen([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE)
-        )
-    printed = [process.communicate()[0].split() for process in processes]
-    assert [process.returncode for process in processes] == [0] * 2
-    assert len(printed[0]) == len(NAMES)
-    assert printed[0] == printed[1]
 
 
 # --- options

@@ -24,6 +24,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ import kqf
 
 VECTORS = Path(__file__).parent.parent / "spec" / "vectors"
 # Pieces of work sent out at once.
-WAITING = 100
+WAITING = 10
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 Work = Callable[[], Any]
@@ -226,64 +227,59 @@ def attempt(work: Work) -> tuple[bool, str]:
 
 
 def soak(
-    name: str, work: Iterable[Work], number: int, threads: int, warm: int, watch: Watch
-) -> Row:
-    """Do so many pieces of work, beginning again at the end, and see what is left of them."""
+    name: str, work: Iterable[Work], number: int, counts: Iterable[int], warm: int, watch: Watch
+) -> Iterator[Row]:
+    """Do so many pieces of work with each count of threads, and see what is left of them.
+
+    After the last piece it begins again.
+    """
     pieces = list(work)
-    expected = [attempt(piece) for piece in pieces]
-    watch.texts.clear()
-    files, threads_open = open_files(), threading.active_count()
     order = np.random.default_rng(0).permutation(len(pieces)).tolist()
-    refused = changed = 0
-    start = time.perf_counter()
+    places = list(itertools.islice(itertools.cycle(order), number))
+    expected = {place: attempt(pieces[place]) for place in dict.fromkeys(places)}
+    watch.texts.clear()
+    # What waits takes memory as well.
+    parts = [places[at : at + WAITING] for at in range(0, number, WAITING)]
 
     def repeat(place: int) -> tuple[bool, bool]:
         found = attempt(pieces[place])
         return found[0], found != expected[place]
 
-    def count(places: Iterable[int], mapped: Callable[..., Iterable[tuple[bool, bool]]]) -> None:
-        nonlocal refused, changed
-        for was_refused, is_other in mapped(repeat, places):
-            refused += was_refused
-            changed += is_other
-
-    places = list(itertools.islice(itertools.cycle(order), number))
-    if threads == 1:
-        count(places[:warm], map)
-        first = resident()
-        count(places[warm:], map)
-        end = resident()
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            # What waits takes memory as well.
-            parts = [places[at : at + WAITING] for at in range(0, number, WAITING)]
-            first = 0.0
-            for done, part in enumerate(parts):
-                count(part, pool.map)
-                if not first and (done + 1) * WAITING >= warm:
+    for threads in counts:
+        files, threads_open = open_files(), threading.active_count()
+        warned = len(watch.texts)
+        refused = changed = 0
+        first = 0.0
+        start = time.perf_counter()
+        with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+            do = pool.map if pool else map
+            for done, part in enumerate(parts, 1):
+                for was_refused, is_other in do(repeat, part):
+                    refused += was_refused
+                    changed += is_other
+                if not first and done * WAITING >= warm:
                     first = resident()
             end = resident()
-    return Row(
-        name,
-        threads,
-        number,
-        refused,
-        time.perf_counter() - start,
-        first,
-        end,
-        (files, open_files()),
-        (threads_open, threading.active_count()),
-        len(watch.texts),
-        changed,
-    )
+        yield Row(
+            name,
+            threads,
+            number,
+            refused,
+            time.perf_counter() - start,
+            first,
+            end,
+            (files, open_files()),
+            (threads_open, threading.active_count()),
+            len(watch.texts) - warned,
+            changed,
+        )
 
 
 def soak_all(
     folder: Path, number: int, encoded: int, threads: int, warm: int, watch: Watch
 ) -> Iterator[Row]:
     for name, work, times in (("read", reads, number), ("encode", encodings, encoded)):
-        for count in (1, threads):
-            yield soak(name, work(folder), times, count, min(warm, times // 2), watch)
+        yield from soak(name, work(folder), times, (1, threads), min(warm, times // 2), watch)
 
 
 def main() -> None:
@@ -306,7 +302,7 @@ def main() -> None:
     watch = Watch()
     print(
         "| work | threads | pieces | refused | seconds | MiB, first -> end | files open "
-        "| threads | warnings | changed |"
+        "| threads open | warnings | changed |"
     )
     print("|" + "---|" * 10)
     flat = True
