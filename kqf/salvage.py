@@ -84,8 +84,8 @@ class _Found:
 class Salvager:
     """The chunks of one file, as far as they are whole; it stands in for a ``Reader``.
 
-    What neither CRC-32 nor Adler-32 bears out is lost, but for single flipped bits, which are put
-    right. ``HEAD``, ``CODE`` and, with a predictor, ``RANK`` are needed for any tile. Which tile a
+    What its CRC-32 does not bear out is lost, but for single flipped bits, which are put right.
+    ``HEAD``, ``CODE`` and, with a predictor, ``RANK`` are needed for any tile. Which tile a
     ``LABL`` is follows from ``tidx`` and its place as seen from either end of the file; without
     ``tidx``, from counting them from either end.
 
@@ -349,14 +349,13 @@ class Salvager:
                 self.lost.append(number)
 
     def _stream(self, number: int, at: int, length: int) -> bytes | None:
-        payload = self._payload(b"LABL", at, length)
-        # Its CRC-32 may be what is damaged: the stream has a checksum of its own.
-        for stream in (payload, self._bytes(at + HEAD_SIZE, length)):
-            if stream:
-                with suppress(KqfError):
-                    shape = self.head.tile_shape(number)
-                    inflate_symbols(stream, shape, self.head.last_label, number)
-                    return stream
+        # Of few and low symbols the stream's own Adler-32 would let too many changes pass.
+        stream = self._payload(b"LABL", at, length)
+        if stream:
+            with suppress(KqfError):
+                shape = self.head.tile_shape(number)
+                inflate_symbols(stream, shape, self.head.last_label, number)
+                return stream
         return None
 
     def finish(self) -> None:
