@@ -39,6 +39,8 @@ _WINDOW = 2**20
 # chunks, and so many may its tiles need.
 _MOST_SEARCHED = 16
 _MOST_MISSING = 4
+# Bytes that looking at what may be a chunk takes as long as.
+_CANDIDATE = 256
 # Chunks at the most in which a flipped bit is looked for.
 _MOST_MENDED = 10_000
 # The polynomial of section 4.2.
@@ -199,7 +201,7 @@ class Salvager:
         for start in self._search(at + 1, until):
             if frame := self._frame(start):
                 kind, length = frame
-                self._to_search -= length
+                self._to_search -= length + _CANDIDATE
                 if self._to_search < 0:
                     break
                 payload = self._bytes(start + HEAD_SIZE, length)
