@@ -359,6 +359,16 @@ def parse_metadata(payloads: Mapping[bytes, bytes]) -> dict[str, object]:
     }
 
 
+def take(stream: BinaryIO, count: int) -> bytes:
+    """Return so many bytes, or as many as are left of a file that was cut meanwhile."""
+    pieces = []
+    # Unbuffered streams may give fewer than they are asked for.
+    while count and (piece := stream.read(count)):
+        pieces.append(piece)
+        count -= len(piece)
+    return b"".join(pieces)
+
+
 class Reader:
     """The chunks of one file, read in their order and each checked before it is believed.
 
@@ -402,23 +412,14 @@ class Reader:
         # Asking for no more than there is keeps a lie about a length from costing memory.
         if count > self._left:
             raise TruncatedError(chunk, field, f"{count} bytes", self._left)
-        data = self._take(count)
+        data = take(self.stream, count)
         if len(data) < count:
             raise TruncatedError(chunk, field, f"{count} bytes", len(data))
         self._left -= count
         return data
 
-    def _take(self, count: int) -> bytes:
-        """Return so many bytes, or what is left of a file that was cut meanwhile."""
-        pieces = []
-        # Unbuffered streams may give fewer than they are asked for.
-        while count and (piece := self.stream.read(count)):
-            pieces.append(piece)
-            count -= len(piece)
-        return b"".join(pieces)
-
     def _read_signature(self) -> None:
-        data = self._take(min(len(SIGNATURE), self._left))
+        data = take(self.stream, min(len(SIGNATURE), self._left))
         if data != SIGNATURE:
             short = SIGNATURE.startswith(data)
             error = TruncatedError if short else FormatError

@@ -23,6 +23,7 @@ from kqf.container import (
     is_type,
     parse_header,
     parse_metadata,
+    take,
 )
 from kqf.deflate import MIN_STREAM, inflate_symbols
 from kqf.errors import FormatError, KqfError, LimitError, TruncatedError, UnsupportedError
@@ -139,7 +140,7 @@ class Salvager:
         if at < 0 or count <= 0:
             return b""
         self.stream.seek(self._start + at)
-        return self.stream.read(count)
+        return take(self.stream, count)
 
     def _check_signature(self) -> None:
         found = self._bytes(0, len(SIGNATURE))
