@@ -4,7 +4,7 @@
     python tools/soak.py [--number N] [--threads N] [--warm N] [--grow MIB]
 
 It goes through the vectors of the specification, valid and invalid, and some made images, each
-opened and loaded in six ways; then through arrays of every kind, encoded with every option; first
+opened and loaded in eight ways; then through arrays of every kind, encoded with every option; first
 one after another, then by so many threads at once. It prints, for each, the memory that the process
 held after the first pieces of work and at the end, files and threads open before and after,
 warnings, and how often a piece of work gave something else than at first. It ends with 1 if
@@ -110,6 +110,10 @@ def load_unclosed(path: Path) -> Image.Image:
     return np.asarray(image)
 
 
+def salvage(path: Path) -> np.ndarray:
+    return kqf.read(path, errors="salvage")
+
+
 def read_corner(path: Path) -> np.ndarray:
     with kqf.open(path) as file:
         return file.read((0, 0, 1, 1))
@@ -129,7 +133,7 @@ def reads(folder: Path) -> Iterator[Work]:
     for path in paths:
         data = path.read_bytes()
         yield lambda data=data: kqf.decode(data)
-        for way in (kqf.read_indexed, kqf.info, kqf.check, load, read_corner):
+        for way in (kqf.read_indexed, kqf.info, kqf.check, load, read_corner, salvage):
             yield lambda way=way, path=path: way(path)
         if path.parent.name != "invalid":
             # What can't be loaded stays open with the image, in all of Pillow's formats.
@@ -212,8 +216,9 @@ class Watch:
         self.texts: list[str] = []
         sys.unraisablehook = lambda found: self.texts.append(repr(found.exc_value))
         warnings.simplefilter("error")
-        # One of the vectors is of as many pixels.
+        # Some vectors are of as many pixels; what is damaged is told besides the pixels.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore", kqf.DamageWarning)
 
 
 def attempt(work: Work) -> tuple[bool, str]:
