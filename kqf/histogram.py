@@ -101,7 +101,9 @@ def add_up(keys: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray, list[np.n
     return distinct, [each.astype(np.int64) for each in sums]
 
 
-def spread(keys: np.ndarray, histogram: Histogram, values: np.ndarray) -> np.ndarray:
+def spread(
+    keys: np.ndarray, histogram: Histogram, values: np.ndarray, threads: int = 1
+) -> np.ndarray:
     """Return for each packed pixel the value of its colour.
 
     Arguments:
@@ -115,9 +117,13 @@ def spread(keys: np.ndarray, histogram: Histogram, values: np.ndarray) -> np.nda
     result = np.empty(keys.shape, values.dtype)
     # A band at a time: numpy makes an index of eight bytes of every key.
     step = max(_BAND // keys.shape[1], 1)
-    for first in range(0, len(keys), step):
-        rows = slice(first, first + step)
+    bands = [slice(first, first + step) for first in range(0, len(keys), step)]
+
+    def look_up(rows: slice) -> None:
         np.take(table, keys[rows], out=result[rows], mode="clip")
+
+    for _ in each(look_up, bands, min(threads, len(bands))):
+        pass
     return result
 
 
