@@ -5,18 +5,37 @@ import signal
 import threading
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from dataclasses import dataclass, field, replace
-from glob import has_magic
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 from PIL import Image
 
 import kqf
-from kqf.convert import Converted, NotSmaller, Wishes, convert_file
-from kqf.files import write_whole
+from kqf.convert import Converted, NotSmaller, Wishes, convert_file, read_input
+from kqf.places import (
+    exists,
+    found,
+    is_pattern,
+    is_same,
+    is_url,
+    joined,
+    make_folder,
+    modified,
+    remove,
+    renamed,
+    with_suffix,
+    write,
+)
 from kqf.terminal import reason
 
 # Sent out at once for each process: enough that none waits, few enough to stop soon.
@@ -25,7 +44,7 @@ _AHEAD = 3
 
 @dataclass(frozen=True)
 class Job:
-    """One file to make: paths of the source and of what is to be made from it."""
+    """One file to make: path or URL of the source and of what is to be made from it."""
 
     source: str
     target: str
@@ -56,65 +75,84 @@ def plan(inputs: Iterable[str], output: str, suffix: str | None = None) -> list[
     """Return the jobs for files and folders, those of a folder in order of their paths.
 
     Arguments:
-        inputs: paths and patterns; each job finds whether its file is there. Of a folder and all
-            in it, the files with a suffix that Pillow reads; of these, KQF files only if
-            ``suffix`` is another format's.
-        output: folder, in which the tree of each input folder is mirrored; empty for files beside
-            their sources.
+        inputs: paths, URLs and patterns; each job finds whether its file is there. Of a folder and
+            all in it (a URL's ends with ``/``), the files with a suffix that Pillow reads; of
+            these, KQF files only if ``suffix`` is another format's.
+        output: path or URL of a folder, in which the tree of each input folder is mirrored; empty
+            for files beside their sources.
         suffix: of the files to make; None for .kqf, and .png where the source is KQF.
 
     Raises:
         ValueError: two files would become one, or nothing matches a pattern.
     """
     jobs: list[Job] = []
-    taken: dict[str, Path] = {}
+    known: set[Job] = set()
+    taken: dict[str, str] = {}
     for name in inputs:
-        base, sources = sources_of(name, suffix, output)
-        for source in sources:
-            place = Path(output) / source.relative_to(base) if output else source
-            made = suffix or (".png" if source.suffix.lower() == ".kqf" else ".kqf")
-            target = str(place.with_suffix(made))
-            if other := taken.get(target):
+        for source, place in sources_of(name, suffix, output):
+            made = suffix or (".png" if Path(source).suffix.lower() == ".kqf" else ".kqf")
+            target = with_suffix(joined(output, place) if output else source, made)
+            other = taken.setdefault(target, source)
+            if other != source:
                 raise ValueError(f"{source} and {other} would both become {target}")
-            taken[target] = source
-            jobs.append(Job(str(source), target))
+            if (job := Job(source, target)) not in known:
+                known.add(job)
+                jobs.append(job)
     return jobs
 
 
 def is_many(name: str) -> bool:
     """Tell whether a name stands for the files of a folder, or for those that match a pattern."""
-    return Path(name).is_dir() or (has_magic(name) and not Path(name).exists())
+    if is_url(name):
+        return name.endswith("/") or is_pattern(name)
+    return Path(name).is_dir() or (is_pattern(name) and not Path(name).exists())
 
 
-def sources_of(name: str, suffix: str | None, output: str) -> tuple[Path, Iterable[Path]]:
-    """Return the files that a name stands for, and the folder that their places count from.
+def sources_of(name: str, suffix: str | None, output: str) -> Iterator[tuple[str, str]]:
+    """Yield the files that a name stands for, and their places in what it stands for.
 
     Arguments:
         suffix, output: as of plan.
 
     Raises:
-        ValueError: nothing matches a pattern, or it is a URL.
+        ValueError: nothing matches a pattern.
     """
-    if "://" in name:
-        raise ValueError(f"{name} is a URL: a batch takes files and folders")
-    root = Path(name)
-    if root.is_dir():
-        return root, _pictures(root, suffix, output)
     if not is_many(name):
-        return root.parent, [root]
-    # Shells leave a pattern that is quoted, and some know none.
-    while has_magic(str(root)):
-        root = root.parent
-    pattern = Path(name).relative_to(root)
-    if not (found := sorted(path for path in root.glob(str(pattern)) if path.is_file())):
-        raise ValueError(f"nothing matches {name}")
-    return root, found
+        yield name, name.rpartition("/")[2] if is_url(name) else Path(name).name
+    elif is_url(name):
+        folder, urls = found(name)
+        own = output.removesuffix("/") + "/"
+        known = _suffixes(suffix)
+        for url in urls:
+            wanted = is_pattern(name) or Path(url).suffix.lower() in known
+            if wanted and not (output and url.startswith(own)):
+                yield url, url.removeprefix(folder)
+        if not urls:
+            raise ValueError(f"nothing matches {name}")
+    elif (root := Path(name)).is_dir():
+        for path in _pictures(root, suffix, output):
+            yield str(path), str(path.relative_to(root))
+    else:
+        # Shells leave a pattern that is quoted, and some know none.
+        while is_pattern(str(root)):
+            root = root.parent
+        pattern = Path(name).relative_to(root)
+        paths = sorted(path for path in root.glob(str(pattern)) if path.is_file())
+        for path in paths:
+            yield str(path), str(path.relative_to(root))
+        if not paths:
+            raise ValueError(f"nothing matches {name}")
+
+
+def _suffixes(suffix: str | None) -> set[str]:
+    """Return the suffixes of the files of a folder that are wanted, as of plan."""
+    Image.init()
+    known = {end for end, name in Image.registered_extensions().items() if name in Image.OPEN}
+    return known - {".kqf"} if suffix in (None, ".kqf") else {".kqf"}
 
 
 def _pictures(root: Path, suffix: str | None, output: str) -> Iterator[Path]:
-    Image.init()
-    known = {end for end, name in Image.registered_extensions().items() if name in Image.OPEN}
-    known = known - {".kqf"} if suffix in (None, ".kqf") else {".kqf"}
+    known = _suffixes(suffix)
     # A target inside of the source is none of the sources.
     own = os.path.realpath(output) if output else None
     for folder, folders, names in os.walk(root):
@@ -146,20 +184,27 @@ def convert_many(
         force: also make again what is done.
 
     Raises:
-        ChildProcessError: a process of the executor died. Files made by then are whole.
+        ChildProcessError: the executor is broken. Files made by then are whole.
     """
     rest = iter(jobs)
-    waiting: set[Future[Outcome]] = set()
+    waiting: dict[Future[Outcome], Job] = {}
     try:
         while True:
             while len(waiting) < ahead and (job := next(rest, None)):
-                waiting.add(executor.submit(_do, job, wishes, keep_times, force))
+                waiting[executor.submit(_do, job, wishes, keep_times, force)] = job
             if not waiting:
                 return
-            ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in ended:
-                yield future.result()
-    except BrokenProcessPool as error:
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                job = waiting.pop(future)
+                try:
+                    outcome = future.result()
+                except (BrokenExecutor, CancelledError):
+                    raise
+                except Exception as error:
+                    # A cluster's word on a job whose workers died again and again, among others.
+                    outcome = Outcome(job, "failed", error=reason(error))
+                yield outcome
+    except (BrokenExecutor, CancelledError) as error:
         message = "a process at work died: run it again, what is done is skipped"
         raise ChildProcessError(message) from error
     finally:
@@ -192,42 +237,42 @@ def _end_with_parent() -> None:
 
 def _do(job: Job, wishes: Wishes, keep_times: bool, force: bool) -> Outcome:
     """Do one job, in whichever process."""
-    target, original = Path(job.target), Path(job.target).with_name(Path(job.source).name)
+    target, original = job.target, renamed(job.target, Path(job.source).name)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         outcome = Outcome(job, "failed")
         try:
-            time = Path(job.source).stat()
-            if not force and any(_is_done(path, job.source, time) for path in (target, original)):
+            time = modified(job.source)
+            if not force and any(_is_done(name, job.source, time) for name in (target, original)):
                 return Outcome(job, "done")
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target)
             try:
-                made, notes = convert_file(job.source, job.target, wishes, {})
+                made, notes = convert_file(job.source, target, wishes, {})
                 outcome = Outcome(job, "made", made, list(notes))
                 written = target
             except NotSmaller as error:
                 outcome = Outcome(job, "kept", notes=[str(error)])
                 written = original
-                if not _is_same(original, job.source):
-                    if original.exists() and not wishes.overwrite:
+                if not is_same(original, job.source):
+                    if not wishes.overwrite and exists(original):
                         raise ValueError(f"{original} exists already") from error
-                    write_whole(original, Path(job.source).read_bytes())
+                    write(original, read_input(job.source))
                 # Of an older source: convert_file would have written over it.
-                target.unlink(missing_ok=True)
-            if keep_times and not _is_same(written, job.source):
-                os.utime(written, ns=(time.st_atime_ns, time.st_mtime_ns))
+                remove(target)
+            if keep_times and time is not None and not is_same(written, job.source):
+                os.utime(written, ns=(time, time))
         except (kqf.KqfError, ImportError, OSError, ValueError, MemoryError) as error:
             outcome = replace(outcome, state="failed", error=reason(error))
     texts = [f"warning: {each.message}" for each in caught]
     return replace(outcome, notes=[*texts, *outcome.notes])
 
 
-def _is_done(path: Path, source: str, time: os.stat_result) -> bool:
+def _is_done(name: str, source: str, time: int | None) -> bool:
+    """Tell whether a file is not older than its source, or there where times are not known."""
+    if is_same(name, source):
+        return False
     try:
-        return not _is_same(path, source) and path.stat().st_mtime_ns >= time.st_mtime_ns
+        made = modified(name)
     except FileNotFoundError:
         return False
-
-
-def _is_same(path: Path, source: str) -> bool:
-    return path.exists() and path.samefile(source)
+    return made is None or time is None or made >= time

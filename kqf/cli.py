@@ -21,6 +21,7 @@ from kqf import batch, lines, showing
 from kqf.convert import PIPE, Wishes, convert_file, read_input
 from kqf.KqfImagePlugin import KqfImageFile
 from kqf.palettes import read_palette
+from kqf.places import is_url, localized
 from kqf.terminal import Session, escape, session
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="KQF files. - is stdin.")]
@@ -193,9 +194,15 @@ def convert(
     """
     names = list(inputs or [])
     if from_list:
-        names += [line for line in sys.stdin.read().splitlines() if line]
+        # Names may hold what no encoding has, and all but ends of lines.
+        listed = os.fsdecode(sys.stdin.buffer.read()).replace("\r\n", "\n")
+        names += [line for line in listed.split("\n") if line]
     elif not names:
         raise typer.BadParameter("none given", param_hint="IN")
+    try:
+        names, output = list(map(localized, names)), localized(output)
+    except ImportError as error:
+        raise typer.BadParameter(str(error)) from error
     as_batch = from_list or jobs or scheduler or any(map(batch.is_many, names))
     if not as_batch and (keep_times or force or strict):
         what = "--keep-times, --force and --strict are for a batch: add --jobs"
@@ -221,6 +228,8 @@ def convert(
         output = _check_output(names, output, file_format)
     elif PIPE in names or output == PIPE or Path(output or ".").is_file():
         raise typer.BadParameter("a batch takes files and folders, and makes a folder")
+    elif keep_times and any(map(is_url, (output and [output]) or names)):
+        raise typer.BadParameter("--keep-times: not for URLs to write to")
     suffix = None if file_format is None else "." + file_format.lower().removeprefix(".")
     to_pipe = output == PIPE or (not output and PIPE in names)
     if to_pipe and (sys.stdout is None or sys.stdout.isatty()):
@@ -229,7 +238,7 @@ def convert(
         if palette is not None:
             with here.file(palette):
                 given["palette"] = read_palette(palette, read_input(palette))
-        if output.endswith("/") and not as_batch:
+        if output.endswith("/") and not as_batch and not is_url(output):
             with here.file(output):
                 Path(output).mkdir(parents=True, exist_ok=True)
         if here.failed:
@@ -268,6 +277,10 @@ class _Work:
 def _convert_batch(
     here: Session, names: list[str], output: str, wishes: Wishes, work: _Work
 ) -> None:
+    if work.scheduler:
+        # The processes of a cluster may work in other folders.
+        names = [name if is_url(name) else str(Path(name).absolute()) for name in names]
+        output = output if not output or is_url(output) else str(Path(output).absolute())
     tasks: list[batch.Job] = []
     with here.file(output or "."):
         tasks = batch.plan(names, output, wishes.suffix)
@@ -325,7 +338,11 @@ def _executor(work: _Work, tasks: int) -> Iterator[tuple[Executor, int, int]]:
         raise typer.BadParameter(
             "needs pip install 'kqf[dask]'", param_hint="--scheduler"
         ) from error
-    with Client(work.scheduler) as client:
+    try:
+        client = Client(work.scheduler)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="--scheduler") from error
+    with client:
         processes = work.jobs or max(sum(client.nthreads().values()), 1)
         yield client.get_executor(pure=False), processes, 1
 

@@ -249,7 +249,7 @@ def palette(
 def _pixels(here: Session, sources: list[str]) -> Iterator[np.ndarray]:
     """Yield the pixels of images; those that can't be read are reported and left out."""
     for name in sources:
-        for path in map(str, sources_of(name, None, "")[1]):
+        for path, _ in sources_of(name, None, ""):
             image = None
             with here.attempt(path):
                 image, lost = load(read_input(path))

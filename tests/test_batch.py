@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from command import draw, few, many, names, run, run_process, start
 
 import kqf
-from kqf.batch import convert_many, plan
+from kqf.batch import Job, convert_many, plan
 from kqf.convert import Wishes
 
 
@@ -203,9 +203,12 @@ def test_a_cluster_gives_the_same_bytes(folder):
     tree(4)
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
     with distributed.LocalCluster(**options, dashboard_address=":0") as cluster:
+        with distributed.Client(cluster) as client:
+            # Not where the command runs.
+            client.run(os.chdir, "/")
         address = cluster.scheduler_address
         run_process(
-            *("convert", folder / "in", "-o", folder / "there", "--scheduler", address),
+            *("convert", "in", "-o", "there", "--scheduler", address),
             *("--effort", 1),
         )
     convert("in", "-o", "here")
@@ -288,6 +291,80 @@ def test_a_palette_of_a_folder_serves_all_in_it():
     assert len(books) == 1
 
 
-def test_urls_are_single_files():
-    with pytest.raises(ValueError, match="is a URL"):
-        plan(["memory://a.png"], "out")
+def test_folders_may_be_urls(folder):
+    fsspec = pytest.importorskip("fsspec", reason="URLs need fsspec")
+    drawn = tree()
+    memory = fsspec.filesystem("memory")
+    for path in drawn:
+        memory.pipe_file(f"/batch/{path.as_posix()}", path.read_bytes())
+    memory.pipe_file("/batch/in/flat.png", Path(draw_flat("flat.png")).read_bytes())
+    jobs = plan(["memory://batch/in/"], "memory://batch/out")
+    assert [job.target for job in jobs] == [
+        "memory://batch/out/0.kqf",
+        "memory://batch/out/2.kqf",
+        "memory://batch/out/deep/1.kqf",
+        "memory://batch/out/flat.kqf",
+    ]
+    for expected in (["kept", "made", "made", "made"], ["done"] * 4):
+        with ThreadPoolExecutor(1) as threads:
+            outcomes = list(
+                convert_many(jobs, Wishes({"effort": 1}, smaller=True), threads, ahead=2)
+            )
+        assert sorted(outcome.state for outcome in outcomes) == expected
+    convert("in", "-o", "out")
+    for path in Path("out").rglob("*.kqf"):
+        assert memory.cat_file(f"/batch/{path.as_posix()}") == path.read_bytes()
+    assert memory.cat_file("/batch/out/flat.png") == Path("flat.png").read_bytes()
+    found = plan(["memory://batch/in/**/*.bmp"], "out", ".kqf")
+    assert [job.target for job in found] == ["out/0.kqf", "out/2.kqf", "out/deep/1.kqf"]
+    made, _ = convert((folder / "in").as_uri(), "-o", (folder / "there").as_uri())
+    assert set(states(made).values()) == {"made"}
+    assert names("there") == names("out")
+
+
+def draw_flat(name):
+    draw(name, np.zeros((1, 1), np.uint8))
+    return name
+
+
+def test_urls_that_cannot_be_had_are_told():
+    pytest.importorskip("fsspec", reason="URLs need fsspec")
+    with pytest.raises(ValueError, match="nothing matches memory://nowhere/"):
+        plan(["memory://nowhere/"], "out")
+    job = Job("memory://nowhere/a.png", "out/a.kqf")
+    with ThreadPoolExecutor(1) as threads:
+        (outcome,) = convert_many([job], Wishes({}), threads, ahead=1)
+    assert outcome.state == "failed"
+    assert not Path("out").exists()
+
+
+def test_what_one_job_ends_in_leaves_the_others():
+    tree(2)
+
+    class Killing(ThreadPoolExecutor):
+        def submit(self, function, job, *rest):
+            if job.source.endswith("0.bmp"):
+                future = Future()
+                future.set_exception(RuntimeError("its worker died 4 times"))
+                return future
+            return super().submit(function, job, *rest)
+
+    with Killing(1) as threads:
+        outcomes = list(convert_many(plan(["in"], "out"), Wishes({}), threads, ahead=2))
+    assert {outcome.state: outcome.error for outcome in outcomes} == {
+        "made": "",
+        "failed": "its worker died 4 times",
+    }
+
+
+def test_no_cluster_at_an_address_is_told():
+    pytest.importorskip("distributed", reason="clusters need distributed")
+    tree(1)
+    result = run("convert", "in", "-o", "out", "--scheduler", "nowhere://x", code=2)
+    assert "unknown address scheme 'nowhere'" in result.stderr
+    assert not Path("out").exists()
+
+
+def test_a_file_named_twice_is_made_once():
+    tree(1)
+    assert len(plan(["in/0.bmp", "in/0.bmp", "in"], "out")) == 1
