@@ -20,7 +20,6 @@ from pathlib import Path
 
 from PIL import Image
 
-import kqf
 from kqf.convert import Converted, NotSmaller, Wishes, convert_file, read_input
 from kqf.places import (
     exists,
@@ -138,8 +137,10 @@ def sources_of(name: str, suffix: str | None, output: str) -> Iterator[tuple[str
             root = root.parent
         pattern = Path(name).relative_to(root)
         paths = sorted(path for path in root.glob(str(pattern)) if path.is_file())
+        made = Path(os.path.realpath(output)) if output else None
         for path in paths:
-            yield str(path), str(path.relative_to(root))
+            if made not in Path(os.path.realpath(path)).parents or made == root.resolve():
+                yield str(path), str(path.relative_to(root))
         if not paths:
             raise ValueError(f"nothing matches {name}")
 
@@ -261,7 +262,8 @@ def _do(job: Job, wishes: Wishes, keep_times: bool, force: bool) -> Outcome:
                 remove(target)
             if keep_times and time is not None and not is_same(written, job.source):
                 os.utime(written, ns=(time, time))
-        except (kqf.KqfError, ImportError, OSError, ValueError, MemoryError) as error:
+        except Exception as error:
+            # Whatever it is that a decoder or a server's library ends in: the others go on.
             outcome = replace(outcome, state="failed", error=reason(error))
     texts = [f"warning: {each.message}" for each in caught]
     return replace(outcome, notes=[*texts, *outcome.notes])

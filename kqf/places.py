@@ -16,7 +16,10 @@ def is_url(name: str) -> bool:
 
 def localized(name: str) -> str:
     """Return the path that a URL of this machine's files stands for, any other name as it is."""
-    return str(_file_system(name)[1]) if name.startswith(("file://", "local://")) else name
+    if not name.startswith(("file://", "local://")):
+        return name
+    # The end of a folder's name says that it is one.
+    return _file_system(name)[1].removesuffix("/") + "/" * name.endswith("/")
 
 
 def is_pattern(name: str) -> bool:
@@ -60,16 +63,26 @@ def modified(name: str) -> int | None:
 
 
 def found(url: str) -> tuple[str, list[str]]:
-    """Return the URLs of all files in the folder of a URL, or that match it, and their folder."""
+    """Return the folder that a URL names or its pattern begins with, and the URLs of its files.
+
+    Raises:
+        OSError, ValueError, ImportError: they cannot be had.
+    """
     files, path = _file_system(url)
-    names = files.glob(path) if is_pattern(url) else files.find(path)
+    try:
+        details = (files.glob if is_pattern(url) else files.find)(path, detail=True)
+    except (OSError, ValueError, ImportError):
+        raise
+    except Exception as error:
+        # Libraries of servers have errors of their own.
+        raise OSError(f"{url}: {error}") from error
     folder = url
     while is_pattern(folder) or not folder.endswith("/"):
         folder = folder.removesuffix("/").rpartition("/")[0] + "/"
     # Names of one file system begin alike, whether their URL says so or not.
     start = files.unstrip_protocol(_file_system(folder)[1]).removesuffix("/") + "/"
-    own = (files.unstrip_protocol(name) for name in sorted(names) if files.isfile(name))
-    return folder, [folder + name.removeprefix(start) for name in own]
+    names = sorted(name for name, detail in details.items() if detail["type"] == "file")
+    return folder, [folder + files.unstrip_protocol(name).removeprefix(start) for name in names]
 
 
 def make_folder(name: str) -> None:

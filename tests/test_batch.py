@@ -269,6 +269,24 @@ def test_patterns_that_no_shell_resolved():
     assert "nothing matches no*.png" in result.stderr
 
 
+def test_what_a_pattern_made_is_none_of_its_sources():
+    draw("a.bmp", many())
+    draw("flat.png", np.zeros((1, 1), np.uint8))
+    expected = {("a.bmp", "out/a.kqf"), ("flat.png", "out/flat.kqf")}
+    for _ in range(2):
+        jobs = {job for pattern in ("**/*.png", "**/*.bmp") for job in plan([pattern], "out")}
+        assert {(job.source, job.target) for job in jobs} == expected
+        run_process("convert", "**/*.png", "**/*.bmp", "-o", "out", "--jobs", 1)
+    assert names("out") == ["a.kqf", "flat.png"]
+
+
+def test_a_folder_by_url_may_be_one_to_make(folder):
+    pytest.importorskip("fsspec", reason="URLs need fsspec")
+    draw("a.bmp", many())
+    run("convert", "a.bmp", "-o", (folder / "new").as_uri() + "/", "--effort", 1)
+    assert names("new") == ["a.kqf"]
+
+
 def test_kqf_files_become_png_though_they_grow():
     tree()
     convert("in", "-o", "out")

@@ -134,7 +134,7 @@ ORDER = {
         "places",
         "terminal",
     },
-    "batch": {"__init__", "convert", "places", "terminal"},
+    "batch": {"convert", "places", "terminal"},
     "lines": {"__init__", "convert", "terminal"},
     "tables": {"__init__", "terminal"},
     "documents": {"formats", "report", "tables", "terminal"},
