@@ -1,8 +1,6 @@
 """Many files made from others, by the processes of any executor."""
 
 import os
-import signal
-import threading
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import (
@@ -11,30 +9,27 @@ from concurrent.futures import (
     CancelledError,
     Executor,
     Future,
-    ProcessPoolExecutor,
     wait,
 )
 from dataclasses import dataclass, field, replace
-from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
-from PIL import Image
-
-from kqf.convert import Converted, NotSmaller, Wishes, convert_file, read_input
+from kqf.convert import Converted, NotSmaller, Wishes, convert_file
 from kqf.places import (
     exists,
-    found,
-    is_pattern,
+    file_name,
+    identity,
     is_same,
     is_url,
     joined,
-    make_folder,
     modified,
+    read,
     remove,
     renamed,
     with_suffix,
     write,
 )
+from kqf.sources import sources_of
 from kqf.terminal import reason
 
 # Sent out at once for each process: enough that none waits, few enough to stop soon.
@@ -70,99 +65,70 @@ class Outcome:
     error: str = ""
 
 
-def plan(inputs: Iterable[str], output: str, suffix: str | None = None) -> list[Job]:
-    """Return the jobs for files and folders, those of a folder in order of their paths.
+def plan(
+    inputs: Iterable[str], output: str, suffix: str | None = None
+) -> tuple[list[Job], list[Outcome]]:
+    """Find what is to do about files and folders, those of a folder in order of their paths.
 
     Arguments:
-        inputs: paths, URLs and patterns; each job finds whether its file is there. Of a folder and
-            all in it (a URL's ends with ``/``), the files with a suffix that Pillow reads; of
-            these, KQF files only if ``suffix`` is another format's.
+        inputs: paths, URLs and patterns, as of ``sources_of``; each job finds whether its file is
+            there.
         output: path or URL of a folder, in which the tree of each input folder is mirrored; empty
             for files beside their sources.
         suffix: of the files to make; None for .kqf, and .png where the source is KQF.
 
-    Raises:
-        ValueError: two files would become one, or nothing matches a pattern.
+    Returns:
+        the jobs, no two of which could write what the other one reads or writes; and what became
+        of all else, failed or named before.
     """
-    jobs: list[Job] = []
-    known: set[Job] = set()
-    taken: dict[str, str] = {}
+    outcomes: list[Outcome] = []
+    # By the identities of source and target: a job, and by theirs the files that it may use.
+    planned: dict[tuple[str, str], tuple[Job, dict[str, str]]] = {}
+    # By the identity of a file: the jobs' sources that may use it, by theirs.
+    users: dict[str, dict[str, str]] = {}
     for name in inputs:
-        for source, place in sources_of(name, suffix, output):
-            made = suffix or (".png" if Path(source).suffix.lower() == ".kqf" else ".kqf")
-            target = with_suffix(joined(output, place) if output else source, made)
-            other = taken.setdefault(target, source)
-            if other != source:
-                raise ValueError(f"{source} and {other} would both become {target}")
-            if (job := Job(source, target)) not in known:
-                known.add(job)
-                jobs.append(job)
-    return jobs
-
-
-def is_many(name: str) -> bool:
-    """Tell whether a name stands for the files of a folder, or for those that match a pattern."""
-    if is_url(name):
-        return name.endswith("/") or is_pattern(name)
-    return Path(name).is_dir() or (is_pattern(name) and not Path(name).exists())
-
-
-def sources_of(name: str, suffix: str | None, output: str) -> Iterator[tuple[str, str]]:
-    """Yield the files that a name stands for, and their places in what it stands for.
-
-    Arguments:
-        suffix, output: as of plan.
-
-    Raises:
-        ValueError: nothing matches a pattern.
-    """
-    if not is_many(name):
-        yield name, name.rpartition("/")[2] if is_url(name) else Path(name).name
-    elif is_url(name):
-        folder, urls = found(name)
-        own = output.removesuffix("/") + "/"
-        known = _suffixes(suffix)
-        for url in urls:
-            wanted = is_pattern(name) or Path(url).suffix.lower() in known
-            if wanted and not (output and url.startswith(own)):
-                yield url, url.removeprefix(folder)
-        if not urls:
-            raise ValueError(f"nothing matches {name}")
-    elif (root := Path(name)).is_dir():
-        for path in _pictures(root, suffix, output):
-            yield str(path), str(path.relative_to(root))
-    else:
-        # Shells leave a pattern that is quoted, and some know none.
-        while is_pattern(str(root)):
-            root = root.parent
-        pattern = Path(name).relative_to(root)
-        paths = sorted(path for path in root.glob(str(pattern)) if path.is_file())
-        made = Path(os.path.realpath(output)) if output else None
-        for path in paths:
-            if made not in Path(os.path.realpath(path)).parents or made == root.resolve():
-                yield str(path), str(path.relative_to(root))
-        if not paths:
-            raise ValueError(f"nothing matches {name}")
-
-
-def _suffixes(suffix: str | None) -> set[str]:
-    """Return the suffixes of the files of a folder that are wanted, as of plan."""
-    Image.init()
-    known = {end for end, name in Image.registered_extensions().items() if name in Image.OPEN}
-    return known - {".kqf"} if suffix in (None, ".kqf") else {".kqf"}
-
-
-def _pictures(root: Path, suffix: str | None, output: str) -> Iterator[Path]:
-    known = _suffixes(suffix)
-    # A target inside of the source is none of the sources.
-    own = os.path.realpath(output) if output else None
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(
-            name for name in folders if os.path.realpath(Path(folder) / name) != own
+        try:
+            jobs = list(_jobs_of(name, output, suffix))
+        except (ImportError, OSError, ValueError) as error:
+            outcomes.append(Outcome(Job(name, ""), "failed", error=reason(error)))
+            continue
+        for job in jobs:
+            used = {identity(file): file for file in _outputs(job)}
+            source, target = identity(job.source), next(iter(used))
+            used.setdefault(source, job.source)
+            first, _ = planned.setdefault((source, target), (job, used))
+            if first is not job:
+                outcomes.append(Outcome(job, "done", notes=[f"named before, as {first.source}"]))
+            for file in used:
+                users.setdefault(file, {}).setdefault(source, job.source)
+    ready = []
+    for (source, _), (job, used) in planned.items():
+        clashes = (
+            f"{name} would be used for {other} as well"
+            for file, name in used.items()
+            for user, other in users[file].items()
+            if user != source
         )
-        for name in sorted(names):
-            if Path(name).suffix.lower() in known:
-                yield Path(folder) / name
+        if clash := next(clashes, ""):
+            outcomes.append(Outcome(job, "failed", error=clash))
+        else:
+            ready.append(job)
+    return ready, outcomes
+
+
+def _jobs_of(name: str, output: str, suffix: str | None) -> Iterator[Job]:
+    for source, place in sources_of(name, suffix, output):
+        # Object stores take any name.
+        if output and (".." in Path(place).parts or Path(place).anchor):
+            raise ValueError(f"the place of {place} would be outside of {output}")
+        made = suffix or (".png" if Path(source).suffix.lower() == ".kqf" else ".kqf")
+        yield Job(source, with_suffix(joined(output, place) if output else source, made))
+
+
+def _outputs(job: Job) -> list[str]:
+    """Return what a job may write: what it is to make, or of a KQF file the copy in its place."""
+    copy = renamed(job.target, file_name(job.source))
+    return [job.target, copy] if job.target.endswith(".kqf") else [job.target]
 
 
 def convert_many(
@@ -181,7 +147,7 @@ def convert_many(
         executor: of ``concurrent.futures`` or of a Dask client. What it still has to do is
             cancelled if the caller stops early.
         ahead: jobs to have under way at once.
-        keep_times: give a file made the modification time of its source.
+        keep_times: give a file made the modification time of its source; not by URL.
         force: also make again what is done.
 
     Raises:
@@ -213,53 +179,36 @@ def convert_many(
             future.cancel()
 
 
-def pool(processes: int) -> ProcessPoolExecutor:
-    """Return an executor whose processes leave Ctrl-C to this one, and end when it is killed."""
-    context = get_context("spawn")
-    return ProcessPoolExecutor(processes, mp_context=context, initializer=_begin)
-
-
 def ahead_of(processes: int) -> int:
     """Return how many jobs keep so many processes busy."""
     return _AHEAD * processes
 
 
-def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
-    os._exit(1)
-
-
 def _do(job: Job, wishes: Wishes, keep_times: bool, force: bool) -> Outcome:
     """Do one job, in whichever process."""
-    target, original = job.target, renamed(job.target, Path(job.source).name)
+    outputs = _outputs(job)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         outcome = Outcome(job, "failed")
         try:
             time = modified(job.source)
-            if not force and any(_is_done(name, job.source, time) for name in (target, original)):
+            if not force and any(_is_done(name, job.source, time) for name in outputs):
                 return Outcome(job, "done")
-            make_folder(target)
+            if not is_url(job.target):
+                Path(job.target).parent.mkdir(parents=True, exist_ok=True)
+            written = job.target
             try:
-                made, notes = convert_file(job.source, target, wishes, {})
+                made, notes = convert_file(job.source, job.target, wishes, {})
                 outcome = Outcome(job, "made", made, list(notes))
-                written = target
             except NotSmaller as error:
                 outcome = Outcome(job, "kept", notes=[str(error)])
-                written = original
-                if not is_same(original, job.source):
-                    if not wishes.overwrite and exists(original):
-                        raise ValueError(f"{original} exists already") from error
-                    write(original, read_input(job.source))
+                written = outputs[1]
+                if not is_same(written, job.source):
+                    if not wishes.overwrite and exists(written):
+                        raise ValueError(f"{written} exists already") from error
+                    write(written, read(job.source))
                 # Of an older source: convert_file would have written over it.
-                remove(target)
+                remove(job.target)
             if keep_times and time is not None and not is_same(written, job.source):
                 os.utime(written, ns=(time, time))
         except Exception as error:
@@ -275,6 +224,6 @@ def _is_done(name: str, source: str, time: int | None) -> bool:
         return False
     try:
         made = modified(name)
-    except FileNotFoundError:
+    except OSError:
         return False
     return made is None or time is None or made >= time

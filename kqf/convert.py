@@ -1,7 +1,6 @@
 """One file made from another, on one of whose sides KQF is."""
 
 import io
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -12,11 +11,11 @@ from typing import Any
 import numpy as np
 
 import kqf
-from kqf.files import open_url, write_whole
+from kqf.files import write_whole
 from kqf.large_files import is_large, open_tiff
 from kqf.palettes import meet
 from kqf.pictures import codebook_of, format_of, is_kqf, load, save, take_metadata, without_palette
-from kqf.places import exists, is_same, is_url, with_suffix, write
+from kqf.places import exists, identity, is_same, is_url, read, with_suffix, write
 from kqf.terminal import reason
 
 PIPE = "-"
@@ -98,10 +97,7 @@ class Converted:
 
 def read_input(name: str) -> bytes:
     """Return the bytes of a file, of a URL that fsspec knows, or of stdin."""
-    if is_url(name):
-        with open_url(name, "rb") as file:
-            return file.read()
-    return sys.stdin.buffer.read() if name == PIPE else Path(name).read_bytes()
+    return sys.stdin.buffer.read() if name == PIPE else read(name)
 
 
 def convert_file(
@@ -124,12 +120,11 @@ def convert_file(
     data = read_input(name)
     from_kqf = is_kqf(name, data)
     target, suffix = _place(name, output, wishes.suffix or (".png" if from_kqf else ".kqf"))
-    if target != PIPE and exists(target):
-        if name != PIPE and is_same(name, target):
-            raise ValueError(f"{target} is the same file")
-        if not wishes.overwrite:
-            raise ValueError(f"{target} exists already")
-    if other := written.get(os.path.realpath(target)):
+    if target != PIPE and name != PIPE and is_same(name, target):
+        raise ValueError(f"{target} is the same file")
+    if target != PIPE and not wishes.overwrite and exists(target):
+        raise ValueError(f"{target} exists already")
+    if other := written.get(identity(target)):
         raise ValueError(f"{target} was just made from {other}")
     if from_kqf and wishes.frame:
         raise ValueError(f"has no frame {wishes.frame}: the last one is 0")
@@ -143,7 +138,7 @@ def convert_file(
         raise NotSmaller(f"{len(new):,} bytes would not be smaller than its {len(data):,}")
     head = kqf.info(new if suffix == ".kqf" else data)
     _write(target, new)
-    written[os.path.realpath(target)] = name
+    written[identity(target)] = name
     made = Converted(
         input=name,
         output=target,

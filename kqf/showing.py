@@ -12,12 +12,12 @@ import numpy as np
 import typer
 from PIL import Image, ImageShow
 
-from kqf.batch import is_many, sources_of
 from kqf.convert import read_input
 from kqf.files import write_whole
 from kqf.palette_files import Swatch, writer_of
 from kqf.palettes import learned_together, swatches_of
 from kqf.pictures import format_of, load, without_palette
+from kqf.sources import is_many, sources_of
 from kqf.terminal import Session, escape, reason, session
 
 Threads = Annotated[int | None, typer.Option(min=1, help="At the most. [default: all processors]")]
