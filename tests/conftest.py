@@ -3,8 +3,8 @@
 import os
 import struct
 import zlib
+from importlib.util import find_spec
 
-import dask
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -19,6 +19,11 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 @pytest.fixture(autouse=True)
 def _scheduler_of_its_own():
     """Let no test compute by a cluster that another one has left."""
+    if not find_spec("dask"):
+        yield
+        return
+    import dask
+
     with dask.config.set(scheduler="threads"):
         yield
 

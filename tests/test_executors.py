@@ -4,13 +4,13 @@ import socket
 import threading
 from pathlib import Path
 
-import dask
 import numpy as np
 import pytest
 from command import draw, run, run_process
 
 from kqf import executors
 
+dask = pytest.importorskip("dask", reason="clusters need dask")
 distributed = pytest.importorskip("distributed", reason="clusters need distributed")
 
 
