@@ -99,23 +99,24 @@ def test_a_file_that_shows_while_it_is_written_gets_its_name_last(renaming):
 
 
 def test_folders_are_made_but_no_buckets(memory, monkeypatch):
-    pipe_file, mkdir = memory.pipe_file, memory.mkdir
+    files = type(memory)
+    mkdir = files.mkdir
 
-    def needing_a_folder(function):
-        def called(path, *rest, **_):
-            if not memory.isdir(path.rpartition("/")[0] or "/"):
+    def needing_a_folder(method):
+        def called(self, path, *rest, **_):
+            if not self.isdir(path.rpartition("/")[0] or "/"):
                 raise RuntimeError("550 no such folder")
-            function(path, *rest)
+            method(self, path, *rest)
 
         return called
 
-    monkeypatch.setattr(memory, "pipe_file", needing_a_folder(pipe_file))
-    monkeypatch.setattr(memory, "mkdir", needing_a_folder(mkdir))
+    for name in ("pipe_file", "mkdir"):
+        monkeypatch.setattr(files, name, needing_a_folder(getattr(files, name)))
     for name in ("memory://bucket/file", "memory://bucket/deep/er/file"):
         with pytest.raises(OSError, match="550 no such folder"):
             write(name, b"data")
     assert not memory.exists("/bucket")
-    mkdir("/bucket")
+    mkdir(memory, "/bucket")
     write("memory://bucket/deep/er/file", b"data")
     assert read("memory://bucket/deep/er/file") == b"data"
 
@@ -128,7 +129,7 @@ def test_errors_of_servers_are_os_errors(memory, monkeypatch):
         pass
 
     for name in ("cat_file", "modified", "isdir", "pipe_file", "find"):
-        monkeypatch.setattr(memory, name, fail)
+        monkeypatch.setattr(type(memory), name, fail)
     for function in (
         read,
         modified,
