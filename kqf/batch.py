@@ -1,22 +1,35 @@
 """Many files made from others, by the processes of any executor."""
 
 import os
-import signal
-import threading
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    wait,
+)
 from dataclasses import dataclass, field, replace
-from glob import has_magic
-from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
-from PIL import Image
-
-import kqf
 from kqf.convert import Converted, NotSmaller, Wishes, convert_file
-from kqf.files import write_whole
+from kqf.places import (
+    exists,
+    file_name,
+    identity,
+    is_same,
+    is_url,
+    joined,
+    modified,
+    read,
+    remove,
+    renamed,
+    with_suffix,
+    write,
+)
+from kqf.sources import sources_of
 from kqf.terminal import reason
 
 # Sent out at once for each process: enough that none waits, few enough to stop soon.
@@ -25,7 +38,7 @@ _AHEAD = 3
 
 @dataclass(frozen=True)
 class Job:
-    """One file to make: paths of the source and of what is to be made from it."""
+    """One file to make: path or URL of the source and of what is to be made from it."""
 
     source: str
     target: str
@@ -52,78 +65,70 @@ class Outcome:
     error: str = ""
 
 
-def plan(inputs: Iterable[str], output: str, suffix: str | None = None) -> list[Job]:
-    """Return the jobs for files and folders, those of a folder in order of their paths.
+def plan(
+    inputs: Iterable[str], output: str, suffix: str | None = None
+) -> tuple[list[Job], list[Outcome]]:
+    """Find what is to do about files and folders, those of a folder in order of their paths.
 
     Arguments:
-        inputs: paths and patterns; each job finds whether its file is there. Of a folder and all
-            in it, the files with a suffix that Pillow reads; of these, KQF files only if
-            ``suffix`` is another format's.
-        output: folder, in which the tree of each input folder is mirrored; empty for files beside
-            their sources.
+        inputs: paths, URLs and patterns, as of ``sources_of``; each job finds whether its file is
+            there.
+        output: path or URL of a folder, in which the tree of each input folder is mirrored; empty
+            for files beside their sources.
         suffix: of the files to make; None for .kqf, and .png where the source is KQF.
 
-    Raises:
-        ValueError: two files would become one, or nothing matches a pattern.
+    Returns:
+        the jobs, no two of which could write what the other one reads or writes; and what became
+        of all else, failed or named before.
     """
-    jobs: list[Job] = []
-    taken: dict[str, Path] = {}
+    outcomes: list[Outcome] = []
+    # By the identities of source and target: a job, and by theirs the files that it may use.
+    planned: dict[tuple[str, str], tuple[Job, dict[str, str]]] = {}
+    # By the identity of a file: the jobs' sources that may use it, by theirs.
+    users: dict[str, dict[str, str]] = {}
     for name in inputs:
-        base, sources = sources_of(name, suffix, output)
-        for source in sources:
-            place = Path(output) / source.relative_to(base) if output else source
-            made = suffix or (".png" if source.suffix.lower() == ".kqf" else ".kqf")
-            target = str(place.with_suffix(made))
-            if other := taken.get(target):
-                raise ValueError(f"{source} and {other} would both become {target}")
-            taken[target] = source
-            jobs.append(Job(str(source), target))
-    return jobs
-
-
-def is_many(name: str) -> bool:
-    """Tell whether a name stands for the files of a folder, or for those that match a pattern."""
-    return Path(name).is_dir() or (has_magic(name) and not Path(name).exists())
-
-
-def sources_of(name: str, suffix: str | None, output: str) -> tuple[Path, Iterable[Path]]:
-    """Return the files that a name stands for, and the folder that their places count from.
-
-    Arguments:
-        suffix, output: as of plan.
-
-    Raises:
-        ValueError: nothing matches a pattern, or it is a URL.
-    """
-    if "://" in name:
-        raise ValueError(f"{name} is a URL: a batch takes files and folders")
-    root = Path(name)
-    if root.is_dir():
-        return root, _pictures(root, suffix, output)
-    if not is_many(name):
-        return root.parent, [root]
-    # Shells leave a pattern that is quoted, and some know none.
-    while has_magic(str(root)):
-        root = root.parent
-    pattern = Path(name).relative_to(root)
-    if not (found := sorted(path for path in root.glob(str(pattern)) if path.is_file())):
-        raise ValueError(f"nothing matches {name}")
-    return root, found
-
-
-def _pictures(root: Path, suffix: str | None, output: str) -> Iterator[Path]:
-    Image.init()
-    known = {end for end, name in Image.registered_extensions().items() if name in Image.OPEN}
-    known = known - {".kqf"} if suffix in (None, ".kqf") else {".kqf"}
-    # A target inside of the source is none of the sources.
-    own = os.path.realpath(output) if output else None
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(
-            name for name in folders if os.path.realpath(Path(folder) / name) != own
+        try:
+            jobs = list(_jobs_of(name, output, suffix))
+        except (ImportError, OSError, ValueError) as error:
+            outcomes.append(Outcome(Job(name, ""), "failed", error=reason(error)))
+            continue
+        for job in jobs:
+            used = {identity(file): file for file in _outputs(job)}
+            source, target = identity(job.source), next(iter(used))
+            used.setdefault(source, job.source)
+            first, _ = planned.setdefault((source, target), (job, used))
+            if first is not job:
+                outcomes.append(Outcome(job, "done", notes=[f"named before, as {first.source}"]))
+            for file in used:
+                users.setdefault(file, {}).setdefault(source, job.source)
+    ready = []
+    for (source, _), (job, used) in planned.items():
+        clashes = (
+            f"{name} would be used for {other} as well"
+            for file, name in used.items()
+            for user, other in users[file].items()
+            if user != source
         )
-        for name in sorted(names):
-            if Path(name).suffix.lower() in known:
-                yield Path(folder) / name
+        if clash := next(clashes, ""):
+            outcomes.append(Outcome(job, "failed", error=clash))
+        else:
+            ready.append(job)
+    return ready, outcomes
+
+
+def _jobs_of(name: str, output: str, suffix: str | None) -> Iterator[Job]:
+    for source, place in sources_of(name, suffix, output):
+        # Object stores take any name.
+        if output and (".." in Path(place).parts or Path(place).anchor):
+            raise ValueError(f"the place of {place} would be outside of {output}")
+        made = suffix or (".png" if Path(source).suffix.lower() == ".kqf" else ".kqf")
+        yield Job(source, with_suffix(joined(output, place) if output else source, made))
+
+
+def _outputs(job: Job) -> list[str]:
+    """Return what a job may write: what it is to make, or of a KQF file the copy in its place."""
+    copy = renamed(job.target, file_name(job.source))
+    return [job.target, copy] if job.target.endswith(".kqf") else [job.target]
 
 
 def convert_many(
@@ -142,24 +147,31 @@ def convert_many(
         executor: of ``concurrent.futures`` or of a Dask client. What it still has to do is
             cancelled if the caller stops early.
         ahead: jobs to have under way at once.
-        keep_times: give a file made the modification time of its source.
+        keep_times: give a file made the modification time of its source; not by URL.
         force: also make again what is done.
 
     Raises:
-        ChildProcessError: a process of the executor died. Files made by then are whole.
+        ChildProcessError: the executor is broken. Files made by then are whole.
     """
     rest = iter(jobs)
-    waiting: set[Future[Outcome]] = set()
+    waiting: dict[Future[Outcome], Job] = {}
     try:
         while True:
             while len(waiting) < ahead and (job := next(rest, None)):
-                waiting.add(executor.submit(_do, job, wishes, keep_times, force))
+                waiting[executor.submit(_do, job, wishes, keep_times, force)] = job
             if not waiting:
                 return
-            ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in ended:
-                yield future.result()
-    except BrokenProcessPool as error:
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                job = waiting.pop(future)
+                try:
+                    outcome = future.result()
+                except (BrokenExecutor, CancelledError):
+                    raise
+                except Exception as error:
+                    # A cluster's word on a job whose workers died again and again, among others.
+                    outcome = Outcome(job, "failed", error=reason(error))
+                yield outcome
+    except (BrokenExecutor, CancelledError) as error:
         message = "a process at work died: run it again, what is done is skipped"
         raise ChildProcessError(message) from error
     finally:
@@ -167,67 +179,51 @@ def convert_many(
             future.cancel()
 
 
-def pool(processes: int) -> ProcessPoolExecutor:
-    """Return an executor whose processes leave Ctrl-C to this one, and end when it is killed."""
-    context = get_context("spawn")
-    return ProcessPoolExecutor(processes, mp_context=context, initializer=_begin)
-
-
 def ahead_of(processes: int) -> int:
     """Return how many jobs keep so many processes busy."""
     return _AHEAD * processes
 
 
-def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
-    os._exit(1)
-
-
 def _do(job: Job, wishes: Wishes, keep_times: bool, force: bool) -> Outcome:
     """Do one job, in whichever process."""
-    target, original = Path(job.target), Path(job.target).with_name(Path(job.source).name)
+    outputs = _outputs(job)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         outcome = Outcome(job, "failed")
         try:
-            time = Path(job.source).stat()
-            if not force and any(_is_done(path, job.source, time) for path in (target, original)):
+            time = modified(job.source)
+            if not force and any(_is_done(name, job.source, time) for name in outputs):
                 return Outcome(job, "done")
-            target.parent.mkdir(parents=True, exist_ok=True)
+            if not is_url(job.target):
+                Path(job.target).parent.mkdir(parents=True, exist_ok=True)
+            written = job.target
             try:
                 made, notes = convert_file(job.source, job.target, wishes, {})
                 outcome = Outcome(job, "made", made, list(notes))
-                written = target
             except NotSmaller as error:
                 outcome = Outcome(job, "kept", notes=[str(error)])
-                written = original
-                if not _is_same(original, job.source):
-                    if original.exists() and not wishes.overwrite:
-                        raise ValueError(f"{original} exists already") from error
-                    write_whole(original, Path(job.source).read_bytes())
+                written = outputs[1]
+                if not is_same(written, job.source):
+                    if not wishes.overwrite and exists(written):
+                        raise ValueError(f"{written} exists already") from error
+                    write(written, read(job.source))
                 # Of an older source: convert_file would have written over it.
-                target.unlink(missing_ok=True)
-            if keep_times and not _is_same(written, job.source):
-                os.utime(written, ns=(time.st_atime_ns, time.st_mtime_ns))
-        except (kqf.KqfError, ImportError, OSError, ValueError, MemoryError) as error:
+                remove(job.target)
+            if keep_times and time is not None and not is_same(written, job.source):
+                os.utime(written, ns=(time, time))
+        except Exception as error:
+            # Whatever it is that a decoder or a server's library ends in: the others go on.
             outcome = replace(outcome, state="failed", error=reason(error))
     texts = [f"warning: {each.message}" for each in caught]
     return replace(outcome, notes=[*texts, *outcome.notes])
 
 
-def _is_done(path: Path, source: str, time: os.stat_result) -> bool:
-    try:
-        return not _is_same(path, source) and path.stat().st_mtime_ns >= time.st_mtime_ns
-    except FileNotFoundError:
+def _is_done(name: str, source: str, time: int | None) -> bool:
+    """Tell whether a file is not older than its source, or there where times are not known."""
+    if is_same(name, source):
         return False
-
-
-def _is_same(path: Path, source: str) -> bool:
-    return path.exists() and path.samefile(source)
+    try:
+        made = modified(name)
+    except OSError:
+        return False
+    return made is None or time is None or made >= time

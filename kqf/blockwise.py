@@ -21,7 +21,7 @@ from kqf.deflate import deflate, inflate
 from kqf.files import Target, assembling, check_target, folder_of
 from kqf.histogram import count, pack, spread
 from kqf.indexed import check_codebook
-from kqf.labels import assign, ban, nearest_few
+from kqf.labels import assign, ban, nearest_few, squared_error
 from kqf.layout import Layout, count_pairs, deflate_tiles, layout_of, rank_choices, trial_size
 from kqf.options import DEFAULT_EFFORT, DEFAULT_LEARNER, Colors, Options, Storage, Tile, as_pixels
 from kqf.quantizer import Plan, learn_codebook, plan_search
@@ -96,15 +96,15 @@ def encode_dask(
     if not alone:
         histogram = without_hidden(histogram)
     codebook = learn_codebook(histogram, options) if given is None else given
-    found = codebook[assign(histogram.colors, codebook, options.metric)]
+    found = assign(histogram.colors, codebook, options.metric)
     labelling = _Labelling(codebook, options.metric, hides=not alone)
     sample = blocks.sample()
     labels = labelling(sample)
     head = blocks.head(labels, codebook, options)
-    if options.highest < 100 and not np.array_equal(found, histogram.colors):
-        offsets = to_points(histogram.colors, metric) - to_points(found, metric)
-        error = (histogram.counts[:, None] * (offsets * offsets)).sum(dtype=np.float64)
-        plan = plan_search(float(error / histogram.counts.sum()), options.highest, options)
+    if options.highest < 100 and not np.array_equal(codebook[found], histogram.colors):
+        points, codewords = to_points(histogram.colors, metric), to_points(codebook, metric)
+        error = squared_error(points, codewords, found, histogram.counts)
+        plan = plan_search(error / int(histogram.counts.sum()), options.highest, options)
         labelling = _search(sample, labels, labelling, head, plan, options)
     _write(path_or_file, blocks, labelling, codebook, head, options)
 
@@ -276,9 +276,8 @@ class _Labelling:
     def error(self, pixels: np.ndarray, labels: np.ndarray) -> float:
         """Return the squared error in the metric, summed over all pixels."""
         colors = as_pixels(pixels).reshape(-1, self.codebook.shape[1])
-        offsets = to_points(colors, self.metric)
-        offsets -= to_points(self.codebook, self.metric)[labels.ravel()]
-        return float((offsets * offsets).sum(dtype=np.float64))
+        points, codewords = (to_points(each, self.metric) for each in (colors, self.codebook))
+        return squared_error(points, codewords, labels.ravel())
 
 
 def _head_of(

@@ -8,19 +8,22 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import kqf
-from kqf import batch, lines, showing
+from kqf import batch, executors, lines, showing
 from kqf.convert import PIPE, Wishes, convert_file, read_input
 from kqf.KqfImagePlugin import KqfImageFile
 from kqf.palettes import read_palette
+from kqf.places import absolute, is_url, localized
+from kqf.sources import is_many
 from kqf.terminal import Session, escape, reason, session
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="KQF files. - is stdin.")]
@@ -191,18 +194,28 @@ def convert(
     Images of at most 256 colours, and mode P, are stored without loss. Metadata is kept (ICC, EXIF,
     XMP, density, comment). WebP is written lossless.
 
-    Folders, --list, --jobs and --scheduler make a batch: the output is a folder that mirrors each
-    input folder, what is there and no older than its source is skipped, and where the result is not
-    smaller, the original is copied in its place.
+    Folders, patterns, --list, --jobs and --scheduler make a batch: the output is a folder that
+    mirrors each input folder, and where the result is not smaller, the original is copied in its
+    place. What is there, either of them, and no older than its source is skipped.
+
+    All may be URLs that fsspec knows, such as s3://bucket/folder; where a server tells no times,
+    what is there is skipped.
     """
     names = list(inputs or [])
     if from_list:
-        if sys.stdin is None:
-            raise typer.BadParameter("stdin is closed", param_hint="--list")
-        names += [line for line in sys.stdin.read().splitlines() if line]
+        # Names may hold what no encoding has, and all but ends of lines.
+        try:
+            listed = os.fsdecode(read_input(PIPE)).replace("\r\n", "\n")
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--list") from error
+        names += [line for line in listed.split("\n") if line]
     elif not names:
         raise typer.BadParameter("none given", param_hint="IN")
-    as_batch = from_list or jobs or scheduler or any(map(batch.is_many, names))
+    try:
+        names, output = list(map(localized, names)), localized(output)
+    except ImportError as error:
+        raise typer.BadParameter(str(error)) from error
+    as_batch = from_list or jobs or scheduler is not None or any(map(_is_many, names))
     if not as_batch and (keep_times or force or strict):
         what = "--keep-times, --force and --strict are for a batch: add --jobs"
         raise typer.BadParameter(what)
@@ -227,6 +240,8 @@ def convert(
         output = _check_output(names, output, file_format)
     elif PIPE in names or output == PIPE or Path(output or ".").is_file():
         raise typer.BadParameter("a batch takes files and folders, and makes a folder")
+    elif keep_times and any(map(is_url, (output and [output]) or names)):
+        raise typer.BadParameter("--keep-times: not for URLs to write to")
     suffix = None if file_format is None else "." + file_format.lower().removeprefix(".")
     to_pipe = output == PIPE or (not output and PIPE in names)
     if to_pipe and (sys.stdout is None or sys.stdout.isatty()):
@@ -235,7 +250,7 @@ def convert(
         if palette is not None:
             with here.file(palette):
                 given["palette"] = read_palette(palette, read_input(palette))
-        if output.endswith("/") and not as_batch:
+        if output.endswith("/") and not as_batch and not is_url(output):
             with here.file(output):
                 Path(output).mkdir(parents=True, exist_ok=True)
         if here.failed:
@@ -259,6 +274,14 @@ def convert(
                 here.say(line, on_stderr=to_pipe)
 
 
+def _is_many(name: str) -> bool:
+    try:
+        return is_many(name)
+    except (ImportError, OSError, ValueError):
+        # Told when it is to be read.
+        return False
+
+
 @dataclass(frozen=True)
 class _Work:
     """How a batch is to be done: the options of that name."""
@@ -274,14 +297,13 @@ class _Work:
 def _convert_batch(
     here: Session, names: list[str], output: str, wishes: Wishes, work: _Work
 ) -> None:
-    tasks: list[batch.Job] = []
-    with here.file(output or "."):
-        tasks = batch.plan(names, output, wishes.suffix)
-    if here.failed:
-        return
-    here.restart(len(tasks))
+    if work.scheduler is not None:
+        # The processes of a cluster may work in other folders.
+        names, output = list(map(absolute, names)), absolute(output)
+    tasks, planned = batch.plan(names, output, wishes.suffix)
+    here.restart(len(tasks) + len(planned))
     wishes = replace(wishes, smaller=True)
-    with _executor(work, len(tasks)) as (executor, processes, threads):
+    with _executor(here, work, len(tasks)) as (executor, processes, threads):
         options = {"threads": threads, **wishes.options}
         outcomes = batch.convert_many(
             tasks,
@@ -293,7 +315,7 @@ def _convert_batch(
         )
         totals: Counter[str] = Counter()
         with here.attempt(output or "."), closing(outcomes):
-            for outcome in outcomes:
+            for outcome in chain(planned, outcomes):
                 totals[outcome.state] += 1
                 source = outcome.job.source
                 with here.file(source):
@@ -313,27 +335,22 @@ def _convert_batch(
 
 
 @contextmanager
-def _executor(work: _Work, tasks: int) -> Iterator[tuple[Executor, int, int]]:
+def _executor(here: Session, work: _Work, tasks: int) -> Iterator[tuple[Executor, int, int]]:
     """Give what does the work, how many processes it has, and threads for each file."""
     if work.scheduler is None:
         processors = os.cpu_count() or 1
         processes = max(min(work.jobs or processors, tasks), 1)
-        with batch.pool(processes) as pool:
-            try:
-                yield pool, processes, max(processors // processes, 1)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        with executors.pool(processes) as pool:
+            yield pool, processes, max(processors // processes, 1)
         return
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise typer.BadParameter(
-            "needs pip install 'kqf[dask]'", param_hint="--scheduler"
-        ) from error
-    with Client(work.scheduler) as client:
-        processes = work.jobs or max(sum(client.nthreads().values()), 1)
-        yield client.get_executor(pure=False), processes, 1
+    with ExitStack() as stack:
+        try:
+            executor, threads = stack.enter_context(executors.cluster(work.scheduler))
+        except (ImportError, ValueError) as error:
+            raise typer.BadParameter(str(error), param_hint="--scheduler") from error
+        if not threads:
+            here.note(work.scheduler, "has no workers yet, and waits for some")
+        yield executor, work.jobs or max(threads, 1), 1
 
 
 def _check_output(inputs: list[str], output: str, file_format: str | None) -> str:

@@ -1,7 +1,6 @@
 """One file made from another, on one of whose sides KQF is."""
 
 import io
-import os
 import sys
 import time
 import warnings
@@ -13,10 +12,11 @@ from typing import Any
 import numpy as np
 
 import kqf
-from kqf.files import open_url, write_whole
+from kqf.files import write_whole
 from kqf.large_files import is_large, open_tiff
 from kqf.palettes import meet
 from kqf.pictures import codebook_of, format_of, is_kqf, load, save, take_metadata, without_palette
+from kqf.places import exists, identity, is_same, is_url, read, with_suffix, write
 from kqf.terminal import reason
 
 PIPE = "-"
@@ -100,12 +100,11 @@ class Converted:
 
 def read_input(name: str) -> bytes:
     """Return the bytes of a file, of a URL that fsspec knows, or of stdin."""
-    if "://" in name:
-        with open_url(name, "rb") as file:
-            return file.read()
-    if name == PIPE and sys.stdin is None:
+    if name != PIPE:
+        return read(name)
+    if sys.stdin is None:
         raise ValueError("stdin is closed")
-    return sys.stdin.buffer.read() if name == PIPE else Path(name).read_bytes()
+    return sys.stdin.buffer.read()
 
 
 def convert_file(
@@ -128,12 +127,11 @@ def convert_file(
     data = read_input(name)
     from_kqf = is_kqf(name, data)
     target, suffix = _place(name, output, wishes.suffix or (".png" if from_kqf else ".kqf"))
-    if target != PIPE and Path(target).exists():
-        if name != PIPE and Path(name).samefile(target):
-            raise ValueError(f"{target} is the same file")
-        if not wishes.overwrite:
-            raise ValueError(f"{target} exists already")
-    if other := written.get(os.path.realpath(target)):
+    if target != PIPE and name != PIPE and is_same(name, target):
+        raise ValueError(f"{target} is the same file")
+    if target != PIPE and not wishes.overwrite and exists(target):
+        raise ValueError(f"{target} exists already")
+    if other := written.get(identity(target)):
         raise ValueError(f"{target} was just made from {other}")
     if from_kqf and wishes.frame:
         raise ValueError(f"has no frame {wishes.frame}: the last one is 0")
@@ -151,7 +149,7 @@ def convert_file(
         raise NotSmaller(f"{len(new):,} bytes would not be smaller than its {len(data):,}")
     head = kqf.info(new if suffix == ".kqf" else data)
     _write(target, new)
-    written[os.path.realpath(target)] = name
+    written[identity(target)] = name
     made = Converted(
         input=name,
         output=target,
@@ -178,8 +176,8 @@ def _convert_large(
     options.pop("threads", None)
     if refused := [f"--{key.replace('_', '-')}" for key in options if key not in _OF_BLOCKS]:
         raise ValueError(f"{', '.join(refused)}: not for an image larger than memory")
-    if wishes.verify or wishes.frame or target == PIPE:
-        raise ValueError("--verify, --frame and stdout: not for an image larger than memory")
+    if wishes.verify or wishes.frame or target == PIPE or is_url(target):
+        raise ValueError("--verify, --frame, stdout and URLs: not for an image larger than memory")
     if Path(target).exists() and not wishes.overwrite:
         raise ValueError(f"{target} exists already")
     array, metadata = open_tiff(name)
@@ -211,9 +209,7 @@ def _place(name: str, output: str, suffix: str) -> tuple[str, str]:
     if output == PIPE or (name == PIPE and not output):
         return PIPE, suffix
     if not output:
-        if "://" in name:
-            return name.removesuffix(Path(name).suffix) + suffix, suffix
-        return str(Path(name).with_suffix(suffix)), suffix
+        return with_suffix(name, suffix), suffix
     if output.endswith("/"):
         return output + Path(name).with_suffix(suffix).name, suffix
     if not Path(output).suffix:
@@ -223,12 +219,10 @@ def _place(name: str, output: str, suffix: str) -> tuple[str, str]:
 
 def _write(target: str, data: bytes) -> None:
     try:
-        if "://" in target:
-            # An object store shows what is written when it is whole.
-            with open_url(target, "wb") as file:
-                file.write(data)
+        if target != PIPE:
+            write(target, data)
             return
-        write_whole(sys.stdout.buffer if target == PIPE else target, data)
+        write_whole(sys.stdout.buffer, data)
         sys.stdout.flush()
     except BrokenPipeError:
         raise

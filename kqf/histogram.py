@@ -83,15 +83,27 @@ def merge(parts: Sequence[Histogram]) -> Histogram:
     """Return the histogram of all pixels of some, without index."""
     if len(parts) == 1:
         return parts[0]
-    keys, rows = np.unique(
-        np.concatenate([pack(part.colors[None])[0] for part in parts]), return_inverse=True
+    keys, (counts,) = add_up(
+        np.concatenate([pack(part.colors[None])[0] for part in parts]),
+        np.concatenate([part.counts for part in parts]),
     )
-    # Sums of whole numbers below 2**53: exact.
-    counts = np.bincount(rows, np.concatenate([part.counts for part in parts]))
-    return Histogram(unpack(keys, parts[0].colors.shape[1]), counts.astype(np.int64))
+    return Histogram(unpack(keys, parts[0].colors.shape[1]), counts)
 
 
-def spread(keys: np.ndarray, histogram: Histogram, values: np.ndarray) -> np.ndarray:
+def add_up(keys: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return each key once, ascending, and for each the sum of all its values, int64.
+
+    Arguments:
+        keys: (N,). values: (N,) whole numbers, with sums below 2**53.
+    """
+    distinct, rows = np.unique(keys, return_inverse=True)
+    sums = (np.bincount(rows, each, len(distinct)) for each in values)
+    return distinct, [each.astype(np.int64) for each in sums]
+
+
+def spread(
+    keys: np.ndarray, histogram: Histogram, values: np.ndarray, threads: int = 1
+) -> np.ndarray:
     """Return for each packed pixel the value of its colour.
 
     Arguments:
@@ -105,9 +117,13 @@ def spread(keys: np.ndarray, histogram: Histogram, values: np.ndarray) -> np.nda
     result = np.empty(keys.shape, values.dtype)
     # A band at a time: numpy makes an index of eight bytes of every key.
     step = max(_BAND // keys.shape[1], 1)
-    for first in range(0, len(keys), step):
-        rows = slice(first, first + step)
+    bands = [slice(first, first + step) for first in range(0, len(keys), step)]
+
+    def look_up(rows: slice) -> None:
         np.take(table, keys[rows], out=result[rows], mode="clip")
+
+    for _ in each(look_up, bands, min(threads, len(bands))):
+        pass
     return result
 
 

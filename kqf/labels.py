@@ -158,3 +158,28 @@ def assign(colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int =
     same = known[at] == keys
     labels[same] = first[at[same]]
     return labels.astype(np.uint8)
+
+
+def squared_error(
+    points: np.ndarray,
+    codewords: np.ndarray,
+    labels: np.ndarray,
+    counts: np.ndarray | None = None,
+    threads: int = 1,
+) -> float:
+    """Return the sum of squared distances between points and the codewords of their labels.
+
+    Sums over grid points are exact, so that neither order nor threads make a difference.
+
+    Arguments:
+        points, codewords: (N, D), (K, D) float32 on the grid.
+        labels: (N,). counts: (N,), how often each point counts; None for once.
+    """
+
+    def add(part: slice) -> float:
+        offsets = points[part] - codewords.take(labels[part], axis=0)
+        squares = (offsets * offsets).sum(axis=1, dtype=np.float64)
+        return float((squares if counts is None else squares * counts[part]).sum())
+
+    parts = [slice(first, first + _LEAST_PART) for first in range(0, len(points), _LEAST_PART)]
+    return sum(each(add, parts, threads))

@@ -11,7 +11,7 @@ from kqf.colorspace import TRANSPARENT, to_points, translucency
 from kqf.container import PREDICTORS
 from kqf.histogram import Histogram, count, pack, spread
 from kqf.indexed import IndexedImage
-from kqf.labels import assign
+from kqf.labels import assign, squared_error
 from kqf.layout import Choice, Trials, rank_choices, trial_size
 from kqf.options import Options
 from kqf.search import MAX_CANDIDATES, Scene, candidates, refine
@@ -117,7 +117,7 @@ class Quantizer:
         else:
             self._codebook = options.palette_for(channels)
         self._found = assign(self._histogram.colors, self._codebook, options.metric, threads)
-        self._labels = spread(self._keys, self._histogram, self._found)
+        self._labels = spread(self._keys, self._histogram, self._found, threads)
         self._exact = np.array_equal(self._codebook[self._found], self._histogram.colors)
 
     def _learn(self) -> np.ndarray:
@@ -147,7 +147,7 @@ class Quantizer:
         colors = self._histogram.colors
         numbers = np.arange(len(colors), dtype=np.int32)
         return Scene(
-            index=spread(self._keys, self._histogram, numbers),
+            index=spread(self._keys, self._histogram, numbers, self._options.thread_count),
             colors=colors,
             counts=self._histogram.counts,
             metric=self._options.metric,
@@ -158,8 +158,8 @@ class Quantizer:
     def _error(self) -> float:
         """Squared error of the nearest labels, summed over all pixels."""
         codewords = to_points(self._codebook, self._options.metric)
-        offsets = self._scene.points - codewords[self._found]
-        return float((self._histogram.counts[:, None] * (offsets * offsets)).sum(dtype=np.float64))
+        counts, threads = self._histogram.counts, self._options.thread_count
+        return squared_error(self._scene.points, codewords, self._found, counts, threads)
 
     @property
     def _trials(self) -> Trials:

@@ -296,37 +296,44 @@ class Salvager:
         return places
 
     def _count_places(self) -> dict[int, list[tuple[int, int]]]:
-        """Number the ``LABL`` chunks that stand in one piece with either end of the file."""
-        runs: list[list[_Found]] = [[]]
+        """Number the ``LABL`` chunks that stand in one whole piece with either end of the file."""
+        found: list[_Found] = []
         at = self._labels_at
+        in_one_piece = self._is_counted
         done = False
         while not done and (chunk := self._next(at)):
-            if chunk.start != at:
-                runs.append([])
+            in_one_piece = in_one_piece and chunk.start == at
             done = chunk.kind == b"DONE"
-            if not done:
-                runs[-1].append(chunk)
+            found.append(chunk)
             at = chunk.end
         tiles = self.head.tiles
-        if len(runs) > 1:
-            self._note("something between the tiles is damaged")
-        if len(runs) == 1 and done and self._is_counted and len(runs[0]) != tiles:
-            # Damaged ones may have hidden others.
-            runs = _split(runs[0])
-            if len(runs) == 1:
-                return {}
-        from_start = runs[0] if self._is_counted else []
-        from_end = runs[-1] if done else []
-        first, last = len(from_start), tiles - len(from_end)
-        if len(runs) > 1 and first > last:
+        if in_one_piece and done and len(found) == tiles + 1:
+            return {number: [_place(chunk)] for number, chunk in enumerate(found[:-1])}
+        self._note("the tiles do not follow one another")
+        # One that is damaged may have hidden others.
+        first = self._labels_at
+        from_start = []
+        for chunk in found if self._is_counted else []:
+            if chunk.payload is None or chunk.start != first or chunk.kind == b"DONE":
+                break
+            from_start.append(chunk)
+            first = chunk.end
+        last = self.file_bytes - len(END)
+        from_end = []
+        for chunk in reversed(found[:-1] if done else []):
+            if chunk.payload is None or chunk.end != last:
+                break
+            from_end.append(chunk)
+            last = chunk.start
+        rest = tiles - len(from_start) - len(from_end)
+        if rest < 0:
+            # Nothing tells which are too many.
             return {}
         places = dict(enumerate(map(_place, from_start)))
-        places |= dict(enumerate(map(_place, from_end), last))
-        if first + 1 == last:
+        places |= dict(enumerate(map(_place, reversed(from_end)), tiles - len(from_end)))
+        if rest == 1:
             # All between the two must be the one tile that is missing.
-            start = from_start[-1].end if from_start else self._labels_at
-            end = from_end[0].start if from_end else self.file_bytes - len(END)
-            places[first] = start, end - start - _FRAME
+            places[len(from_start)] = first, last - first - _FRAME
         return {number: [place] for number, place in places.items() if place[1] >= MIN_STREAM}
 
     def check_room(self) -> None:
@@ -378,17 +385,6 @@ def _head(kind: bytes, length: int) -> bytes:
 
 def _place(chunk: _Found) -> tuple[int, int]:
     return chunk.start, chunk.end - chunk.start - _FRAME
-
-
-def _split(chunks: list[_Found]) -> list[list[_Found]]:
-    """Return the runs of chunks that are whole."""
-    runs: list[list[_Found]] = [[]]
-    for chunk in chunks:
-        if chunk.payload is None:
-            runs.append([])
-        else:
-            runs[-1].append(chunk)
-    return runs
 
 
 def _mend(payload: bytes, difference: int) -> bytes | None:

@@ -240,6 +240,7 @@ def refine(
     stride = max(scene.index.size // _SAMPLE, 1) if rounds > 1 else 1
     index, labels, part = _thin(scene.index, labels, chains, stride)
     errors = choices.errors
+    held = np.isin(pack(codebook[None])[0], pack(scene.keep[None])[0])
     for left in reversed(range(rounds)):
         counts = count_pairs(labels, part, len(codebook), threads) * stride
         lengths = lengths_of(counts, codebook, head.predictor)
@@ -248,12 +249,11 @@ def refine(
         costs = to_costs(errors, trade)
         labels = search_tiles(index, choices.labels, costs, lengths, part, threads)
         mass, sums = _gather(scene, index, labels, len(codebook))
-        codebook = _settle(scene, codebook, mass, sums)
+        codebook = _settle(scene.metric, codebook, mass, sums, held)
         codewords = to_points(codebook, scene.metric)
         if left:
             # Codewords move little: the nearest ones stay so, but not their errors.
             errors = _errors(scene.points, codewords, choices)
-    held = np.isin(pack(codebook[None])[0], pack(scene.keep[None])[0])
     used = held | (mass > 0)
     gained = mass[:, None] * codewords * codewords - 2 * sums * codewords
     error = scene.power + float(gained.sum())
@@ -347,12 +347,14 @@ def _gather(
     return mass, sums
 
 
-def _settle(scene: Scene, codebook: np.ndarray, mass: np.ndarray, sums: np.ndarray) -> np.ndarray:
-    """Move codewords to the middle of their pixels, but for the kept and those without any."""
+def _settle(
+    metric: str, codebook: np.ndarray, mass: np.ndarray, sums: np.ndarray, held: np.ndarray
+) -> np.ndarray:
+    """Move codewords to the middle of their pixels, but for those held and those without any."""
     means = snap(sums / np.maximum(mass, 1)[:, None])
-    moved = to_colors(means, scene.metric, codebook.shape[1])
+    moved = to_colors(means, metric, codebook.shape[1])
     moved = hold_alpha(moved, translucency(codebook))
-    still = (mass == 0) | np.isin(pack(codebook[None])[0], pack(scene.keep[None])[0])
+    still = held | (mass == 0)
     moved[still] = codebook[still]
     return moved
 

@@ -12,12 +12,12 @@ import numpy as np
 import typer
 from PIL import Image, ImageShow
 
-from kqf.batch import is_many, sources_of
 from kqf.convert import read_input
 from kqf.files import write_whole
 from kqf.palette_files import Swatch, writer_of
 from kqf.palettes import learned_together, swatches_of
 from kqf.pictures import format_of, load, without_palette
+from kqf.sources import is_many, sources_of
 from kqf.terminal import Session, escape, reason, session
 
 Threads = Annotated[int | None, typer.Option(min=1, help="At the most. [default: all processors]")]
@@ -249,7 +249,7 @@ def palette(
 def _pixels(here: Session, sources: list[str]) -> Iterator[np.ndarray]:
     """Yield the pixels of images; those that can't be read are reported and left out."""
     for name in sources:
-        for path in map(str, sources_of(name, None, "")[1]):
+        for path, _ in sources_of(name, None, ""):
             image = None
             with here.attempt(path):
                 image, lost = load(read_input(path))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kqf.colorspace import TRANSPARENT, translucency
-from kqf.histogram import Histogram, pack, unpack
+from kqf.histogram import Histogram, add_up, pack, unpack
 
 # Distinct colours that are counted one by one; where there are more, cells of them.
 MAX_DISTINCT = 2**22
@@ -79,11 +79,8 @@ def _in_cells(tally: Tally) -> Tally:
 
 def _add_up(tally: Tally) -> Tally:
     """Return a tally of ascending keys, each once, from one of any keys."""
-    keys, rows = np.unique(tally.keys, return_inverse=True)
-
-    def add(values: np.ndarray) -> np.ndarray:
-        # Whole numbers below 2**53 are exact.
-        return np.bincount(rows, values, len(keys)).astype(np.int64)
-
-    sums = None if tally.sums is None else np.stack([add(axis) for axis in tally.sums.T], axis=1)
-    return Tally(tally.channels, keys, add(tally.counts), sums)
+    if tally.sums is None:
+        keys, (counts,) = add_up(tally.keys, tally.counts)
+        return Tally(tally.channels, keys, counts)
+    keys, (counts, *sums) = add_up(tally.keys, tally.counts, *tally.sums.T)
+    return Tally(tally.channels, keys, counts, np.stack(sums, axis=1))

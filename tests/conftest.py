@@ -3,8 +3,10 @@
 import os
 import struct
 import zlib
+from importlib.util import find_spec
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -12,6 +14,29 @@ from hypothesis.extra import numpy as hnp
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=40)
 settings.register_profile("dev", deadline=None, max_examples=40)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(autouse=True)
+def _scheduler_of_its_own():
+    """Let no test compute by a cluster that another one has left."""
+    if not find_spec("dask"):
+        yield
+        return
+    import dask
+
+    with dask.config.set(scheduler="threads"):
+        yield
+
+
+@pytest.fixture
+def memory():
+    """Give the file system of memory://, and leave nothing in it."""
+    fsspec = pytest.importorskip("fsspec", reason="URLs need fsspec")
+    files = fsspec.filesystem("memory")
+    yield files
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]
+
 
 SIGNATURE = b"\x89KQF\r\n\x1a\n"
 HEAD = struct.Struct(">IIIIBBBB")

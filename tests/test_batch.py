@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -14,8 +14,9 @@ import pytest
 from command import draw, few, many, names, run, run_process, start
 
 import kqf
-from kqf.batch import convert_many, plan
+from kqf.batch import Job, convert_many, plan
 from kqf.convert import Wishes
+from kqf.places import exists, read
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +116,14 @@ def test_a_copy_takes_the_place_of_what_an_older_source_became():
     assert names("out") == ["a.png"]
 
 
+def test_a_kqf_file_that_is_there_is_not_the_png_that_is_wanted():
+    for folder in ("in", "out"):
+        Path(folder).mkdir()
+        kqf.write(f"{folder}/a.kqf", few())
+    run_process("convert", "--jobs", 1, "in", "-o", "out", "--format", "png")
+    assert names("out") == ["a.kqf", "a.png"]
+
+
 def test_a_damaged_file_is_told_and_the_others_made():
     tree(2)
     Path("in/bad.png").write_bytes(b"no picture")
@@ -133,26 +142,83 @@ def test_names_from_stdin():
 
 
 def test_two_sources_never_become_one_target():
-    Path("in").mkdir()
+    tree(1)
     for name in ("a.png", "a.bmp"):
         draw(f"in/{name}", few())
-    result = run("convert", "in", "-o", "out", code=1)
-    assert "in/a.png and in/a.bmp would both become out/a.kqf" in result.stderr
-    assert not Path("out").exists()
+    records, err = convert("in", "-o", "out", code=1)
+    assert states(records) == {"0.bmp": "made", "a.png": "failed", "a.bmp": "failed"}
+    assert "in/a.png: out/a.kqf would be used for in/a.bmp as well" in err
+    assert "in/a.bmp: out/a.kqf would be used for in/a.png as well" in err
+    assert names("out") == ["0.kqf"]
+
+
+def test_no_target_is_another_ones_source():
+    draw("a.png", many())
+    convert("a.png", "-o", ".")
+    before = {name: Path(name).read_bytes() for name in names()}
+    assert sorted(before) == ["a.kqf", "a.png"]
+    records, err = convert("a.kqf", "a.png", code=1)
+    assert set(states(records).values()) == {"failed"}
+    assert "a.kqf: a.png would be used for a.png as well" in err
+    assert {name: Path(name).read_bytes() for name in names()} == before
+
+
+def test_a_copy_is_not_what_another_source_becomes():
+    for folder in ("x", "y"):
+        Path(folder).mkdir()
+    draw("x/a.png", few())
+    Path("y/a.kqf").write_bytes(kqf.encode(few()))
+    _, outcomes = plan(["x/a.png", "y/a.kqf"], "out")
+    assert [outcome.state for outcome in outcomes] == ["failed", "failed"]
+    assert outcomes[0].error == "out/a.png would be used for y/a.kqf as well"
+
+
+def test_a_file_named_twice_is_made_once(folder):
+    tree(1)
+    Path("link").symlink_to("in")
+    listed = ["in/0.bmp", "in/0.bmp", "in", "./in/0.bmp", "link/0.bmp", str(folder / "in/0.bmp")]
+    jobs, outcomes = plan(listed, "out")
+    assert jobs == [Job("in/0.bmp", "out/0.kqf")]
+    assert [outcome.state for outcome in outcomes] == ["done"] * 5
+    _, err = convert("in/0.bmp", "./in/0.bmp", "-o", "out")
+    assert names("out") == ["0.kqf"]
+    assert "kqf: ./in/0.bmp: named before, as in/0.bmp" in err
+
+
+def test_one_name_in_two_folders_ends_nothing_else():
+    tree(2)
+    Path("other").mkdir()
+    draw("other/0.bmp", many(seed=5))
+    listed = b"in/0.bmp\nother/0.bmp\nin/deep/1.bmp"
+    out, _ = run_process("convert", "--list", "--json", "-o", "out", stdin=listed, code=1)
+    found = {json.loads(line)["input"]: json.loads(line)["state"] for line in out.splitlines()}
+    assert found == {"in/0.bmp": "failed", "other/0.bmp": "failed", "in/deep/1.bmp": "made"}
+    assert names("out") == ["1.kqf"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are no bytes there")
+def test_names_may_be_of_any_bytes():
+    draw("a.bmp", many())
+    listed = [b"caf\xe9 \x85.bmp", b"tab\tand\rmore.bmp", b"b[1].bmp"]
+    for name in listed:
+        Path(os.fsdecode(name)).write_bytes(Path("a.bmp").read_bytes())
+    run_process("convert", "--list", "-o", "out", "--effort", 1, stdin=b"\r\n".join(listed))
+    made = sorted(os.fsencode(name) for name in names("out"))
+    assert made == sorted(name.replace(b".bmp", b".kqf") for name in listed)
 
 
 def test_targets_inside_of_a_source_are_no_sources():
     tree(1)
     Path("in/out").mkdir()
     draw("in/out/b.png", few())
-    assert [job.source for job in plan(["in"], "in/out")] == ["in/0.bmp"]
+    assert [job.source for job in plan(["in"], "in/out")[0]] == ["in/0.bmp"]
 
 
 def test_kqf_files_of_a_folder_become_another_format_on_request():
     tree(1)
     convert("in", "-o", "out")
-    assert [job.target for job in plan(["out"], "", ".webp")] == ["out/0.webp"]
-    assert plan(["out"], "") == []
+    assert [job.target for job in plan(["out"], "", ".webp")[0]] == ["out/0.webp"]
+    assert plan(["out"], "") == ([], [])
 
 
 def test_refused_requests():
@@ -203,9 +269,12 @@ def test_a_cluster_gives_the_same_bytes(folder):
     tree(4)
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
     with distributed.LocalCluster(**options, dashboard_address=":0") as cluster:
+        with distributed.Client(cluster, set_as_default=False) as client:
+            # Not where the command runs.
+            client.run(os.chdir, "/")
         address = cluster.scheduler_address
         run_process(
-            *("convert", folder / "in", "-o", folder / "there", "--scheduler", address),
+            *("convert", "in", "-o", "there", "--scheduler", address),
             *("--effort", 1),
         )
     convert("in", "-o", "here")
@@ -223,11 +292,11 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(folder):
     Path("in").mkdir()
     for number in range(24):
         draw(Path("in") / f"{number}.png", many(seed=number))
-    jobs = plan(["in"], "out")
+    jobs, _ = plan(["in"], "out")
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
     with (
         distributed.LocalCluster(**options, dashboard_address=":0", silence_logs=50) as cluster,
-        distributed.Client(cluster) as client,
+        distributed.Client(cluster, set_as_default=False) as client,
     ):
         workers = list(client.run(os.getpid).values())
         outcomes = []
@@ -254,16 +323,34 @@ def test_a_process_that_dies_is_told():
             return future
 
     with pytest.raises(ChildProcessError, match="run it again"):
-        list(convert_many(plan(["in"], "out"), Wishes({}), Dying(), ahead=2))
+        list(convert_many(plan(["in"], "out")[0], Wishes({}), Dying(), ahead=2))
 
 
 def test_patterns_that_no_shell_resolved():
     tree()
     found = sorted(str(path) for path in Path("in").rglob("*.bmp"))
     assert found
-    assert [job.source for job in plan(["in/**/*.bmp"], "out")] == found
+    assert [job.source for job in plan(["in/**/*.bmp"], "out")[0]] == found
     result = run("convert", "no*.png", "-o", "out", code=1)
     assert "nothing matches no*.png" in result.stderr
+
+
+def test_what_a_pattern_made_is_none_of_its_sources():
+    draw("a.bmp", many())
+    draw("flat.png", np.zeros((1, 1), np.uint8))
+    expected = {("a.bmp", "out/a.kqf"), ("flat.png", "out/flat.kqf")}
+    for _ in range(2):
+        jobs = {job for pattern in ("**/*.png", "**/*.bmp") for job in plan([pattern], "out")[0]}
+        assert {(job.source, job.target) for job in jobs} == expected
+        run_process("convert", "**/*.png", "**/*.bmp", "-o", "out", "--jobs", 1)
+    assert names("out") == ["a.kqf", "flat.png"]
+
+
+def test_a_folder_by_url_may_be_one_to_make(folder):
+    pytest.importorskip("fsspec", reason="URLs need fsspec")
+    draw("a.bmp", many())
+    run("convert", "a.bmp", "-o", (folder / "new").as_uri() + "/", "--effort", 1)
+    assert names("new") == ["a.kqf"]
 
 
 def test_kqf_files_become_png_though_they_grow():
@@ -288,6 +375,123 @@ def test_a_palette_of_a_folder_serves_all_in_it():
     assert len(books) == 1
 
 
-def test_urls_are_single_files():
-    with pytest.raises(ValueError, match="is a URL"):
-        plan(["memory://a.png"], "out")
+def by_threads(jobs, **options):
+    wishes = Wishes({"effort": 1}, smaller=True, **options)
+    with ThreadPoolExecutor(2) as threads:
+        outcomes = convert_many(jobs, wishes, threads, ahead=4)
+        return {outcome.job.source: outcome for outcome in outcomes}
+
+
+def states_of(outcomes):
+    return sorted(outcome.state for outcome in outcomes.values())
+
+
+def uploaded(memory):
+    """Put pictures to memory://in, one of which gets no smaller."""
+    drawn = tree()
+    draw("in/flat.png", np.zeros((1, 1), np.uint8))
+    for path in [*drawn, Path("in/flat.png")]:
+        memory.pipe_file("/" + path.as_posix(), path.read_bytes())
+    memory.pipe_file("/in/notes.txt", b"no picture")
+    return drawn
+
+
+@pytest.mark.parametrize("source", ["memory://in", "memory:///in/", "in"])
+@pytest.mark.parametrize("target", ["memory://out", "out"])
+def test_folders_may_be_urls(memory, source, target):
+    drawn = uploaded(memory)
+    jobs, _ = plan([source], target)
+    places = ["0.kqf", "2.kqf", "deep/1.kqf", "flat.kqf"]
+    assert sorted(job.target for job in jobs) == [f"{target}/{place}" for place in places]
+    for expected in (["kept", "made", "made", "made"], ["done"] * 4):
+        assert states_of(by_threads(jobs)) == expected
+    by_threads(plan(["in"], "here")[0])
+    for path in drawn:
+        place = path.relative_to("in").with_suffix(".kqf").as_posix()
+        assert read(f"{target}/{place}") == Path("here", place).read_bytes()
+    assert read(f"{target}/flat.png") == Path("in/flat.png").read_bytes()
+    assert not exists(f"{target}/flat.kqf")
+
+
+def test_a_newer_source_behind_a_url_is_made_again(memory):
+    uploaded(memory)
+    jobs, _ = plan(["memory://in/"], "memory://out/")
+    by_threads(jobs)
+    memory.pipe_file("/in/0.bmp", Path("in/2.bmp").read_bytes())
+    assert [name for name, each in by_threads(jobs).items() if each.state == "made"] == [
+        "memory://in/0.bmp"
+    ]
+    assert memory.cat_file("/out/0.kqf") == memory.cat_file("/out/2.kqf")
+
+
+def test_where_no_time_is_known_what_is_there_is_done(memory, monkeypatch):
+    uploaded(memory)
+    monkeypatch.delattr(type(memory), "modified")
+    jobs, _ = plan(["memory://in/"], "memory://out/")
+    assert states_of(by_threads(jobs)) == ["kept", "made", "made", "made"]
+    memory.pipe_file("/in/0.bmp", Path("in/2.bmp").read_bytes())
+    assert states_of(by_threads(jobs)) == ["done"] * 4
+
+
+def test_a_url_in_another_spelling_is_the_same_file(memory):
+    uploaded(memory)
+    jobs, _ = plan(["memory://in"], "memory:///in")
+    assert states_of(by_threads(jobs)) == ["kept", "made", "made", "made"]
+    assert memory.cat_file("/in/flat.png") == Path("in/flat.png").read_bytes()
+    again, _ = plan(["memory://in"], "memory:///in")
+    assert again == jobs
+
+
+def test_names_of_a_server_never_lead_out_of_the_output(memory):
+    memory.pipe_file("/in/a/../../../b.png", Path(draw_flat("b.png")).read_bytes())
+    jobs, (outcome,) = plan(["memory://in/"], "out/deep")
+    assert jobs == []
+    assert "outside of out/deep" in outcome.error
+
+
+def draw_flat(name):
+    draw(name, np.zeros((1, 1), np.uint8))
+    return name
+
+
+def test_urls_that_cannot_be_had_are_told(memory):
+    jobs, (outcome,) = plan(["memory://nowhere/", "memory://nowhere/a.png"], "out")
+    assert outcome.error == "nothing matches memory://nowhere/"
+    (failed,) = by_threads(jobs).values()
+    assert (failed.state, failed.error) == ("failed", "No such file or directory")
+    result = run("convert", "nowhere://a/", "-o", "out", code=1)
+    assert "nowhere" in result.stderr
+    assert not Path("out").exists()
+
+
+def test_urls_of_local_files_are_paths(folder):
+    pytest.importorskip("fsspec", reason="URLs need fsspec")
+    tree()
+    made, _ = convert((folder / "in").as_uri(), "-o", (folder / "there").as_uri(), "--keep-times")
+    assert set(states(made).values()) == {"made"}
+    assert names("there") == ["0.kqf", "2.kqf", "deep"]
+
+
+def test_keeping_times_of_urls_is_refused():
+    tree(1)
+    result = run("convert", "in", "-o", "memory://out", "--keep-times", code=2)
+    assert "not for URLs" in result.stderr
+
+
+def test_what_one_job_ends_in_leaves_the_others():
+    tree(2)
+
+    class Killing(ThreadPoolExecutor):
+        def submit(self, function, job, *rest):
+            if job.source.endswith("0.bmp"):
+                future = Future()
+                future.set_exception(RuntimeError("its worker died 4 times"))
+                return future
+            return super().submit(function, job, *rest)
+
+    with Killing(1) as threads:
+        outcomes = list(convert_many(plan(["in"], "out")[0], Wishes({}), threads, ahead=2))
+    assert {outcome.state: outcome.error for outcome in outcomes} == {
+        "made": "",
+        "failed": "its worker died 4 times",
+    }

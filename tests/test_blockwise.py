@@ -168,6 +168,7 @@ def test_a_cluster_writes_the_same_bytes(photograph):
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
-        distributed.Client(cluster),
+        distributed.Client(cluster, set_as_default=False) as client,
+        dask.config.set(scheduler=client.get),
     ):
         assert encoded(array) == here

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kqf.colorspace import METRICS, to_points
-from kqf.labels import assign, nearest, nearest_two
+from kqf.labels import assign, nearest, nearest_two, squared_error
 
 
 @st.composite
@@ -103,3 +103,16 @@ def test_a_transparent_colour_stays_transparent_where_it_can():
 def test_hidden_colours_that_the_codebook_holds_stay_apart(metric):
     codebook = np.array([[1, 2, 3, 0], [9, 9, 9, 255], [4, 5, 6, 0], [4, 5, 6, 0]], np.uint8)
     assert assign(codebook, codebook, metric).tolist() == [0, 1, 2, 2]
+
+
+@given(pairs(), metrics, st.integers(1, 3))
+def test_the_squared_error_is_that_of_integer_arithmetic(pair, metric, threads):
+    colors, codebook = pair
+    labels = assign(colors, codebook, metric)
+    counts = np.arange(1, len(colors) + 1)
+    points, codewords = to_points(colors, metric), to_points(codebook, metric)
+    of_each = distances(colors, codebook, metric)[np.arange(len(colors)), labels]
+    assert 64 * squared_error(points, codewords, labels) == of_each.sum()
+    assert (
+        64 * squared_error(points, codewords, labels, counts, threads) == (counts * of_each).sum()
+    )

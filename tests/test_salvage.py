@@ -171,6 +171,19 @@ def test_tiles_whose_heads_are_lost_cost_themselves(index):
     check_rest(found, labels, warning.lost, [box_of(number) for number in lost])
 
 
+def test_damage_that_hides_a_tile_leads_no_other_astray():
+    labels, data = make_file("none", effort=1)
+    data = without(data, b"tidx")
+    tenth, eleventh, end = [*offsets_of(data, b"LABL")[10:], *offsets_of(data, b"DONE")]
+    # What is left of two looks like one, and the chunks before are one fewer than they should be.
+    spoiled = data[: tenth + 24] + data[tenth + 24 + end - eleventh :]
+    first = offsets_of(data, b"LABL")[0]
+    found, warning = salvage(spoiled)
+    check_rest(found, labels, warning.lost, [box_of(10), box_of(11)])
+    with pytest.raises(kqf.FormatError, match="LABL: count"):
+        salvage(spoiled[: first - 20] + spoiled[first - 10 :])
+
+
 @pytest.mark.parametrize("index", [True, False])
 def test_a_file_that_breaks_off_gives_the_tiles_before(index):
     labels, data = make_file()
