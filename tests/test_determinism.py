@@ -13,9 +13,9 @@ import kqf
 LEARNERS = ("minibatch", "agglomerative", "median-cut", "octree", "random", "sample:500")
 # By name: height, width, channels, step of the random walk, options of kqf.encode.
 CASES = {
-    "large": (1000, 1250, 3, 2, {"colors": 32, "effort": 2}),
+    "large": (1000, 1250, 3, 2, {"colors": 32, "effort": 1}),
     "lossless": (300, 400, 1, 5, {}),
-    "learned": (200, 150, 3, 9, {"colors": 99}),
+    "learned": (500, 400, 3, 9, {"colors": 99}),
     "perceptual": (120, 150, 4, 9, {"colors": 60, "metric": "perceptual", "quality": 50}),
     "RGBA": (150, 150, 4, 9, {"colors": 80, "tile": 40}),
     "kept": (90, 80, 3, 9, {"colors": 40, "keep": [(1, 2, 3)], "seed": 5}),

@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+import mmap
 import os
 import subprocess
 import sys
@@ -86,7 +87,15 @@ def test_what_is_left_is_found(soak):
     assert row.files[1] == row.files[0] + 40
     assert not row.is_flat(grow=1)
     kept = []
-    row = run(soak, lambda: kept.append(b"x" * 2**20))
+
+    def keep():
+        # Never what was freed before.
+        kept.append(mmap.mmap(-1, 2**20))
+        kept[-1].write(bytes(2**20))
+
+    row = run(soak, keep)
+    for each in kept:
+        each.close()
     assert row.mib_end - row.mib_first == pytest.approx(30, abs=5)
     assert row.is_flat(grow=40)
     assert not row.is_flat(grow=20)
