@@ -150,20 +150,8 @@ def convert_file(
     head = kqf.info(new if suffix == ".kqf" else data)
     _write(target, new)
     written[identity(target)] = name
-    made = Converted(
-        input=name,
-        output=target,
-        bytes_in=bytes_in,
-        bytes_out=len(new),
-        ratio=len(new) / bytes_in,
-        bits_per_pixel=8 * len(new) / (head.width * head.height),
-        width=head.width,
-        height=head.height,
-        colors=head.colors,
-        exact=exact and not any(each.lost for each in damage),
-        seconds=round(time.perf_counter() - start, 3),
-        largest_error=largest,
-    )
+    exact = exact and not any(each.lost for each in damage)
+    made = _converted(start, name, target, head, bytes_in, len(new), exact, largest)
     return made, [*(f"damaged: {each}" for each in damage), *notes]
 
 
@@ -187,21 +175,35 @@ def _convert_large(
         options["keep"] = [color[: array.shape[2]] for color in options["keep"]]
     kqf.encode_dask(array, target, metadata={} if wishes.strip else metadata, **options)
     head, source = kqf.info(target), Path(name).stat().st_size
-    made = Converted(
+    made = _converted(start, name, target, head, source, head.file_bytes, None, None)
+    return made, ["larger than memory: encoded block by block"]
+
+
+def _converted(
+    start: float,
+    name: str,
+    target: str,
+    head: kqf.Info,
+    bytes_in: int,
+    bytes_out: int,
+    exact: bool | None,
+    largest: kqf.LargestError | None,
+) -> Converted:
+    """Return what was made since ``start``."""
+    return Converted(
         input=name,
         output=target,
-        bytes_in=source,
-        bytes_out=head.file_bytes,
-        ratio=head.file_bytes / source,
-        bits_per_pixel=head.bits_per_pixel,
+        bytes_in=bytes_in,
+        bytes_out=bytes_out,
+        ratio=bytes_out / bytes_in,
+        bits_per_pixel=8 * bytes_out / (head.width * head.height),
         width=head.width,
         height=head.height,
         colors=head.colors,
-        exact=None,
+        exact=exact,
         seconds=round(time.perf_counter() - start, 3),
-        largest_error=None,
+        largest_error=largest,
     )
-    return made, ["larger than memory: encoded block by block"]
 
 
 def _place(name: str, output: str, suffix: str) -> tuple[str, str]:
