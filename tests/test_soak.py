@@ -17,7 +17,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's /
 TOOL = Path(__file__).parents[1] / "tools" / "soak.py"
 
 
-@pytest.fixture(scope="module")
 def table():
     process = subprocess.run(
         [sys.executable, TOOL, "--number", "3000", "--encode", "20", "--warm", "2000"],
@@ -36,21 +35,17 @@ def table():
     return [dict(zip(heads, row, strict=True)) for row in rows]
 
 
-def test_files_are_read_and_arrays_encoded_by_one_thread_and_by_many(table):
-    found = [(row["work"], row["threads"], row["pieces"]) for row in table]
-    assert found == [
+def test_reading_and_encoding_leave_nothing_open_nor_change():
+    rows = table()
+    assert [(row["work"], row["threads"], row["pieces"]) for row in rows] == [
         ("read", "1", "3,000"),
         ("read", "8", "3,000"),
         ("encode", "1", "20"),
         ("encode", "8", "20"),
     ]
-    for row in table:
+    for row in rows:
         refused, pieces = (int(row[name].replace(",", "")) for name in ("refused", "pieces"))
         assert 0 < refused < pieces
-
-
-def test_nothing_is_left_open_nor_changes(table):
-    for row in table:
         assert (row["warnings"], row["changed"]) == ("0", "0")
         for name in ("files open", "threads open"):
             before, after = row[name].split(" -> ")
