@@ -63,4 +63,4 @@ def test_without_scikit_image_it_is_said_what_to_install(monkeypatch):
 def test_ssim_of_an_image_smaller_than_its_window_is_an_error(shape):
     pixels = np.zeros(shape, np.uint8)
     with pytest.raises(ValueError, match="11 x 11 pixels at least, not"):
-        kqf.ssim(pixels, pixels)
+        ssim(pixels, pixels)

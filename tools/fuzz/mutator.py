@@ -221,6 +221,24 @@ class Change:
     def change_table(self) -> None:
         self._change_stream(self.find(b"RANK"))
 
+    def spoil_table(self) -> None:
+        """Make a ranking table that is right but for one list, or for its end."""
+        fields = self.fields()
+        if fields is None:
+            return
+        colors = fields[6] + 1
+        lists = self.make_lists(colors)
+        broken = self.rng.choice(lists)
+        if broken:
+            broken[-1] = self.rng.choice((broken[0], colors % 256, 255))
+        fault = self.rng.randrange(6)
+        if fault == 0:
+            lists.pop()
+        elif fault == 1:
+            lists.append([])
+        table = table_of(lists)
+        self.put(b"RANK", self.deflate(table[:-1] if fault == 2 else table))
+
     def _change_stream(self, at: int | None) -> None:
         if at is None:
             return
@@ -303,17 +321,16 @@ class Change:
             rank = self.find(b"RANK")
             table = inflate(self.chunks[rank].payload) if rank is not None else b""
             if not is_table(table, last_label + 1):
-                self.put(b"RANK", zlib.compress(self.make_table(last_label + 1)))
+                table = table_of(self.make_lists(last_label + 1))
+                self.put(b"RANK", zlib.compress(table))
         if self.find(b"tidx") is not None or self.rng.random() < 0.1:
             self.reindex()
 
-    def make_table(self, colors: int) -> bytes:
-        lists = []
-        longest = self.rng.choice((0, 1, 3, 255))
-        for _ in range(colors):
-            count = self.rng.randint(0, min(longest, colors))
-            lists.append(bytes([count, *self.rng.sample(range(colors), count)]))
-        return b"".join(lists)
+    def make_lists(self, colors: int) -> list[list[int]]:
+        """Return the labels listed for each context."""
+        longest = min(self.rng.choice((0, 1, 3, 255)), colors)
+        counts = [self.rng.randint(0, longest) for _ in range(colors)]
+        return [self.rng.sample(range(colors), count) for count in counts]
 
     def reindex(self) -> None:
         lengths = [len(chunk.payload) for chunk in self.chunks if chunk.kind == b"LABL"]
@@ -332,7 +349,8 @@ WAYS: dict[Callable[[Change], None], int] = {
     Change.number_in_payload: 1,
     Change.change_field: 3,
     Change.change_symbols: 3,
-    Change.change_table: 3,
+    Change.change_table: 2,
+    Change.spoil_table: 1,
     Change.reshape: 3,
     Change.refill: 1,
     Change.reindex: 1,
@@ -362,6 +380,10 @@ def tiles(width: int, height: int, tile_width: int, tile_height: int) -> Iterato
     for y in range(0, height, tile_height):
         for x in range(0, width, tile_width):
             yield min(tile_width, width - x) * min(tile_height, height - y)
+
+
+def table_of(lists: list[list[int]]) -> bytes:
+    return b"".join(bytes([len(listed), *listed]) for listed in lists)
 
 
 def is_table(table: bytes, colors: int) -> bool:
