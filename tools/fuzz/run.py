@@ -18,6 +18,7 @@ coverage of lines and branches, the slowest input, and the one that took most me
 """
 
 import argparse
+import importlib.util
 import json
 import re
 import subprocess
@@ -185,6 +186,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the fuzzer")
     parser.add_argument("--no-replay", action="store_true", help="fuzz, and measure nothing")
     arguments = parser.parse_args()
+    if importlib.util.find_spec("atheris") is None:
+        parser.error("atheris is missing: pip install '.[fuzz]', with CPython on Linux, x86-64")
     results = []
     for name in arguments.target:
         result = fuzz(name, arguments.seconds, arguments.seed, arguments.corpus)
