@@ -18,6 +18,7 @@ from kqf.decoder import check, read_labels
 from kqf.errors import KqfError
 from kqf.files import open_source
 from kqf.indexed import look_up
+from kqf.salvage import Salvager
 from kqf.signature import FORMAT
 
 _OPENED_AS = {1: "L", 2: "LA", 3: "P", 4: "P"}
@@ -49,14 +50,15 @@ class KqfImageFile(ImageFile.ImageFile):
     format = FORMAT
     format_description = "KQF palette image"
 
-    _reader: Reader | None = None
+    _reader: Reader | Salvager | None = None
 
     def _open(self) -> None:
         assert self.fp is not None
         self._start = self.fp.tell()
         try:
             with open_source(self.fp) as (stream, size):  # type: ignore[arg-type]
-                self._reader = reader = Reader(stream, size)
+                kind = Salvager if ImageFile.LOAD_TRUNCATED_IMAGES else Reader
+                self._reader = reader = kind(stream, size)
         except KqfError as error:
             if getattr(error, "field", None) == "signature":
                 raise SyntaxError("not a KQF file") from error
@@ -95,10 +97,13 @@ class KqfImageFile(ImageFile.ImageFile):
         if self.fp is None or self._reader is None:
             raise ValueError("the image was closed before it was loaded")
         try:
+            reader = self._reader
+            if ImageFile.LOAD_TRUNCATED_IMAGES:
+                # Who opened it need not have known that it is damaged.
+                self.fp.seek(self._start)
+                reader = Salvager(reader.stream, reader.file_bytes)
             # Pillow has checked the size when it opened the file, against its own limit.
-            labels = read_labels(
-                self._reader, max_pixels=None, partial=ImageFile.LOAD_TRUNCATED_IMAGES
-            )
+            labels = read_labels(reader, max_pixels=None)
         except KqfError as error:
             raise OSError(str(error)) from error
         pixels = labels if self.mode == "P" else look_up(labels, self._reader.codebook)

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from kqf.indexed import IndexedImage
     from kqf.measure import LargestError, largest_error, psnr, ssim
     from kqf.opened import KqfFile, open  # noqa: A004 - as PIL.Image.open
+    from kqf.salvage import DamageWarning
     from kqf.together import learn_palette
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DamageWarning",
     "FormatError",
     "IndexedImage",
     "Info",
@@ -78,6 +80,7 @@ _ROOMS = {
     "indexed": ("IndexedImage",),
     "measure": ("LargestError", "largest_error", "psnr", "ssim"),
     "opened": ("KqfFile", "open"),
+    "salvage": ("DamageWarning",),
     "together": ("learn_palette",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

@@ -153,6 +153,10 @@ def convert(
     verify: Annotated[
         bool, typer.Option("--verify", help="Decode the result and compare before writing it.")
     ] = False,
+    salvage: Annotated[
+        bool,
+        typer.Option("--salvage", help="Of a damaged KQF file, take what is whole; say what not."),
+    ] = False,
     no_overwrite: Annotated[
         bool, typer.Option("--no-overwrite", help="Fail where the output exists.")
     ] = False,
@@ -234,7 +238,7 @@ def convert(
                 Path(output).mkdir(parents=True, exist_ok=True)
         if here.failed:
             return
-        wishes = Wishes(given, suffix, frame, strip, verify, not no_overwrite)
+        wishes = Wishes(given, suffix, frame, strip, verify, not no_overwrite, salvage=salvage)
         if as_batch:
             work = _Work(jobs, scheduler, keep_times, force, strict, as_json)
             _convert_batch(here, names, output, wishes, work)

@@ -105,7 +105,13 @@ def flat_parser(declaration: Struct) -> Callable[[bytes], dict[str, Any]]:
 Signature = Struct("signature" / Const(SIGNATURE))
 
 
-def _crc(kind: bytes, payload: bytes) -> int:
+def is_type(kind: bytes) -> bool:
+    """Tell whether four bytes may be the type of a chunk (section 4.3)."""
+    return kind.isascii() and kind[:1].isalpha() and kind.replace(b" ", b"").isalnum()
+
+
+def crc_of(kind: bytes, payload: bytes) -> int:
+    """Return the CRC-32 of a chunk (section 4.2)."""
     return int(libdeflate.crc32(payload, libdeflate.crc32(kind)))
 
 
@@ -116,7 +122,7 @@ _parse_chunk_head = flat_parser(ChunkHead)
 Chunk = Struct(
     *_CHUNK_HEAD,
     "payload" / Bytes(this.length),
-    "crc" / Checksum(Int32ub, lambda chunk: _crc(chunk.type, chunk.payload), this),
+    "crc" / Checksum(Int32ub, lambda chunk: crc_of(chunk.type, chunk.payload), this),
 )
 HEAD_SIZE = 8
 CRC_SIZE = 4
@@ -133,7 +139,7 @@ Header = Struct(
     _field("HEAD", "predictor", Int8ub, 0, len(PREDICTORS) - 1),
 )
 HEADER_SIZE: int = Header.sizeof()
-_parse_header = flat_parser(Header)
+_parse_header_fields = flat_parser(Header)
 
 # Section 6.4.
 Physical = Struct(
@@ -183,6 +189,12 @@ class Head:
         """Width and height of a whole tile."""
         return self.tile_width, self.tile_height
 
+    @property
+    def least_bytes(self) -> int:
+        """Bytes that all tiles take at least (section 9.3)."""
+        streams = max(self.tiles * MIN_STREAM, -(-self.width * self.height // MAX_RATIO))
+        return self.tiles * (HEAD_SIZE + CRC_SIZE) + streams
+
     def tile_box(self, number: int) -> tuple[int, int, int, int]:
         """Return (left, upper, right, lower) of a tile in pixels, cut off at the image's edge."""
         row, column = divmod(number, self.columns)
@@ -194,6 +206,13 @@ class Head:
         """Return (height, width) of a tile in pixels."""
         left, upper, right, lower = self.tile_box(number)
         return lower - upper, right - left
+
+
+def parse_header(payload: bytes) -> Head:
+    """Return the fields of ``HEAD``, all checked."""
+    fields = _parse_header_fields(payload)
+    del fields["version"]
+    return Head(**fields)
 
 
 def build_chunk(kind: bytes, payload: bytes) -> bytes:
@@ -362,6 +381,9 @@ class Reader:
         FormatError: a rule is broken. TruncatedError, UnsupportedError, LimitError: as they say.
     """
 
+    # Numbers of tiles that were asked for and can't be had: none, as that is an error here.
+    lost: Sequence[int] = ()
+
     def __init__(
         self,
         stream: BinaryIO,
@@ -401,7 +423,7 @@ class Reader:
     def _read_chunk_head(self) -> tuple[bytes, int]:
         fields = _parse_chunk_head(self._read(HEAD_SIZE, "file", "chunk head"))
         kind: bytes = fields["type"]
-        if not (kind.isascii() and kind[:1].isalpha() and kind.replace(b" ", b"").isalnum()):
+        if not is_type(kind):
             expected = "a letter, then letters, digits or spaces"
             raise FormatError("file", "chunk type", expected, repr(kind))
         return kind, fields["length"]
@@ -410,7 +432,7 @@ class Reader:
         name = kind.decode()
         payload = self._read(length, name, "payload")
         found = int.from_bytes(self._read(CRC_SIZE, name, "crc"), "big")
-        expected = _crc(kind, payload)
+        expected = crc_of(kind, payload)
         if found != expected:
             raise FormatError(name, "crc", f"{expected:08x}", f"{found:08x}")
         return payload
@@ -425,9 +447,7 @@ class Reader:
         return self._read_chunk_body(kind, length)
 
     def _read_head(self) -> Head:
-        fields = _parse_header(self._read_fixed(b"HEAD", HEADER_SIZE))
-        del fields["version"]
-        return Head(**fields)
+        return parse_header(self._read_fixed(b"HEAD", HEADER_SIZE))
 
     def _read_codebook(self) -> np.ndarray:
         shape = self.head.colors, self.head.channels
@@ -493,12 +513,10 @@ class Reader:
 
     def check_room(self) -> None:
         """Refuse an image that the rest of the file cannot hold (section 9.3)."""
-        head = self.head
-        streams = max(head.tiles * MIN_STREAM, -(-head.width * head.height // MAX_RATIO))
-        least = head.tiles * (HEAD_SIZE + CRC_SIZE) + streams
+        least = self.head.least_bytes
         found = self.file_bytes - self._labels_at
         if least > found:
-            raise TruncatedError("LABL", "count", f"{head.tiles} in {least} bytes", found)
+            raise TruncatedError("LABL", "count", f"{self.head.tiles} in {least} bytes", found)
 
     def tiles(self, numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
         """Yield (number, zlib stream) of the tiles asked for, in the file's order.

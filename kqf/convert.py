@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ class Wishes:
         frame: which one of several, from 0.
         strip, verify, overwrite: the flags.
         smaller: refuse a KQF file that takes no fewer bytes than its source.
+        salvage: of a damaged KQF file, take what is whole.
     """
 
     options: Mapping[str, Any]
@@ -58,6 +60,7 @@ class Wishes:
     verify: bool = False
     overwrite: bool = True
     smaller: bool = False
+    salvage: bool = False
 
 
 class NotSmaller(ValueError):  # noqa: N818 - a result that is not wanted, not an error in itself
@@ -132,6 +135,10 @@ def convert_file(
         raise ValueError(f"{target} was just made from {other}")
     if from_kqf and wishes.frame:
         raise ValueError(f"has no frame {wishes.frame}: the last one is 0")
+    bytes_in = len(data)
+    damage: list[kqf.DamageWarning] = []
+    if from_kqf and wishes.salvage:
+        data, damage = _salvage(data, wishes.options.get("threads"))
     if suffix == ".kqf":
         new, exact, notes, largest = _to_kqf(data, from_kqf, wishes)
     elif from_kqf:
@@ -146,18 +153,18 @@ def convert_file(
     made = Converted(
         input=name,
         output=target,
-        bytes_in=len(data),
+        bytes_in=bytes_in,
         bytes_out=len(new),
-        ratio=len(new) / len(data),
+        ratio=len(new) / bytes_in,
         bits_per_pixel=8 * len(new) / (head.width * head.height),
         width=head.width,
         height=head.height,
         colors=head.colors,
-        exact=exact,
+        exact=exact and not any(each.lost for each in damage),
         seconds=round(time.perf_counter() - start, 3),
         largest_error=largest,
     )
-    return made, notes
+    return made, [*(f"damaged: {each}" for each in damage), *notes]
 
 
 def _convert_large(
@@ -225,6 +232,20 @@ def _write(target: str, data: bytes) -> None:
         raise
     except OSError as error:
         raise ValueError(f"cannot write {target}: {reason(error)}") from error
+
+
+def _salvage(data: bytes, threads: int | None) -> tuple[bytes, list[kqf.DamageWarning]]:
+    """Return a sound file of what is whole of a damaged one, and what it warns of, if anything."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = kqf.read_indexed(data, threads=threads, errors="salvage")
+    damage = [each.message for each in caught if isinstance(each.message, kqf.DamageWarning)]
+    if not damage:
+        return data, damage
+    sound = kqf.encode_indexed(
+        found.labels, found.codebook, metadata=found.metadata, effort=1, threads=threads
+    )
+    return sound, damage
 
 
 def _to_kqf(data: bytes, from_kqf: bool, wishes: Wishes) -> _Made:

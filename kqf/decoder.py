@@ -1,14 +1,14 @@
 """From the bytes of a file to labels and pixels."""
 
 import operator
+import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from kqf import ranking
 from kqf.container import (
-    MAX_COLORS,
     MAX_METADATA,
     MAX_PIXELS,
     MAX_PROLOGUE_CHUNKS,
@@ -16,11 +16,12 @@ from kqf.container import (
     Head,
     Reader,
 )
-from kqf.deflate import inflate
-from kqf.errors import FormatError, KqfError, LimitError
+from kqf.deflate import inflate, inflate_symbols
+from kqf.errors import FormatError, LimitError
 from kqf.files import Source, open_source
 from kqf.indexed import IndexedImage, look_up
 from kqf.parallel import each, thread_count
+from kqf.salvage import Salvager
 
 Region = tuple[int, int, int, int]
 
@@ -106,17 +107,19 @@ def read_indexed(
     max_pixels: int | None = MAX_PIXELS,
     max_metadata: int = MAX_METADATA,
     max_chunks: int = MAX_PROLOGUE_CHUNKS,
+    errors: str = "strict",
 ) -> IndexedImage:
     """Read labels, codebook and metadata.
 
-    Arguments, errors: as for read.
+    Arguments, errors, warnings: as for read.
 
     Returns:
         an IndexedImage whose labels are those of the region.
     """
     with open_source(source) as (stream, size):
-        reader = Reader(stream, size, max_metadata, max_chunks)
+        reader = _reader_of(errors)(stream, size, max_metadata, max_chunks)
         labels = read_labels(reader, region, threads, max_pixels)
+    _warn_of_damage(reader)
     return IndexedImage(labels, reader.codebook, reader.metadata)
 
 
@@ -128,6 +131,7 @@ def read(
     max_pixels: int | None = MAX_PIXELS,
     max_metadata: int = MAX_METADATA,
     max_chunks: int = MAX_PROLOGUE_CHUNKS,
+    errors: str = "strict",
 ) -> np.ndarray:
     """Read the pixels of a file.
 
@@ -139,6 +143,8 @@ def read(
         max_pixels: pixels of all tiles to inflate; None for no limit.
         max_metadata: bytes of metadata to accept.
         max_chunks: chunks of metadata, ranking and index together to accept.
+        errors: ``"strict"``, or ``"salvage"`` to take what is whole of a damaged file: a tile that
+            is lost has the colour of label 0.
 
     Returns:
         (H, W) uint8 for gray, else (H, W, C) uint8 with C 2 (gray, alpha), 3 (RGB) or 4 (RGBA).
@@ -146,15 +152,18 @@ def read(
     Raises:
         FormatError: the file breaks a rule; TruncatedError, UnsupportedError and LimitError are
             kinds of it. ValueError: the region is empty or not inside the image.
+
+    Warns:
+        DamageWarning: with ``errors="salvage"``, what is lost of a damaged file.
     """
     with open_source(source) as (stream, size):
-        reader = Reader(stream, size, max_metadata, max_chunks)
-        channels = reader.head.channels
-        if region is None:
-            # The labels lie where pixels will: so much less memory at once.
-            labels = read_labels(reader, None, threads, max_pixels, room=channels)
-            return look_up(labels, reader.codebook, thread_count(threads), labels.base)
-        labels = read_labels(reader, region, threads, max_pixels)
+        reader = _reader_of(errors)(stream, size, max_metadata, max_chunks)
+        # The labels of a whole image lie where its pixels will: so much less memory at once.
+        room = reader.head.channels if region is None else 1
+        labels = read_labels(reader, region, threads, max_pixels, room=room)
+    _warn_of_damage(reader)
+    if region is None:
+        return look_up(labels, reader.codebook, thread_count(threads), labels.base)
     return look_up(labels, reader.codebook)
 
 
@@ -166,6 +175,7 @@ def decode(
     max_pixels: int | None = MAX_PIXELS,
     max_metadata: int = MAX_METADATA,
     max_chunks: int = MAX_PROLOGUE_CHUNKS,
+    errors: str = "strict",
 ) -> np.ndarray:
     """Return the pixels of a file given as bytes. Arguments, result, errors: as for read.
 
@@ -183,6 +193,7 @@ def decode(
         max_pixels=max_pixels,
         max_metadata=max_metadata,
         max_chunks=max_chunks,
+        errors=errors,
     )
 
 
@@ -212,60 +223,70 @@ def check(
         reader.finish()
 
 
+def _reader_of(errors: str) -> type[Reader] | type[Salvager]:
+    if errors not in ("strict", "salvage"):
+        raise ValueError(f"errors must be 'strict' or 'salvage', not {errors!r}")
+    return Reader if errors == "strict" else Salvager
+
+
+def _warn_of_damage(reader: Reader | Salvager) -> None:
+    if isinstance(reader, Salvager) and (warning := reader.damage()):
+        warnings.warn(warning, stacklevel=3)
+
+
 def read_labels(
-    reader: Reader,
+    reader: Reader | Salvager,
     region: Region | None = None,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     *,
-    partial: bool = False,
     room: int = 1,
 ) -> np.ndarray:
-    """Return the labels of a region, (H, W) uint8.
+    """Return the labels of a region, (H, W) uint8. A Salvager warns of what it has not got.
 
     Arguments:
-        partial: where the file breaks off or a tile is damaged, return label 0 for what follows.
         room: bytes a label of the array whose end the labels are a view of, without a region.
     """
     head = reader.head
     box = _check_region(region, head)
     pixels = _touched_pixels(head, box)
     _check_pixels(pixels, max_pixels)
-    # Of a file that breaks off one can't tell, but what is due is then at most what it may ask for.
-    if not partial or head.width * head.height > MAX_PIXELS:
-        reader.check_room()
+    reader.check_room()
     threads = thread_count(threads)
     if pixels < _THREAD_PIXELS:
         threads = 1
     order = _read_order(reader)
     left, upper, right, lower = area = _with_contexts(head, box)
-    make = np.zeros if partial else np.empty
     labels = None
-    try:
-        for number, symbols in _inflate_tiles(reader, _touched(head, box), threads):
-            if labels is None:
-                # Not before a tile is there: a header alone is no reason to give out memory.
-                shape = lower - upper, right - left
-                labels = make(room * shape[0] * shape[1], np.uint8)[-shape[0] * shape[1] :]
-                labels = labels.reshape(shape)
-            x, y, x_end, y_end = head.tile_box(number)
-            x_from, y_from = max(x, left), max(y, upper)
-            x_to, y_to = min(x_end, right), min(y_end, lower)
-            inside = symbols[y_from - y : y_to - y, x_from - x : x_to - x]
-            labels[y_from - upper : y_to - upper, x_from - left : x_to - left] = inside
-        if region is None:
-            reader.finish()
-    except KqfError:
-        if not partial or labels is None:
-            raise
-    assert labels is not None
+    for number, symbols in _inflate_tiles(reader, _touched(head, box), threads):
+        if labels is None:
+            # Not before a tile is there: a header alone is no reason to give out memory.
+            shape = lower - upper, right - left
+            labels = np.empty(room * shape[0] * shape[1], np.uint8)[-shape[0] * shape[1] :]
+            labels = labels.reshape(shape)
+        labels[_within(area, head.tile_box(number))] = symbols[_within(head.tile_box(number), area)]
+    if labels is None:
+        raise FormatError("LABL", "count", "a whole one", "none")
+    if region is None:
+        reader.finish()
+    lost = [_within(area, head.tile_box(number)) for number in reader.lost]
+    # Where there are no symbols, any will do to unrank.
+    for part in lost:
+        labels[part] = 0
     if order is not None:
-        _unrank(labels[: y_to - upper], order, head, threads)
-        # Where tiles are missing there were no symbols.
-        labels[y_from - upper : y_to - upper, x_to - left :] = 0
+        _unrank(labels, order, head, threads)
+    for part in lost:
+        labels[part] = 0
     if area != box:
         labels = labels[box[1] - upper :, box[0] - left :].copy()
     return labels
+
+
+def _within(area: Region, box: Region) -> tuple[slice, slice]:
+    """Return where in an array of an area what it has in common with a box is."""
+    left, upper, right, lower = area
+    rows = slice(max(box[1], upper) - upper, min(box[3], lower) - upper)
+    return rows, slice(max(box[0], left) - left, min(box[2], right) - left)
 
 
 def _check_region(region: Region | None, head: Head) -> Region:
@@ -312,67 +333,42 @@ def _check_pixels(pixels: int, max_pixels: int | None) -> None:
         raise LimitError("HEAD", "pixels of the tiles to read", f"max_pixels={max_pixels}", pixels)
 
 
-@dataclass
-class _Batch:
-    """Tiles to inflate together, and the error that came up after them."""
-
-    tiles: list[tuple[int, bytes]] = field(default_factory=list)
-    error: KqfError | None = None
-
-
-def _batches(reader: Reader, numbers: Iterable[int], pixels: int) -> Iterator[_Batch]:
+def _batches(
+    reader: Reader | Salvager, numbers: Iterable[int], pixels: int
+) -> Iterator[list[tuple[int, bytes]]]:
     """Yield tiles in batches of that many pixels or little more."""
-    batch = _Batch()
+    batch = []
     missing = pixels
-    try:
-        for number, stream in reader.tiles(numbers):
-            batch.tiles.append((number, stream))
-            height, width = reader.head.tile_shape(number)
-            missing -= height * width
-            if missing <= 0:
-                yield batch
-                batch, missing = _Batch(), pixels
-    except KqfError as error:
-        # The tiles before it come first, for those who take what there is.
-        batch.error = error
+    for number, stream in reader.tiles(numbers):
+        batch.append((number, stream))
+        height, width = reader.head.tile_shape(number)
+        missing -= height * width
+        if missing <= 0:
+            yield batch
+            batch, missing = [], pixels
     yield batch
 
 
 def _inflate_tiles(
-    reader: Reader, numbers: Iterable[int], threads: int
+    reader: Reader | Salvager, numbers: Iterable[int], threads: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (number, symbols (h, w)) of tiles in ascending order."""
+    head = reader.head
 
-    def inflate_batch(batch: _Batch) -> tuple[list[tuple[int, np.ndarray]], KqfError | None]:
-        found = []
-        try:
-            for number, stream in batch.tiles:
-                found.append((number, _inflate_tile(reader.head, number, stream)))
-        except KqfError as error:
-            return found, error
-        return found, batch.error
+    def inflate_batch(batch: list[tuple[int, bytes]]) -> list[tuple[int, np.ndarray]]:
+        return [
+            (number, inflate_symbols(stream, head.tile_shape(number), head.last_label, number))
+            for number, stream in batch
+        ]
 
     # One thread alone has nothing to hand over, and takes least memory tile by tile.
     pixels = 1 if threads == 1 else _BATCH_PIXELS
-    for found, error in each(inflate_batch, _batches(reader, numbers, pixels), threads):
+    for found in each(inflate_batch, _batches(reader, numbers, pixels), threads):
         while found:
             yield found.pop(0)
-        if error:
-            raise error
 
 
-def _inflate_tile(head: Head, number: int, stream: bytes) -> np.ndarray:
-    shape = head.tile_shape(number)
-    area = shape[0] * shape[1]
-    symbols = np.frombuffer(inflate(stream, area, "LABL"), np.uint8)
-    if symbols.size < area:
-        raise FormatError("LABL", f"inflated size of tile {number}", area, symbols.size)
-    if head.colors < MAX_COLORS and (highest := int(symbols.max())) > head.last_label:
-        raise FormatError("LABL", f"symbol in tile {number}", f"at most {head.last_label}", highest)
-    return symbols.reshape(shape)
-
-
-def _read_order(reader: Reader) -> np.ndarray | None:
+def _read_order(reader: Reader | Salvager) -> np.ndarray | None:
     """Return the ranking of each context, (K, K) uint8; None with predictor 0."""
     if reader.ranking is None:
         return None

@@ -50,3 +50,18 @@ def inflate(data: bytes, max_size: int, chunk: str) -> bytes:
         found = f"{len(stream.unused_data)} bytes more"
         raise FormatError(chunk, "zlib stream", "nothing after it", found)
     return out
+
+
+def inflate_symbols(data: bytes, shape: tuple[int, int], last_label: int, tile: int) -> np.ndarray:
+    """Inflate the stream of a tile to its symbols, (h, w) uint8, none beyond the last label.
+
+    Raises:
+        FormatError: as inflate, or too short, or a symbol is too high.
+    """
+    area = shape[0] * shape[1]
+    symbols = np.frombuffer(inflate(data, area, "LABL"), np.uint8)
+    if symbols.size < area:
+        raise FormatError("LABL", f"inflated size of tile {tile}", area, symbols.size)
+    if last_label < 255 and (highest := int(symbols.max())) > last_label:
+        raise FormatError("LABL", f"symbol in tile {tile}", f"at most {last_label}", highest)
+    return symbols.reshape(shape)

@@ -184,7 +184,8 @@ def _format_css(swatches: Sequence[Swatch]) -> bytes:
 
 
 def _parse_css(text: str) -> np.ndarray:
-    bare = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    # A comment without an end is one to the end of the text, or each would be looked for in vain.
+    bare = re.sub(r"/\*.*?(\*/|\Z)", "", text, flags=re.DOTALL)
     return _palette([bytes.fromhex(digits) for digits in re.findall(rf":\s*{_HEX}", bare)])
 
 
@@ -206,7 +207,7 @@ def _format_svg(swatches: Sequence[Swatch]) -> bytes:
 def _parse_svg(text: str) -> np.ndarray:
     """Return the fills of an SVG in their order."""
     colors = []
-    for tag in re.findall(r"<[a-zA-Z][^>]*>", text):
+    for tag in re.findall(r"<[a-zA-Z][^<>]*>", text):
         if fill := re.search(r'\bfill="#([0-9a-fA-F]{6})"', tag):
             opacity = re.search(r'\bfill-opacity="([01](?:\.\d+)?|\.\d+)"', tag)
             alpha = round(255 * min(float(opacity[1]), 1)) if opacity else 255

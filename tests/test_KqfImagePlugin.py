@@ -437,6 +437,17 @@ class TestDamage:
         assert np.array_equal(labels[:22], make_labels(20)[:22])
         assert not labels[22:].any()
 
+    def test_damaged_tiles_cost_themselves_on_request(self, monkeypatch):
+        data = make_file(tile=(WIDTH, 11))
+        at = data.index(b"LABL") + 12
+        spoiled = data[:at] + bytes(9) + data[at + 9 :]
+        opened_before = open_bytes(spoiled)
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+        for image in (opened_before, open_bytes(spoiled)):
+            labels = np.asarray(image)
+            assert np.array_equal(labels[11:], make_labels(20)[11:])
+            assert not labels[:11].any()
+
     def test_no_cut_or_flipped_byte_raises_anything_but_oserror(self):
         data = make_file(4, tile=24, metadata={"comment": "x", "dpi": (72, 72)})
         cuts = [data[:end] for end in range(8, len(data), 7)]

@@ -361,3 +361,40 @@ def test_a_tiff_image_larger_than_memory_is_encoded_in_blocks(monkeypatch):
     result = run("convert", "a.tif", "--max-bytes", 100, code=1)
     assert "--max-bytes: not for an image larger than memory" in result.stderr
     run("convert", "a.tif", "--no-overwrite", code=1)
+
+
+def test_salvage_takes_what_is_whole(folder):
+    pixels = draw("a.png", few())
+    run("convert", "a.png", "--tile", 16)
+    data = bytearray(Path("a.kqf").read_bytes())
+    at = data.rindex(b"LABL") + 8
+    data[at : at + 4] = bytes(4)
+    Path("broken.kqf").write_bytes(data)
+    run("convert", "broken.kqf", code=1)
+    assert not Path("broken.png").exists()
+
+    result = run("convert", "--salvage", "broken.kqf", "-o", "out.png")
+    assert "broken.kqf: damaged: 1 of 6 tiles are lost: (32, 16, 40, 24)" in result.stderr
+    assert "lossless" not in result.stdout
+    with Image.open("out.png") as image:
+        found = np.asarray(image.convert("RGB"))
+    expected = pixels.copy()
+    expected[16:, 32:] = kqf.read_indexed("a.kqf").codebook[0]
+    assert (found == expected).all()
+    run("convert", "--salvage", "broken.kqf", "-o", "mended.kqf")
+    assert (kqf.read("mended.kqf") == expected).all()
+
+
+def test_salvage_leaves_sound_files_alone():
+    draw("a.png", few())
+    run("convert", "a.png")
+    result = run("convert", "--salvage", "a.kqf", "-o", "b.png")
+    assert result.stderr == ""
+    assert "lossless" in result.stdout
+
+
+def test_salvage_of_nothing_writes_nothing():
+    Path("a.kqf").write_bytes(b"\x89KQF and no more")
+    result = run("convert", "--salvage", "a.kqf", code=1)
+    assert "signature" in result.stderr
+    assert names() == ["a.kqf"]

