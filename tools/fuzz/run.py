@@ -35,7 +35,10 @@ import kqf
 HARNESS = Path(__file__).parent / "harness.py"
 VECTORS = [Path(__file__).parents[2] / "spec" / "vectors" / name for name in ("valid", "invalid")]
 PACKAGE = Path(kqf.__file__).parent
-ROOMS = [str(PACKAGE / f"{name}.py") for name in ("container", "decoder", "ranking", "deflate")]
+ROOMS = [
+    str(PACKAGE / f"{name}.py")
+    for name in ("container", "decoder", "ranking", "deflate", "salvage")
+]
 MIB = 2**20
 # What libFuzzer itself ends a target for, beside the harness: an input without end.
 TIMEOUT = 60

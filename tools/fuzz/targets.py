@@ -14,6 +14,7 @@ import re
 import struct
 import sys
 import traceback
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -259,6 +260,38 @@ def open_file(data: bytes) -> None:
                 equal(again.read(), whole, "after pickling")
 
 
+def salvage(data: bytes) -> None:
+    """``errors="salvage"``: pixels, with a ``DamageWarning`` unless the file is whole."""
+    rng = rng_of(data)
+    strict = attempt(kqf.decode, data)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        pixels = attempt(kqf.decode, data, errors="salvage", threads=rng.choice((None, 1, 2)))
+    for warning in caught:
+        require(warning.category is kqf.DamageWarning, f"warns: {warning.message}")
+    if refused(pixels):
+        require(refused(strict), f"salvage refuses what decode accepts: {pixels}")
+        require(not caught, "warns of a file that it refuses")
+        return
+    if refused(strict):
+        # Section 11.3: not to be passed off as whole.
+        require(caught, f"salvaged without a warning, but: {strict}")
+    else:
+        require(not caught, f"warns of a whole file: {[str(one.message) for one in caught]}")
+        equal(pixels, strict, "salvage and decode")
+    height, width = pixels.shape[:2]
+    for warning in caught:
+        require(str(warning.message), "a warning without words")
+        damage: Any = warning.message
+        require(len(damage.lost) < damage.tiles, "more tiles lost than there are")
+        for box in damage.lost:
+            require(is_inside(box, width, height), f"{box} is not inside the image")
+            require(
+                len(np.unique(cut(pixels, box).reshape(-1, pixels[0, 0].size), axis=0)) == 1,
+                f"{box} is lost, but has pixels",
+            )
+
+
 # Files by Pillow.
 
 
@@ -277,7 +310,7 @@ PILLOW_ERRORS = OSError, Image.DecompressionBombError, Image.DecompressionBombWa
 
 
 def takes_partial(data: bytes) -> bool:
-    """Whether Pillow is to take a file that breaks off for what is left of it."""
+    """Whether Pillow is to take what is left of a damaged file."""
     return zlib.crc32(data) % 3 == 0
 
 
@@ -616,14 +649,14 @@ def pixels_of(name: str, data: bytes) -> int:
     """Return the pixels of a file that excuse what its target takes of time and memory.
 
     Those that ``HEAD`` states, but no more than may be by default, and no more than 1032 for each
-    byte of the file: deflate can't hold more. Only to fill up a file that breaks off, as asked for,
-    is the bare number enough.
+    byte of the file: deflate can't hold more. Only to fill up what a damaged file has lost, where
+    that is asked for, the bare number is enough.
     """
     if data[12:16] != b"HEAD" or len(data) < 24:
         return 0
     width, height = struct.unpack_from(">2I", data, 16)
     pixels = min(width * height, MAX_PIXELS)
-    if name == "plugin" and takes_partial(data):
+    if name == "salvage" or (name == "plugin" and takes_partial(data)):
         return pixels
     return min(pixels, len(data) * MAX_RATIO)
 
@@ -634,6 +667,7 @@ FILE_TARGETS: dict[str, Callable[[bytes], None]] = {
     "read_indexed": read_indexed,
     "check": check,
     "open": open_file,
+    "salvage": salvage,
     "plugin": plugin,
     "parser": parser,
 }
