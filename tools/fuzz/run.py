@@ -83,7 +83,7 @@ def fuzz(name: str, seconds: int, seed: int, corpus: Path) -> Result:
         folder.mkdir(parents=True, exist_ok=True)
     most = MOST_FILE if name in FILE_TARGETS else MOST_CHOICES
     options = {
-        "max_total_time": seconds,
+        **({"max_total_time": seconds} if seconds else {"runs": 0}),
         "seed": seed,
         "max_len": most,
         "timeout": TIMEOUT,
@@ -183,7 +183,9 @@ def table(results: list[Result]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Fuzz kqf: see the top of the file.")
-    parser.add_argument("--seconds", type=int, default=300, help="for each target")
+    parser.add_argument(
+        "--seconds", type=int, default=300, help="for each target; 0 to measure alone"
+    )
     parser.add_argument("--target", nargs="+", choices=TARGETS, default=list(TARGETS))
     parser.add_argument("--corpus", type=Path, default=Path("build") / "fuzz", help="folder")
     parser.add_argument("--seed", type=int, default=1, help="of the fuzzer")
