@@ -62,6 +62,7 @@ def fails(*arguments, **options):
         ("check", "check"),
         ("open", "open"),
         ("parser", "decode"),
+        ("salvage", "decode"),
     ],
 )
 def test_an_undocumented_error_is_not_swallowed(name, broken, monkeypatch):
@@ -72,6 +73,7 @@ def test_an_undocumented_error_is_not_swallowed(name, broken, monkeypatch):
 
 def test_an_error_that_pillow_hides_is_found(monkeypatch):
     monkeypatch.setattr("kqf.KqfImagePlugin.Reader", lambda *_: struct.unpack(">I", b""))
+    monkeypatch.setattr(targets, "takes_partial", lambda _: False)
     with pytest.raises(targets.Wrong, match="not known as one"):
         targets.plugin(EXAMPLE.read_bytes())
 
@@ -83,6 +85,12 @@ def test_other_pixels_than_the_specification_s_are_found(monkeypatch):
     )
     with pytest.raises(targets.Wrong, match="not the pixels of the specification"):
         targets.decode(EXAMPLE.read_bytes())
+
+
+def test_a_damaged_file_passed_off_as_whole_is_found(monkeypatch):
+    monkeypatch.setattr("kqf.salvage.Salvager.damage", lambda _: None)
+    with pytest.raises(targets.Wrong, match="salvaged without a warning"):
+        targets.salvage(EXAMPLE.read_bytes()[:-1])
 
 
 def test_a_file_wrongly_refused_is_found():
