@@ -82,9 +82,30 @@ def mutate(data: bytes, most: int, seed: int, mutate_bytes: Mutate) -> bytes:
     if rng.random() < 0.05:
         rest = rng.choice((b"", b"\n", SIGNATURE, rest + b"x", join(change.chunks)[:64]))
     result = join(change.chunks, rest)
-    if rng.random() < 0.05:
-        result = result[: rng.randrange(len(result) + 1)]
+    if rng.random() < 0.15:
+        result = damage(result, rng)
     return result if len(result) <= most else mutate_bytes(data, most)
+
+
+def damage(data: bytes, rng: random.Random) -> bytes:
+    """Return a file as a disk or a line might leave it: bits flipped, bytes lost or come in."""
+    damaged = bytearray(data)
+    for _ in range(rng.choice((1, 1, 2, 5))):
+        # Near the start or the end more often than the length gives.
+        most = rng.choice((16, 100, len(damaged)))
+        at = rng.randrange(min(most, len(damaged)) + 1)
+        at = rng.choice((at, len(damaged) - at))
+        size = rng.choice((1, 4, 12, 512, len(damaged)))
+        way = rng.randrange(4)
+        if way == 0 and at < len(damaged):
+            damaged[at] ^= 1 << rng.randrange(8)
+        elif way == 1:
+            del damaged[at : at + size]
+        elif way == 2:
+            damaged[at:at] = rng.choice((bytes(size), damaged[:size], b"LABL"))
+        else:
+            damaged[at : at + size] = bytes(len(damaged[at : at + size]))
+    return bytes(damaged)
 
 
 class Change:

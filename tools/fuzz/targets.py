@@ -263,6 +263,10 @@ def open_file(data: bytes) -> None:
 def salvage(data: bytes) -> None:
     """``errors="salvage"``: pixels, with a ``DamageWarning`` unless the file is whole."""
     rng = rng_of(data)
+    if rng.random() < 0.01:
+        with contextlib.suppress(ValueError):
+            kqf.decode(data, errors=rng.choice((None, "", "ignore", 7)))
+            raise Wrong("decode takes any word for errors")
     strict = attempt(kqf.decode, data)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
