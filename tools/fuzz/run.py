@@ -205,17 +205,18 @@ def main() -> int:
     if not arguments.no_replay:
         print("\nCoverage is of lines, of branches.\n")
         print(table(results))
-        print_missed(results, arguments.corpus)
+        if set(arguments.target) == set(TARGETS):
+            print_missed(results, arguments.corpus)
     return 1 if any(result.found for result in results) else 0
 
 
 def print_missed(results: list[Result], corpus: Path) -> None:
     data = [corpus / f"{result.name}.found" / "coverage" for result in results]
-    print("\nReached by none of these targets:\n")
+    print("\nReached by no target:\n")
     for room, (summary, missed) in report(filter(Path.exists, data), corpus).items():
         print(f"- {room}: {summary['percent_covered']:.1f} % of lines and branches reached")
         for line in missed:
-            reason = UNREACHED.get(line.split(": ", 1)[1], "NOT EXPECTED")
+            reason = UNREACHED.get(line.split(": ", 1)[1], "not expected")
             print(f"  - {line} ({reason})")
 
 

@@ -91,6 +91,18 @@ class OneWay(io.RawIOBase):
         return self._data.read(size)
 
 
+class Shrunk(io.BytesIO):
+    """A file that somebody cuts off after its size has been asked for."""
+
+    def __init__(self, data: bytes, left: int) -> None:
+        super().__init__(data)
+        self._left = left
+
+    def read(self, size: int | None = -1) -> bytes:
+        at = self.tell()
+        return super().read(size)[: max(self._left - at, 0)]
+
+
 def seekable(data: bytes, rng: random.Random) -> Any:
     """Return a file in one of the forms that can be read in any order."""
     form = rng.randrange(5)
@@ -267,6 +279,13 @@ def salvage(data: bytes) -> None:
         with contextlib.suppress(ValueError):
             kqf.decode(data, errors=rng.choice((None, "", "ignore", 7)))
             raise Wrong("decode takes any word for errors")
+    if rng.random() < 0.2:
+        limits = {"max_metadata": rng.choice((0, 99)), "max_chunks": rng.choice((0, 1, 1024))}
+        shrunk = Shrunk(data, rng.randrange(len(data) + 1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", kqf.DamageWarning)
+            attempt(kqf.read_indexed, source(data, rng), errors="salvage", **limits)
+            attempt(kqf.read, shrunk, errors=rng.choice(("strict", "salvage")))
     strict = attempt(kqf.decode, data)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
