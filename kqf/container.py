@@ -282,6 +282,8 @@ def build_metadata(metadata: Mapping[str, object]) -> Iterator[tuple[bytes, byte
     Raises:
         ValueError, TypeError: an unknown key, a value of the wrong type or too long.
     """
+    if not isinstance(metadata, Mapping):
+        raise TypeError(f"metadata must be a mapping, as a dict is, not {type(metadata).__name__}")
     total = 0
     for key in metadata:
         if key not in METADATA_TYPES:
@@ -322,7 +324,11 @@ def _build_value(key: str, value: Any) -> bytes:
             raise TypeError(f"metadata 'comment' must be a str, not {type(value).__name__}")
         if "\0" in value:
             raise ValueError(f"metadata 'comment' must have no NUL, not {value!r:.80}")
-        return value.encode()
+        try:
+            return value.encode()
+        except UnicodeEncodeError as error:
+            found = f"{error.reason} at {error.start}"
+            raise ValueError(f"metadata 'comment' must be valid in UTF-8: {found}") from error
     if not isinstance(value, bytes):
         raise TypeError(f"metadata {key!r} must be bytes, not {type(value).__name__}")
     return value

@@ -51,21 +51,20 @@ def look_up(
     Arguments:
         out: memory for them, (H * W * C,) uint8; its end may hold the labels.
     """
-    height, width = labels.shape
     entries = codebook[:, 0] if codebook.shape[1] == 1 else codebook
     shape = labels.shape + entries.shape[1:]
     pixels = np.empty(shape, np.uint8) if out is None else out.reshape(shape)
+    labels, flat = labels.reshape(-1), pixels.reshape(-1, *entries.shape[1:])
 
-    # A band at a time: numpy makes an index of eight bytes of every label.
-    step = max(_BAND // width, 1)
-    rows = [slice(first, first + step) for first in range(0, height, step)]
+    # A band at a time, whatever the width: numpy makes an index of eight bytes of every label.
+    places = [slice(first, first + _BAND) for first in range(0, labels.size, _BAND)]
     # Pixels come to lie on labels of their own band or earlier ones, which are copied by then.
-    bands = ((band, labels[band] if out is None else labels[band].copy()) for band in rows)
+    bands = ((band, labels[band] if out is None else labels[band].copy()) for band in places)
 
     def look_up_band(band: tuple[slice, np.ndarray]) -> None:
-        np.take(entries, band[1], axis=0, out=pixels[band[0]], mode="clip")
+        np.take(entries, band[1], axis=0, out=flat[band[0]], mode="clip")
 
-    for _ in each(look_up_band, bands, min(threads, len(rows))):
+    for _ in each(look_up_band, bands, min(threads, len(places))):
         pass
     return pixels
 

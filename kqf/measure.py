@@ -8,6 +8,8 @@ import numpy as np
 
 # Pixels at work at once.
 _BAND = 2**18
+# Of the Gaussian window of SSIM, pixels.
+_WINDOW = 11
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ def ssim(original: np.ndarray, result: np.ndarray) -> float:
         from skimage.metrics import structural_similarity
     except ImportError as error:
         raise ImportError("SSIM needs scikit-image: pip install 'kqf[ssim]'") from error
+    height, width = original.shape[:2]
+    if min(height, width) < _WINDOW:
+        window = f"{_WINDOW} x {_WINDOW} pixels"
+        raise ValueError(f"SSIM needs {window} at least, not {width} x {height}")
     return float(
         structural_similarity(  # type: ignore[no-untyped-call]
             _premultiplied(original),

@@ -104,7 +104,7 @@ class Storage:
         _check_choice("predictor", self.predictor, ("auto", *PREDICTORS))
         _check_number("effort", self.effort, min(EFFORTS), max(EFFORTS))
         _ = self.tile_size, self.thread_count
-        for _ in build_metadata(self.metadata or {}):
+        for _ in build_metadata({} if self.metadata is None else self.metadata):
             pass
 
     @property
@@ -200,11 +200,15 @@ class Options(Storage):
 
     def keep_for(self, channels: int) -> np.ndarray:
         """Return the distinct colours to keep, (n, channels) uint8, n from 0 to ``colors``."""
-        if self.keep is None or not len(self.keep):
+        expected = f"keep must be colours of {channels} integers"
+        try:
+            keep = np.asarray([] if self.keep is None else self.keep)
+        except ValueError as error:
+            raise ValueError(f"{expected}, not rows of different lengths") from error
+        if not keep.size:
             return np.empty((0, channels), np.uint8)
-        keep = np.asarray(self.keep)
         if keep.ndim != 2 or keep.shape[1] != channels or keep.dtype.kind not in "iu":
-            raise ValueError(f"keep must be colours of {channels} integers, not {describe(keep)}")
+            raise ValueError(f"{expected}, not {describe(keep)}")
         if keep.min() < 0 or keep.max() > 255:
             raise ValueError(f"keep must be colours of 0 to 255, not {keep.min()} to {keep.max()}")
         keep = np.unique(keep.astype(np.uint8), axis=0)

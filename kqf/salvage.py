@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Container, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import isqrt
 from typing import BinaryIO
@@ -19,6 +19,7 @@ from kqf.container import (
     MAX_PIXELS,
     MAX_PROLOGUE_CHUNKS,
     METADATA_TYPES,
+    Reader,
     crc_of,
     is_type,
     parse_header,
@@ -129,6 +130,19 @@ class Salvager:
         if not self._is_ended:
             self._note("it does not end with DONE")
         self._places = self._find_places(payloads.get(b"tidx"))
+        self._strict: Reader | None = None
+        with self._broken_rule_noted():
+            self.stream.seek(self._start)
+            self._strict = Reader(stream, size, max_metadata, max_chunks)
+
+    @contextmanager
+    def _broken_rule_noted(self) -> Iterator[None]:
+        """Note a rule that is broken, though nothing is damaged (R11.3-3)."""
+        try:
+            yield
+        except KqfError as error:
+            if not self.notes:
+                self._note(str(error))
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -369,7 +383,12 @@ class Salvager:
         return None
 
     def finish(self) -> None:
-        """Do nothing: what follows the tiles is of no matter."""
+        """Note what no tile is lost by, but a Reader refuses."""
+        if self._strict and not self.lost and not self.notes:
+            with self._broken_rule_noted():
+                for _ in self._strict.tiles(range(self.head.tiles)):
+                    pass
+                self._strict.finish()
 
     def damage(self) -> DamageWarning | None:
         """Return what is wrong with the file and the tiles asked for; None if nothing is."""

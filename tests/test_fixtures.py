@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_conformance import tiny_decode
+from tiny_decoder import tiny_decode
 
 import kqf
 

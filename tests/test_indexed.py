@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from conftest import indexed_images
@@ -92,3 +94,14 @@ def test_pixels_may_take_the_place_of_their_labels(channels, threads, monkeypatc
     assert np.shares_memory(pixels, memory)
     assert np.array_equal(pixels, look_up(expected, codebook))
     assert np.array_equal(pixels.reshape(80, 13, channels), codebook[expected])
+
+
+@pytest.mark.parametrize("shape", [(1, 2**21), (2**21, 1), (2**10, 2**11)])
+def test_looking_up_takes_little_beside_the_pixels(shape):
+    labels, codebook = np.zeros(shape, U8), np.zeros((2, 4), U8)
+    tracemalloc.start()
+    pixels = look_up(labels, codebook)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # An index of eight bytes for all labels would be twice as much again.
+    assert peak < 2 * pixels.nbytes

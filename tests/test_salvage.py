@@ -2,6 +2,7 @@
 
 import struct
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 import kqf
 
 WIDTH, HEIGHT, TILE = 40, 30, 12
+INVALID = sorted((Path(__file__).parents[1] / "spec" / "vectors" / "invalid").iterdir())
 
 
 def make_file(predictor="left", tile=TILE, rows=HEIGHT, **options):
@@ -268,6 +270,17 @@ def test_an_image_of_which_hardly_anything_can_be_there_is_refused():
     lie = data[:16] + head + crc.to_bytes(4, "big") + data[40:]
     with pytest.raises(kqf.TruncatedError, match="LABL: count"):
         salvage(lie)
+
+
+@pytest.mark.parametrize("path", INVALID, ids=lambda path: path.name)
+def test_no_file_that_breaks_a_rule_is_passed_off_as_whole(path):
+    try:
+        found, warning = salvage(path)
+    except kqf.KqfError:
+        return
+    assert found.labels.size
+    assert isinstance(warning, kqf.DamageWarning)
+    assert str(warning)
 
 
 def test_an_unknown_value_of_errors_is_refused():
