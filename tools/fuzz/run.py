@@ -20,6 +20,7 @@ coverage of lines and branches, the slowest input, and the one that took most me
 import argparse
 import importlib.util
 import json
+import random
 import re
 import subprocess
 import sys
@@ -46,6 +47,9 @@ MOST_MIB = 3072
 # Bytes of files, and of what the encoder's choices are made by.
 MOST_FILE = 2**20
 MOST_CHOICES = 512
+# Of the encoder's targets to begin with.
+SEEDS = 20
+SEED_BYTES = 120
 
 # What no target is to reach: a line of the code, and why.
 UNREACHED = {
@@ -86,6 +90,7 @@ def fuzz(name: str, seconds: int, seed: int, corpus: Path) -> Result:
         **({"max_total_time": seconds} if seconds else {"runs": 0}),
         "seed": seed,
         "max_len": most,
+        "len_control": 0,
         "timeout": TIMEOUT,
         "rss_limit_mb": MOST_MIB,
         "artifact_prefix": f"{records}/",
@@ -93,7 +98,7 @@ def fuzz(name: str, seconds: int, seed: int, corpus: Path) -> Result:
     }
     command = [sys.executable, str(HARNESS), name, str(records)]
     command += [f"-{key}={value}" for key, value in options.items()]
-    command += map(str, [kept, *seeds(name)])
+    command += map(str, [kept, *seeds(name, corpus)])
     run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     output = run.stdout + run.stderr
     lines = [line for line in output.splitlines() if not line.startswith(("#", "stat::"))]
@@ -106,8 +111,16 @@ def fuzz(name: str, seconds: int, seed: int, corpus: Path) -> Result:
     )
 
 
-def seeds(name: str) -> list[Path]:
-    return VECTORS if name in FILE_TARGETS else []
+def seeds(name: str, corpus: Path) -> list[Path]:
+    """Return the folders of inputs to begin with: choices at random for the encoder."""
+    if name in FILE_TARGETS:
+        return VECTORS
+    folder = corpus / f"{name}.seeds"
+    folder.mkdir(exist_ok=True)
+    rng = random.Random(0)
+    for number in range(SEEDS):
+        folder.joinpath(str(number)).write_bytes(rng.randbytes(SEED_BYTES))
+    return [folder]
 
 
 def _statistic(output: str, name: str) -> int:
@@ -119,7 +132,7 @@ def measure(result: Result, corpus: Path) -> None:
     """Run the inputs kept, and those that took most, once more."""
     kept, records = corpus / result.name, corpus / f"{result.name}.found"
     extremes = [path for name in ("slowest", "largest") if (path := records / name).exists()]
-    inputs = [str(path) for path in (*seeds(result.name), *extremes, kept)]
+    inputs = [str(path) for path in (*seeds(result.name, corpus), *extremes, kept)]
     replay = [str(HARNESS), "--replay", result.name, str(records), *inputs]
     data = records / "coverage"
     watched = ["--branch", f"--data-file={data}", f"--include={','.join(ROOMS)}"]

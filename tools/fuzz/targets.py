@@ -515,7 +515,7 @@ def _storage(choices: Choices) -> dict[str, Any]:
     ways: dict[str, Callable[[], Any]] = {
         "predictor": lambda: choices.pick(("none", "left", "up", "auto")),
         "tile": lambda: choices.pick((None, 1, 3, (2, 5), (7, 1), (64, 64), 2**31 - 1)),
-        "effort": lambda: choices.pick((1, 1, 2, 3, 4, 5, 6, 9)),
+        "effort": lambda: choices.pick((1,) * 8 + (2, 3, 4, 5, 6, 9)),
         "threads": lambda: choices.pick((None, 1, 2)),
         "metadata": lambda: _metadata(choices),
     }
