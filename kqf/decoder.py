@@ -2,7 +2,7 @@
 
 import operator
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from kqf.container import (
 from kqf.deflate import inflate, inflate_symbols
 from kqf.errors import FormatError, LimitError
 from kqf.files import Source, open_source
-from kqf.indexed import IndexedImage, look_up
+from kqf.indexed import BAND, IndexedImage, look_up, look_up_bands, shaped
 from kqf.parallel import each, thread_count
 from kqf.salvage import Salvager
 
@@ -158,13 +158,9 @@ def read(
     """
     with open_source(source) as (stream, size):
         reader = _reader_of(errors)(stream, size, max_metadata, max_chunks)
-        # The labels of a whole image lie where its pixels will: so much less memory at once.
-        room = reader.head.channels if region is None else 1
-        labels = read_labels(reader, region, threads, max_pixels, room=room)
+        pixels = read_pixels(reader, region, threads, max_pixels)
     _warn_of_damage(reader)
-    if region is None:
-        return look_up(labels, reader.codebook, thread_count(threads), labels.base)
-    return look_up(labels, reader.codebook)
+    return pixels
 
 
 def decode(
@@ -218,8 +214,8 @@ def check(
         reader.check_room()
         _read_order(reader)
         # Of symbols that are right none can give a wrong label.
-        for _ in _inflate_tiles(reader, range(reader.head.tiles), thread_count(threads)):
-            pass
+        batches = _batches(reader, range(reader.head.tiles), thread_count(threads))
+        _inflate(reader, batches, lambda number, symbols: None, thread_count(threads))
         reader.finish()
 
 
@@ -239,47 +235,102 @@ def read_labels(
     region: Region | None = None,
     threads: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
-    *,
-    room: int = 1,
 ) -> np.ndarray:
-    """Return the labels of a region, (H, W) uint8. A Salvager warns of what it has not got.
+    """Return the labels of a region, (H, W) uint8. A Salvager warns of what it has not got."""
+    labels, done = _read(reader, region, threads, max_pixels)
+    for _ in done:
+        pass
+    return labels
+
+
+def read_pixels(
+    reader: Reader | Salvager,
+    region: Region | None = None,
+    threads: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
+) -> np.ndarray:
+    """Return the pixels of a region, as read does."""
+    if region is not None:
+        labels = read_labels(reader, region, threads, max_pixels)
+        return look_up(labels, reader.codebook, _threads(threads, labels.size))
+    # Labels lie where pixels will: so much less memory at once.
+    channels = reader.head.channels
+    labels, done = _read(reader, None, threads, max_pixels, room=channels)
+    assert labels.base is not None
+    pixels = labels.base.reshape(-1, channels)
+    # Pixels come to lie on labels of their own band or earlier ones, which are copied by then.
+    look_up_bands(_bands(labels, done), reader.codebook, pixels, _threads(threads, labels.size))
+    return shaped(pixels, labels.shape)
+
+
+def _bands(labels: np.ndarray, done: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (first, a copy of so many labels) of all labels, as soon as their rows are done."""
+    flat = labels.reshape(-1)
+    first = 0
+    for rows in done:
+        end = rows * labels.shape[1]
+        while end - first >= BAND or first < end == flat.size:
+            last = min(first + BAND, end)
+            yield first, flat[first:last].copy()
+            first = last
+
+
+def _threads(threads: int | None, pixels: int) -> int:
+    count = thread_count(threads)
+    return count if pixels >= _THREAD_PIXELS else 1
+
+
+def _read(
+    reader: Reader | Salvager,
+    region: Region | None,
+    threads: int | None,
+    max_pixels: int | None,
+    room: int = 1,
+) -> tuple[np.ndarray, Iterator[int]]:
+    """Return (H, W) uint8, and what makes them the labels of a region, from the top down.
 
     Arguments:
-        room: bytes a label of the array whose end the labels are a view of, without a region.
+        room: bytes a label of the array whose end they are a view of, without a region.
+
+    Returns:
+        labels, and how many rows of them are done, again and again until all are.
     """
     head = reader.head
     box = _check_region(region, head)
     pixels = _touched_pixels(head, box)
     _check_pixels(pixels, max_pixels)
     reader.check_room()
-    threads = thread_count(threads)
-    if pixels < _THREAD_PIXELS:
-        threads = 1
+    count = _threads(threads, pixels)
     order = _read_order(reader)
     left, upper, right, lower = area = _with_contexts(head, box)
-    labels = None
-    for number, symbols in _inflate_tiles(reader, _touched(head, box), threads):
-        if labels is None:
-            # Not before a tile is there: a header alone is no reason to give out memory.
-            shape = lower - upper, right - left
-            labels = np.empty(room * shape[0] * shape[1], np.uint8)[-shape[0] * shape[1] :]
-            labels = labels.reshape(shape)
-        labels[_within(area, head.tile_box(number))] = symbols[_within(head.tile_box(number), area)]
-    if labels is None:
+    labels = np.empty((0, 0), np.uint8)
+
+    def batches() -> Iterator[list[tuple[int, bytes]]]:
+        nonlocal labels
+        for batch in _batches(reader, _touched(head, box), count):
+            if not labels.size:
+                # Not before a tile is there: a header alone is no reason to give out memory.
+                shape = lower - upper, right - left
+                size = shape[0] * shape[1]
+                labels = np.empty(room * size, np.uint8)[-size:].reshape(shape)
+            yield batch
+
+    def place(number: int, symbols: np.ndarray) -> None:
+        tile = head.tile_box(number)
+        labels[_within(area, tile)] = symbols[_within(tile, area)]
+
+    _inflate(reader, batches(), place, count)
+    if not labels.size:
         raise FormatError("LABL", "count", "a whole one", "none")
     if region is None:
         reader.finish()
     lost = [_within(area, head.tile_box(number)) for number in reader.lost]
-    # Where there are no symbols, any will do to unrank.
-    for part in lost:
-        labels[part] = 0
-    if order is not None:
-        _unrank(labels, order, head, threads)
-    for part in lost:
-        labels[part] = 0
+    done = _unrank(labels, order, head, lost, count)
     if area != box:
+        for _ in done:
+            pass
         labels = labels[box[1] - upper :, box[0] - left :].copy()
-    return labels
+    return labels, done
 
 
 def _within(area: Region, box: Region) -> tuple[slice, slice]:
@@ -334,9 +385,11 @@ def _check_pixels(pixels: int, max_pixels: int | None) -> None:
 
 
 def _batches(
-    reader: Reader | Salvager, numbers: Iterable[int], pixels: int
+    reader: Reader | Salvager, numbers: Iterable[int], threads: int
 ) -> Iterator[list[tuple[int, bytes]]]:
-    """Yield tiles in batches of that many pixels or little more."""
+    """Yield (number, zlib stream) of tiles in batches that are worth handing to a thread."""
+    # One thread alone has nothing to hand over, and takes least memory tile by tile.
+    pixels = 1 if threads == 1 else _BATCH_PIXELS
     batch = []
     missing = pixels
     for number, stream in reader.tiles(numbers):
@@ -346,26 +399,25 @@ def _batches(
         if missing <= 0:
             yield batch
             batch, missing = [], pixels
-    yield batch
+    if batch:
+        yield batch
 
 
-def _inflate_tiles(
-    reader: Reader | Salvager, numbers: Iterable[int], threads: int
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (number, symbols (h, w)) of tiles in ascending order."""
+def _inflate(
+    reader: Reader | Salvager,
+    batches: Iterable[list[tuple[int, bytes]]],
+    use: Callable[[int, np.ndarray], None],
+    threads: int,
+) -> None:
+    """Inflate tiles, and call ``use`` with the number and the symbols (h, w) of each."""
     head = reader.head
 
-    def inflate_batch(batch: list[tuple[int, bytes]]) -> list[tuple[int, np.ndarray]]:
-        return [
-            (number, inflate_symbols(stream, head.tile_shape(number), head.last_label, number))
-            for number, stream in batch
-        ]
+    def inflate_batch(batch: list[tuple[int, bytes]]) -> None:
+        for number, stream in batch:
+            use(number, inflate_symbols(stream, head.tile_shape(number), head.last_label, number))
 
-    # One thread alone has nothing to hand over, and takes least memory tile by tile.
-    pixels = 1 if threads == 1 else _BATCH_PIXELS
-    for found in each(inflate_batch, _batches(reader, numbers, pixels), threads):
-        while found:
-            yield found.pop(0)
+    for _ in each(inflate_batch, batches, threads):
+        pass
 
 
 def _read_order(reader: Reader | Salvager) -> np.ndarray | None:
@@ -378,11 +430,25 @@ def _read_order(reader: Reader | Salvager) -> np.ndarray | None:
     return ranking.parse_table(table, reader.codebook)
 
 
-def _unrank(labels: np.ndarray, order: np.ndarray, head: Head, threads: int) -> None:
-    """Turn symbols into labels in place, each thread its part of every tile."""
-    # Rows have nothing to do with one another, or columns.
-    axis = 0 if head.predictor == 1 else 1
-    side = head.tile[axis]
-    parts = np.array_split(labels, ranking.parts(labels.shape, head.predictor, side, threads), axis)
-    for _ in each(lambda part: ranking.unrank(part, order, head.predictor, side), parts, threads):
-        pass
+def _unrank(
+    labels: np.ndarray,
+    order: np.ndarray | None,
+    head: Head,
+    lost: Sequence[tuple[slice, slice]],
+    threads: int,
+) -> Iterator[int]:
+    """Turn symbols into labels in place, and those of lost tiles into 0; yield the rows done."""
+    # Where there are no symbols, any will do to unrank.
+    for part in lost:
+        labels[part] = 0
+    if order is not None:
+        side = head.tile[0 if head.predictor == 1 else 1]
+        rows = ranking.unrank(labels, order, head.predictor, side, threads)
+        if not lost:
+            yield from rows
+            return
+        for _ in rows:
+            pass
+        for part in lost:
+            labels[part] = 0
+    yield len(labels)

@@ -1,14 +1,16 @@
 """An image as labels and a codebook."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from kqf.parallel import each
 
-# Pixels looked up at a time.
-_BAND = 2**18
+# Labels looked up at a time: numpy makes an index of eight bytes of each, or of each two.
+BAND = 2**18
+# Labels from which on they are looked up in twos: with fewer, making the table takes longer.
+_PAIRED = 2**19
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,30 +45,49 @@ class IndexedImage:
         return as_html(self.labels, self.codebook)
 
 
-def look_up(
-    labels: np.ndarray, codebook: np.ndarray, threads: int = 1, out: np.ndarray | None = None
-) -> np.ndarray:
-    """Return the pixels that labels stand for, (H, W) for one channel, else (H, W, C).
+def look_up(labels: np.ndarray, codebook: np.ndarray, threads: int = 1) -> np.ndarray:
+    """Return the pixels that labels stand for, (H, W) for one channel, else (H, W, C)."""
+    pixels = np.empty((labels.size, codebook.shape[1]), np.uint8)
+    flat = labels.reshape(-1)
+    bands = ((first, flat[first : first + BAND]) for first in range(0, labels.size, BAND))
+    look_up_bands(bands, codebook, pixels, threads)
+    return shaped(pixels, labels.shape)
+
+
+def look_up_bands(
+    bands: Iterable[tuple[int, np.ndarray]], codebook: np.ndarray, pixels: np.ndarray, threads: int
+) -> None:
+    """Write the pixels that labels stand for into ``pixels``, (N, C) uint8.
 
     Arguments:
-        out: memory for them, (H * W * C,) uint8; its end may hold the labels.
+        bands: the place of the first pixel of each, and its labels (n,).
     """
-    entries = codebook[:, 0] if codebook.shape[1] == 1 else codebook
-    shape = labels.shape + entries.shape[1:]
-    pixels = np.empty(shape, np.uint8) if out is None else out.reshape(shape)
-    labels, flat = labels.reshape(-1), pixels.reshape(-1, *entries.shape[1:])
+    # Codebooks of fewer colours are filled up: a table for every byte.
+    entries = codebook.take(np.arange(256), axis=0, mode="clip")
+    channels = codebook.shape[1]
+    pairs = None
+    if len(pixels) >= _PAIRED:
+        # By two labels as they lie in memory.
+        octets = np.arange(2**16, dtype=np.uint16).view(np.uint8)
+        pairs = entries.take(octets, axis=0).reshape(-1, 2 * channels)
 
-    # A band at a time, whatever the width: numpy makes an index of eight bytes of every label.
-    places = [slice(first, first + _BAND) for first in range(0, labels.size, _BAND)]
-    # Pixels come to lie on labels of their own band or earlier ones, which are copied by then.
-    bands = ((band, labels[band] if out is None else labels[band].copy()) for band in places)
+    def look_up_band(band: tuple[int, np.ndarray]) -> None:
+        first, labels = band
+        out = pixels[first : first + labels.size]
+        paired = 0
+        if pairs is not None:
+            paired = labels.size - labels.size % 2
+            index = labels[:paired].view(np.uint16)
+            np.take(pairs, index, axis=0, out=out[:paired].reshape(-1, 2 * channels), mode="clip")
+        np.take(entries, labels[paired:], axis=0, out=out[paired:], mode="clip")
 
-    def look_up_band(band: tuple[slice, np.ndarray]) -> None:
-        np.take(entries, band[1], axis=0, out=flat[band[0]], mode="clip")
-
-    for _ in each(look_up_band, bands, min(threads, len(places))):
+    for _ in each(look_up_band, bands, threads):
         pass
-    return pixels
+
+
+def shaped(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return pixels (N, C) as an image, (H, W) for one channel, else (H, W, C)."""
+    return pixels.reshape(shape if pixels.shape[1] == 1 else (*shape, pixels.shape[1]))
 
 
 def check_codebook(codebook: np.ndarray) -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import numpy as np
 
 from kqf.container import MAX_METADATA, MAX_PIXELS, MAX_PROLOGUE_CHUNKS, Head, Reader
-from kqf.decoder import Region, read_labels
+from kqf.decoder import Region, read_labels, read_pixels
 from kqf.files import Source, check_file, open_url, size_of
-from kqf.indexed import IndexedImage, look_up
+from kqf.indexed import IndexedImage
 
 if TYPE_CHECKING:
     from dask.array import Array
@@ -117,9 +117,7 @@ class KqfFile:
         max_pixels: int | None = MAX_PIXELS,
     ) -> IndexedImage:
         """Read labels, with the codebook and metadata. Arguments, errors: as for read."""
-        reader = copy.copy(self._reader)
-        reader.stream = self._view()
-        labels = read_labels(reader, region, threads, max_pixels)
+        labels = read_labels(self._another_reader(), region, threads, max_pixels)
         return IndexedImage(labels, self.codebook, self.metadata)
 
     def read(
@@ -142,8 +140,13 @@ class KqfFile:
         Raises:
             FormatError: the file breaks a rule. ValueError: the region is empty or not inside.
         """
-        image = self.read_indexed(region, threads=threads, max_pixels=max_pixels)
-        return look_up(image.labels, image.codebook)
+        return read_pixels(self._another_reader(), region, threads, max_pixels)
+
+    def _another_reader(self) -> Reader:
+        """Return a reader with a place of its own in the file."""
+        reader = copy.copy(self._reader)
+        reader.stream = self._view()
+        return reader
 
     def to_dask(self, *, indexed: bool = False) -> "Array":
         """Return the image as a dask array that reads its blocks, whole tiles, when they are due.
@@ -181,8 +184,9 @@ def _chunks(side: int, step: int) -> tuple[int, ...]:
 def _read_block(file: KqfFile, indexed: bool, block_info: Any = None) -> np.ndarray:
     (upper, lower), (left, right) = block_info[None]["array-location"][:2]
     region = left, upper, right, lower
-    image = file.read_indexed(region, threads=1, max_pixels=None)
-    return image.labels if indexed else look_up(image.labels, image.codebook)
+    if indexed:
+        return file.read_indexed(region, threads=1, max_pixels=None).labels
+    return file.read(region, threads=1, max_pixels=None)
 
 
 def _open_stream(source: Source) -> BinaryIO:

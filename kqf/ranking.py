@@ -1,11 +1,12 @@
 """Label prediction: labels stored as ranks in the order in which they are likely (section 7)."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from kqf.errors import FormatError
+from kqf.parallel import each
 
 # Squared distances are below 4 * 255**2 < 2**18: distance and label fit one int32 sort key.
 _LABEL_BITS = 8
@@ -96,19 +97,18 @@ def parse_table(table: bytes, codebook: np.ndarray) -> np.ndarray:
 
 def _distance_keys(codebook: np.ndarray) -> np.ndarray:
     """Return (K, K) int32 that sort the labels after each context by distance, ties by label."""
-    colors = len(codebook)
-    keys: np.ndarray = np.zeros((colors, colors), np.int32)
-    channels = codebook.T.astype(np.int32, order="C")
-    # A few rows at a time: fresh memory costs more than the arithmetic.
-    for first in range(0, colors, 64):
-        rows = keys[first : first + 64]
-        offsets = np.empty_like(rows)
-        for channel in channels:
-            np.subtract(channel[first : first + 64, None], channel, out=offsets)
-            np.multiply(offsets, offsets, out=offsets)
-            rows += offsets
+    # All sums are whole numbers below 2**24, so that float32 is exact.
+    colors = codebook.astype(np.float32)
+    squares = (colors * colors).sum(axis=1, keepdims=True)
+    ones = np.ones_like(squares)
+    left = np.concatenate([colors, squares, ones], axis=1)
+    right = np.concatenate([colors * -2, ones, squares], axis=1).T
+    keys = np.empty((len(codebook), len(codebook)), np.int32)
+    # Few enough rows at a time for OpenBLAS to stay in one thread.
+    for first in range(0, len(keys), 128):
+        keys[first : first + 128] = left[first : first + 128] @ right
     keys <<= _LABEL_BITS
-    keys += np.arange(colors, dtype=np.int32)
+    keys += np.arange(len(keys), dtype=np.int32)
     return keys
 
 
@@ -132,7 +132,9 @@ def rank(labels: np.ndarray, ranks: np.ndarray, predictor: int) -> np.ndarray:
     return np.take(ranks.ravel(), index)
 
 
-def unrank(labels: np.ndarray, order: np.ndarray, predictor: int, side: int) -> None:
+def unrank(
+    labels: np.ndarray, order: np.ndarray, predictor: int, side: int, threads: int = 1
+) -> Iterator[int]:
     """Turn the symbols of tiles into their labels in place, the inverse of rank.
 
     Arguments:
@@ -141,51 +143,78 @@ def unrank(labels: np.ndarray, order: np.ndarray, predictor: int, side: int) -> 
         order: (K, K) uint8 from parse_table.
         predictor: 1 or 2.
         side: width (predictor 1) or height (2) of a tile.
+
+    Yields:
+        how many rows from the top are labels by now, until all are.
     """
+    height, width = labels.shape
     # A step takes one row of all tiles at once, or one column: each depends on the one before.
     steps = labels if predictor == 2 else labels.T
     side = min(side, len(steps))
     tiles = -(-len(steps) // side)
     if tiles * steps.shape[1] < _FEW_CHAINS:
         _unrank_one_by_one(steps, order, side)
+        yield height
         return
     # One index of two bytes: the context in the high one, the symbol in the low one.
     table = np.zeros((len(order), 256), np.uint8)
     table[:, : len(order)] = order
-    if predictor == 1 and side >= _WIDE:
-        rows = min(_MANY_CHAINS // tiles, _BLOCK_PIXELS // labels.shape[1])
-        rows = max(rows, 8 * _FEW_CHAINS // tiles, 1)
-        for first in range(0, len(labels), rows):
-            _unrank_words(labels[first : first + rows], table, side)
+    if predictor == 2 and tiles == 1 and width < 2 * _MANY_CHAINS:
+        # What is above can be used meanwhile.
+        yield from _unrank_steps(steps, table)
         return
-    whole = len(steps) // side
-    columns = min(steps.shape[1], _MANY_CHAINS)
-    height = max(_MANY_CHAINS // columns, 1)
-    for left in range(0, steps.shape[1], columns):
-        part = steps[:, left : left + columns]
-        for first in range(0, whole, height):
-            rows = part[first * side : min(first + height, whole) * side]
-            _unrank_steps(rows.reshape(-1, side, rows.shape[1]).swapaxes(0, 1), table)
-        if whole < tiles:
-            _unrank_steps(part[whole * side :], table)
+    blocks = _blocks(labels.shape, predictor, side, threads)
+
+    def unrank_block(block: tuple[slice, slice]) -> int:
+        part = labels[block]
+        if predictor == 1 and side >= _WIDE:
+            _unrank_words(part, table, side)
+        else:
+            _unrank_tiles(part if predictor == 2 else part.T, table, side)
+        rows, columns = block
+        return int(rows.stop if columns.stop == width else rows.start)
+
+    yield from each(unrank_block, blocks, min(threads, len(blocks)))
 
 
-def parts(shape: tuple[int, int], predictor: int, side: int, threads: int) -> int:
-    """Return in how many parts that many threads do best unrank labels (H, W) of tiles."""
+def _blocks(
+    shape: tuple[int, int], predictor: int, side: int, threads: int
+) -> list[tuple[slice, slice]]:
+    """Cut labels into blocks of about as many chains as do best, whole tiles along their steps."""
     height, width = shape
-    chains = -(-width // side) * height if predictor == 1 else -(-height // side) * width
-    # Where steps are short, threads spend more time on waiting for each other than they save.
-    return max(min(threads, chains // _MANY_CHAINS), 1)
+    if predictor == 1:
+        tiles = -(-width // side)
+        rows = min(_MANY_CHAINS // tiles, _BLOCK_PIXELS // width)
+        rows, columns = max(rows, 8 * _FEW_CHAINS // tiles, 1), width
+    else:
+        rows, columns = side * max(_MANY_CHAINS // width, 1), min(width, _MANY_CHAINS)
+    return [
+        (slice(top, min(top + rows, height)), slice(left, min(left + columns, width)))
+        for top in range(0, height, rows)
+        for left in range(0, width, columns)
+    ]
 
 
-def _unrank_steps(steps: np.ndarray, table: np.ndarray) -> None:
-    """Unrank chains side by side, (steps, ...) uint8, in place."""
-    _unrank_groups((steps[first : first + 8] for first in range(0, len(steps), 8)), table)
+def _unrank_tiles(steps: np.ndarray, table: np.ndarray, side: int) -> None:
+    """Unrank tiles below one another, (steps of all, chains), all that are whole at once."""
+    whole = len(steps) // side
+    tiles = [steps[: whole * side].reshape(-1, side, steps.shape[1]).swapaxes(0, 1)]
+    if len(steps) % side:
+        tiles.append(steps[whole * side :])
+    for chains in tiles:
+        for _ in _unrank_steps(chains, table):
+            pass
 
 
-def _unrank_groups(groups: Iterable[np.ndarray], table: np.ndarray) -> None:
+def _unrank_steps(steps: np.ndarray, table: np.ndarray) -> Iterator[int]:
+    """Unrank chains side by side, (steps, ...) uint8, in place; yield the steps done."""
+    return _unrank_groups((steps[first : first + 8] for first in range(0, len(steps), 8)), table)
+
+
+def _unrank_groups(groups: Iterable[np.ndarray], table: np.ndarray) -> Iterator[int]:
     """Unrank chains given as arrays (steps, ...), the last of which may have fewer steps."""
     rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    done = 0
     for group in groups:
         if not rows:
             # Of indices like this numpy makes no copy, and setting bytes takes no arithmetic.
@@ -206,6 +235,8 @@ def _unrank_groups(groups: Iterable[np.ndarray], table: np.ndarray) -> None:
             table.take(place, None, label, "clip")
             before = label
         group[...] = labels[:count]
+        done += count
+        yield done
 
 
 def _unrank_words(labels: np.ndarray, table: np.ndarray, side: int) -> None:
@@ -222,7 +253,8 @@ def _unrank_words(labels: np.ndarray, table: np.ndarray, side: int) -> None:
         tile_labels[:, : part.shape[1]] = part
         words[:, tile] = tile_words.T
     octets = words.view(np.uint8).reshape(len(words), -1, 8)
-    _unrank_groups(octets.swapaxes(1, 2), table)
+    for _ in _unrank_groups(octets.swapaxes(1, 2), table):
+        pass
     for tile, left in enumerate(starts):
         part = labels[:, left : left + side]
         tile_words[...] = words[:, tile].T

@@ -464,7 +464,27 @@ def test_check_finds_damage_in_the_last_tile():
         kqf.check(bytes(data), threads=2)
 
 
-def test_the_first_of_several_damages_is_told_with_any_threads():
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("predictor", PREDICTORS)
+@pytest.mark.parametrize("tile", [None, (9, 60), (50, 7)])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_pixels_take_the_place_of_their_labels(channels, tile, predictor, threads, monkeypatch):
+    # Many bands, in threads.
+    monkeypatch.setattr("kqf.decoder.BAND", 51)
+    monkeypatch.setattr("kqf.decoder._THREAD_PIXELS", 1)
+    monkeypatch.setattr("kqf.ranking._MANY_CHAINS", 64)
+    rng = np.random.default_rng(channels)
+    labels = rng.integers(0, 99, (60, 50), dtype=np.uint8)
+    codebook = rng.integers(0, 256, (99, channels), dtype=np.uint8)
+    data = kqf.encode_indexed(labels, codebook, predictor=predictor, tile=tile, effort=1)
+    assert np.array_equal(kqf.read_indexed(data, threads=threads).labels, labels)
+    pixels = kqf.decode(data, threads=threads)
+    assert np.array_equal(pixels.reshape(60, 50, channels), codebook[labels])
+
+
+def test_the_first_of_several_damages_is_told_with_any_threads(monkeypatch):
+    monkeypatch.setattr("kqf.decoder._THREAD_PIXELS", 1)
+    monkeypatch.setattr("kqf.decoder._BATCH_PIXELS", 1)
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 4, (64, 64), dtype=np.uint8)
     parts = take_apart(kqf.encode_indexed(noise, np.zeros((4, 1), np.uint8), tile=8))

@@ -79,21 +79,20 @@ def test_a_value_is_described_by_its_type_and_shape():
     assert describe("x") == "str"
 
 
+@pytest.mark.parametrize("paired", [0, 2**30])
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_pixels_may_take_the_place_of_their_labels(channels, threads, monkeypatch):
-    # Many bands.
-    monkeypatch.setattr("kqf.indexed._BAND", 50)
+@pytest.mark.parametrize("shape", [(81, 13), (80, 13), (1, 1)])
+def test_pixels_are_the_entries_of_their_labels(shape, channels, threads, paired, monkeypatch):
+    # Many bands, of an even and an odd number of labels.
+    monkeypatch.setattr("kqf.indexed.BAND", 51)
+    monkeypatch.setattr("kqf.indexed._PAIRED", paired)
     random = np.random.default_rng(channels)
     codebook = random.integers(0, 256, (99, channels)).astype(np.uint8)
-    expected = random.integers(0, 99, (80, 13)).astype(np.uint8)
-    memory = np.empty(80 * 13 * channels, np.uint8)
-    labels = memory[-80 * 13 :].reshape(80, 13)
-    labels[...] = expected
-    pixels = look_up(labels, codebook, threads, memory)
-    assert np.shares_memory(pixels, memory)
-    assert np.array_equal(pixels, look_up(expected, codebook))
-    assert np.array_equal(pixels.reshape(80, 13, channels), codebook[expected])
+    labels = random.integers(0, 99, shape).astype(np.uint8)
+    pixels = look_up(labels, codebook, threads)
+    assert pixels.shape == (shape if channels == 1 else (*shape, channels))
+    assert np.array_equal(pixels.reshape(*shape, channels), codebook[labels])
 
 
 @pytest.mark.parametrize("shape", [(1, 2**21), (2**21, 1), (2**10, 2**11)])

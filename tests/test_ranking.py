@@ -14,7 +14,6 @@ from kqf.ranking import (
     entropy,
     invert,
     parse_table,
-    parts,
     rank,
     rank_histogram,
     unrank,
@@ -76,7 +75,8 @@ def unranked(symbols, order, predictor):
     """Return the labels of tiles (n, h, w): side by side, or below one another, in one image."""
     axis = 1 if predictor == 1 else 0
     image = np.concatenate(symbols, axis)
-    unrank(image, order, predictor, symbols.shape[3 - predictor])
+    *_, done = unrank(image, order, predictor, symbols.shape[3 - predictor])
+    assert done == len(image)
     return np.stack(np.split(image, len(symbols), axis))
 
 
@@ -254,8 +254,8 @@ def test_few_long_chains_unrank_as_many_short_ones_do(shape, predictor):
 
 @pytest.mark.parametrize("predictor", [1, 2])
 @pytest.mark.parametrize("side", [1, 7, 63, 64, 70, 90, 200])
-@pytest.mark.parametrize("chains", [64, 2**13])
-def test_tiles_in_an_image_unrank_as_each_does_alone(predictor, side, chains, monkeypatch):
+@pytest.mark.parametrize(("chains", "threads"), [(64, 1), (64, 3), (2**13, 1)])
+def test_tiles_in_an_image_unrank_as_each_does_alone(predictor, side, chains, threads, monkeypatch):
     # So many chains at a time: the work falls into several blocks, or into one.
     monkeypatch.setattr("kqf.ranking._MANY_CHAINS", chains)
     random = np.random.default_rng(side)
@@ -265,17 +265,25 @@ def test_tiles_in_an_image_unrank_as_each_does_alone(predictor, side, chains, mo
     cuts = range(side, labels.shape[axis], side)
     tiles = np.split(labels, cuts, axis)
     symbols = np.concatenate([rank(tile, invert(order), predictor) for tile in tiles], axis)
-    # A part of an array, as threads get it.
+    # A part of an array.
     wide = np.zeros((160, 180), np.uint8)
-    wide[5:155, 3:173] = symbols
-    unrank(wide[5:155, 3:173], order, predictor, side)
-    assert np.array_equal(wide[5:155, 3:173], labels)
+    part = wide[5:155, 3:173]
+    part[...] = symbols
+    done = 0
+    for rows in unrank(part, order, predictor, side, threads):
+        assert rows >= done
+        done = rows
+        assert np.array_equal(part[:done], labels[:done])
+    assert done == len(labels)
     wide[5:155, 3:173] = 0
     assert not wide.any()
 
 
-@pytest.mark.parametrize("predictor", [1, 2])
-def test_unranking_is_done_in_parts_only_where_its_steps_are_long(predictor):
-    size = (20_000, 100) if predictor == 1 else (100, 20_000)
-    assert [parts(size, predictor, 50, threads) for threads in (1, 2, 3, 9)] == [1, 2, 3, 4]
-    assert parts(size[::-1], predictor, 20_000, 8) == 1
+@pytest.mark.parametrize(
+    ("predictor", "shape", "side"), [(1, (300, 100), 50), (2, (100, 300), 20), (2, (300, 100), 300)]
+)
+def test_rows_are_done_before_all_are(predictor, shape, side, monkeypatch):
+    monkeypatch.setattr("kqf.ranking._MANY_CHAINS", 64)
+    order = np.zeros((1, 1), np.uint8)
+    first, *_, last = unrank(np.zeros(shape, np.uint8), order, predictor, side)
+    assert first < last == len(np.zeros(shape))
