@@ -67,7 +67,8 @@ def learn(
     weights = histogram.counts.astype(np.float64)
     kinds = kinds_of(histogram.colors, colors)
     present = np.unique(kinds).tolist()
-    members = [np.flatnonzero(kinds == kind) for kind in present]
+    # Of one kind alone no copies are made.
+    members = [kinds == kind if len(present) > 1 else slice(None) for kind in present]
     limit = max(work.cells // len(members), 1)
     reduced = [cells(points[m], weights[m], histogram.colors[m], limit) for m in members]
     starts = split(reduced, colors)

@@ -63,6 +63,9 @@ def to_points(colors: np.ndarray, metric: str) -> np.ndarray:
         (N, C) float32 on the grid.
     """
     channels = colors.shape[1]
+    if metric == "mse" and channels in (1, 3):
+        # On the grid as they are.
+        return colors.astype(np.float32) - np.float32(_CENTRE)
     planes = colors[:, : 3 if channels > 2 else 1]
     if metric == "perceptual":
         oklab = srgb_to_oklab(np.broadcast_to(planes, (len(planes), 3)))

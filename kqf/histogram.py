@@ -145,23 +145,31 @@ def cells(
         return points, weights
     channels = colors.shape[1]
     bits = np.full(channels, 5 if channels == 4 else 6, np.uint8)
-    places = colors >> (8 - bits)
-    # Sums over grid points are exact, in whatever order cells are put together.
-    sums = [weights, *(weights * axis for axis in points.T.astype(np.float64))]
-    while True:
-        keys = np.zeros(len(places), np.uint32)
-        for channel in range(channels):
-            keys = (keys << bits[channel]) | places[:, channel]
-        sums = [np.bincount(keys, values) for values in sums]
-        occupied = np.flatnonzero(sums[0])
-        sums = [values[occupied] for values in sums]
-        if len(occupied) <= limit or bits.max() == 1:
-            break
-        members = np.empty(occupied[-1] + 1, np.intp)
-        members[keys] = np.arange(len(keys))
-        places = places[members[occupied]]
+    occupied = _distinct(_cell_of(colors, bits))
+    while len(occupied) > limit and bits.max() > 1:
         # Cells grow to twice the size along the channel that was cut finest, blue before green.
         finest = max((c for c in (2, 0, 1, 3) if c < channels), key=lambda c: bits[c])
+        lower = int(bits[finest + 1 :].sum())
+        rest = occupied & ((1 << lower) - 1)
+        occupied = _distinct((occupied >> (lower + 1) << lower) | rest)
         bits[finest] -= 1
-        places[:, finest] >>= 1
+    keys = _cell_of(colors, bits)
+    # Sums over grid points are exact, in whatever order they are added.
+    values = [weights, *(weights * axis for axis in points.T.astype(np.float64))]
+    sums = [np.bincount(keys, value)[occupied] for value in values]
     return snap(np.stack(sums[1:], axis=1) / sums[0][:, None]), sums[0]
+
+
+def _cell_of(colors: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    """Return the number of each colour's cell: so many upper bits of each channel, (N,) int64."""
+    keys = np.zeros(len(colors), np.int64)
+    for channel, count in enumerate(bits.tolist()):
+        keys = (keys << count) | (colors[:, channel] >> (8 - count))
+    return keys
+
+
+def _distinct(keys: np.ndarray) -> np.ndarray:
+    """Return small whole numbers, (N,), once each and ascending."""
+    there = np.zeros(keys.max() + 1, bool)
+    there[keys] = True
+    return np.flatnonzero(there)

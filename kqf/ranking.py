@@ -159,9 +159,11 @@ def unrank(
     # One index of two bytes: the context in the high one, the symbol in the low one.
     table = np.zeros((len(order), 256), np.uint8)
     table[:, : len(order)] = order
-    if predictor == 2 and tiles == 1 and width < 2 * _MANY_CHAINS:
-        # What is above can be used meanwhile.
-        yield from _unrank_steps(steps, table)
+    if predictor == 2 and _MANY_CHAINS // 4 < width < 2 * _MANY_CHAINS:
+        # Rows that are done can be used meanwhile: that is worth more than several tiles at once.
+        for top in range(0, height, side):
+            for done in _unrank_steps(labels[top : top + side], table):
+                yield top + done
         return
     blocks = _blocks(labels.shape, predictor, side, threads)
 
