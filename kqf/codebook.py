@@ -15,7 +15,8 @@ from kqf.colorspace import (
     translucency,
 )
 from kqf.histogram import Histogram, cells, pack
-from kqf.labels import nearest, nearest_two
+from kqf.labels import nearest, nearest_two, parts_of
+from kqf.parallel import each
 
 
 @dataclass(frozen=True)
@@ -174,14 +175,18 @@ def lloyd(
     """Return centroids after at most ``steps`` steps of k-means (S. Lloyd, 1982,
     doi:10.1109/TIT.1982.1056489), on the grid; a centroid without points stays where it is.
     """
-    exact = [axis * weights for axis in points.T.astype(np.float64)]
+    exact = [weights, *(axis * weights for axis in points.T.astype(np.float64))]
+
+    def add(part: slice) -> np.ndarray:
+        labels = nearest(points[part], centroids)
+        return np.stack([np.bincount(labels, value[part], len(centroids)) for value in exact])
+
     for _ in range(steps):
-        labels = nearest(points, centroids, threads=threads)
-        mass = np.bincount(labels, weights, len(centroids))
+        # Sums over grid points are exact, in whatever parts they are added.
+        mass, *sums = np.sum(list(each(add, parts_of(len(points), threads), threads)), axis=0)
         used = mass > 0
-        sums = np.stack([np.bincount(labels, axis, len(centroids)) for axis in exact], axis=1)
         moved = centroids.copy()
-        moved[used] = snap(sums[used] / mass[used, None])
+        moved[used] = snap(np.stack(sums, axis=1)[used] / mass[used, None])
         if np.array_equal(moved, centroids):
             break
         centroids = moved

@@ -78,12 +78,12 @@ def nearest(
         for rows, block in distances(points[part], codewords, kinds):
             np.argmin(block, axis=1, out=labels[part][rows])
 
-    for _ in each(find, _parts(len(points), threads), threads):
+    for _ in each(find, parts_of(len(points), threads), threads):
         pass
     return labels
 
 
-def _parts(number: int, threads: int) -> list[slice]:
+def parts_of(number: int, threads: int) -> list[slice]:
     """Cut rows into as many parts as threads have use for."""
     step = max(-(-number // threads), _LEAST_PART)
     return [slice(first, first + step) for first in range(0, number, step)]
@@ -129,7 +129,7 @@ def nearest_few(
                 errors[part][rows, place] = block[index, best]
                 block[index, best] = np.inf
 
-    for _ in each(find, _parts(len(points), threads), threads):
+    for _ in each(find, parts_of(len(points), threads), threads):
         pass
     errors += (points * points).sum(axis=1, keepdims=True)
     return labels, errors

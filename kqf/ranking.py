@@ -246,21 +246,27 @@ def _unrank_words(labels: np.ndarray, table: np.ndarray, side: int) -> None:
 
     Columns lie too far apart in memory to be gone through one by one: words of eight labels do not.
     """
-    starts = range(0, labels.shape[1], side)
-    words = np.empty((-(-side // 8), len(starts), len(labels)), np.uint64)
-    tile_words = np.zeros((len(labels), len(words)), np.uint64)
-    tile_labels = tile_words.view(np.uint8)
-    for tile, left in enumerate(starts):
-        part = labels[:, left : left + side]
-        tile_labels[:, : part.shape[1]] = part
-        words[:, tile] = tile_words.T
-    octets = words.view(np.uint8).reshape(len(words), -1, 8)
+    height, width = labels.shape
+    tiles, count = -(-width // side), -(-side // 8)
+    whole = labels
+    if side % 8 or width % side:
+        whole = np.zeros((height, tiles * count * 8), np.uint8)
+        for tile in range(tiles):
+            part = labels[:, tile * side : (tile + 1) * side]
+            whole[:, tile * count * 8 :][:, : part.shape[1]] = part
+    by_row = whole.view(np.uint64).reshape(height, tiles, count)
+    words = np.empty((count, tiles, height), np.uint64)
+    for tile in range(tiles):
+        words[:, tile] = by_row[:, tile].T
+    octets = words.view(np.uint8).reshape(count, -1, 8)
     for _ in _unrank_groups(octets.swapaxes(1, 2), table):
         pass
-    for tile, left in enumerate(starts):
-        part = labels[:, left : left + side]
-        tile_words[...] = words[:, tile].T
-        part[...] = tile_labels[:, : part.shape[1]]
+    for tile in range(tiles):
+        by_row[:, tile] = words[:, tile].T
+    if whole is not labels:
+        for tile in range(tiles):
+            part = labels[:, tile * side : (tile + 1) * side]
+            part[...] = whole[:, tile * count * 8 :][:, : part.shape[1]]
 
 
 def _unrank_one_by_one(steps: np.ndarray, order: np.ndarray, side: int) -> None:

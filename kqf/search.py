@@ -30,10 +30,11 @@ MAX_CANDIDATES = _TAGS + 1
 _MAX_BITS = 2**14
 # Times that a label must follow a context to be listed in the rankings that costs come from.
 _THRESHOLD = 4
-# Candidates of the pixels that are searched together at the most, and pixels at least: threads
-# with less to do at a time wait for one another.
+# Candidates of the pixels that are searched together at the most, pixels at least, and pixels that
+# are worth a thread: with less to do at a time threads wait for one another.
 _BATCH = 2**24
 _LEAST_BATCH = 2**19
+_THREAD_PIXELS = 2**21
 # Pixels of the part of an image that statistics come from.
 _SAMPLE = 2**20
 # Added to each rank's count: a rank not seen yet costs much, not everything.
@@ -248,7 +249,7 @@ def refine(
             index, part = scene.index, chains
         costs = to_costs(errors, trade)
         labels = search_tiles(index, choices.labels, costs, lengths, part, threads)
-        mass, sums = _gather(scene, index, labels, len(codebook))
+        mass, sums = _gather(scene, index, labels, len(codebook), threads)
         codebook = _settle(scene.metric, codebook, mass, sums, held)
         codewords = to_points(codebook, scene.metric)
         if left:
@@ -312,6 +313,7 @@ def search_tiles(
         for box, part in zip(boxes, np.array_split(found, len(boxes), axis=1), strict=True):
             labels[box] = np.moveaxis(part, 0, axis)
 
+    threads = min(threads, max(index.size // _THREAD_PIXELS, 1))
     pixels = min(_BATCH // len(nearest), max(index.size // threads, _LEAST_BATCH))
     for _ in each(search, _batches(head, pixels), threads):
         pass
@@ -334,17 +336,18 @@ def _batches(head: Head, pixels: int) -> Iterator[list[tuple[slice, slice]]]:
 
 
 def _gather(
-    scene: Scene, index: np.ndarray, labels: np.ndarray, colors: int
+    scene: Scene, index: np.ndarray, labels: np.ndarray, colors: int, threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return how many pixels have each label, (K,), and the sums of their points, (K, D)."""
-    mass = np.zeros(colors)
-    sums = np.zeros((colors, scene.points.shape[1]))
-    for rows in bands(labels):
+
+    def gather(rows: slice) -> np.ndarray:
         band, pixels = labels[rows].ravel(), index[rows].ravel()
-        mass += np.bincount(band, minlength=colors)
-        for axis, values in enumerate(scene.points.T):
-            sums[:, axis] += np.bincount(band, values.take(pixels), colors)
-    return mass, sums
+        sums = [np.bincount(band, axis.take(pixels), colors) for axis in scene.points.T]
+        return np.stack([np.bincount(band, minlength=colors), *sums])
+
+    # Sums over grid points are exact, in whatever parts they are added.
+    mass, *sums = np.sum(list(each(gather, bands(labels), threads)), axis=0)
+    return mass, np.stack(sums, axis=1)
 
 
 def _settle(
