@@ -41,7 +41,7 @@ _ALL = (2, 3, 4, 6)
 _WIDE = (64, 128, 192, 256, 512)
 EFFORTS = {
     # A search would take longer than all else together.
-    1: Effort(100, Work(8192, 8, 0, 1), Search(2, 1, 1), Trials(1, 4, (256,), (4,), 0, 0, 2**20)),
+    1: Effort(100, Work(8192, 5, 0, 1), Search(2, 1, 1), Trials(1, 4, (256,), (4,), 0, 0, 2**20)),
     2: Effort(
         _UNSEEN, Work(6144, 8, 0, 2), Search(2, 1, 1), Trials(1, 8, (256,), (4,), 0, 0, 2**21)
     ),
