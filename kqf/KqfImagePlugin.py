@@ -14,10 +14,9 @@ import numpy as np
 from PIL import Image, ImageFile, ImagePalette
 
 from kqf.container import MAX_COLORS, METADATA_TYPES, Reader, build_metadata
-from kqf.decoder import check, read_labels
+from kqf.decoder import check, read_labels, read_pixels
 from kqf.errors import KqfError
 from kqf.files import open_source, write_whole
-from kqf.indexed import look_up
 from kqf.salvage import Salvager
 from kqf.signature import FORMAT
 
@@ -103,10 +102,10 @@ class KqfImageFile(ImageFile.ImageFile):
                 self.fp.seek(self._start)
                 reader = Salvager(reader.stream, reader.file_bytes)
             # Pillow has checked the size when it opened the file, against its own limit.
-            labels = read_labels(reader, max_pixels=None)
+            read = read_labels if self.mode == "P" else read_pixels
+            pixels = read(reader, max_pixels=None)
         except KqfError as error:
             raise OSError(str(error)) from error
-        pixels = labels if self.mode == "P" else look_up(labels, self._reader.codebook)
         # L and P live on in this array; as nobody else holds it, the image may be drawn on.
         return Image.frombuffer(self.mode, self.size, pixels, "raw", self.mode, 0, 1)
 

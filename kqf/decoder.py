@@ -4,6 +4,7 @@ import operator
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 
@@ -139,7 +140,7 @@ def read(
         source: path, bytes or binary file.
         region: box (left, upper, right, lower) in pixels; only tiles that it touches are
             inflated. None for the whole image.
-        threads: at most so many; None for one for each processor.
+        threads: at most so many at each stage of the work; None for one for each processor.
         max_pixels: pixels of all tiles to inflate; None for no limit.
         max_metadata: bytes of metadata to accept.
         max_chunks: chunks of metadata, ranking and index together to accept.
@@ -305,21 +306,20 @@ def _read(
     left, upper, right, lower = area = _with_contexts(head, box)
     labels = np.empty((0, 0), np.uint8)
 
-    def batches() -> Iterator[list[tuple[int, bytes]]]:
+    lock = Lock()
+
+    def place(number: int, symbols: np.ndarray) -> None:
         nonlocal labels
-        for batch in _batches(reader, _touched(head, box), count):
+        with lock:
             if not labels.size:
                 # Not before a tile is there: a header alone is no reason to give out memory.
                 shape = lower - upper, right - left
                 size = shape[0] * shape[1]
                 labels = np.empty(room * size, np.uint8)[-size:].reshape(shape)
-            yield batch
-
-    def place(number: int, symbols: np.ndarray) -> None:
         tile = head.tile_box(number)
         labels[_within(area, tile)] = symbols[_within(tile, area)]
 
-    _inflate(reader, batches(), place, count)
+    _inflate(reader, _batches(reader, _touched(head, box), count), place, count)
     if not labels.size:
         raise FormatError("LABL", "count", "a whole one", "none")
     if region is None:

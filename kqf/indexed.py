@@ -72,7 +72,7 @@ def look_up_bands(
         pairs = entries.take(octets, axis=0).reshape(-1, 2 * channels)
 
     def look_up_band(band: tuple[int, np.ndarray]) -> None:
-        first, labels = band
+        first, labels = band[0], np.ascontiguousarray(band[1])
         out = pixels[first : first + labels.size]
         paired = 0
         if pairs is not None:

@@ -31,11 +31,21 @@ def each(work: Callable[[Item], Result], items: Iterable[Item], threads: int) ->
         yield from map(work, items)
         return
     # It takes long to import, and decoding a small image needs none of it.
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
     with ThreadPoolExecutor(threads) as pool:
-        pending = []
-        for item in items:
+        pending: list[Future[Result]] = []
+        items = iter(items)
+        while True:
+            try:
+                item = next(items)
+            except StopIteration:
+                break
+            except Exception:
+                # What went wrong with items before comes first, as in one thread.
+                for future in pending:
+                    yield future.result()
+                raise
             pending.append(pool.submit(work, item))
             if len(pending) == 2 * threads:
                 yield pending.pop(0).result()

@@ -143,6 +143,7 @@ def unrank(
         order: (K, K) uint8 from parse_table.
         predictor: 1 or 2.
         side: width (predictor 1) or height (2) of a tile.
+        threads: at most so many, where there are blocks for them.
 
     Yields:
         how many rows from the top are labels by now, until all are.
@@ -165,7 +166,7 @@ def unrank(
             for done in _unrank_steps(labels[top : top + side], table):
                 yield top + done
         return
-    blocks = _blocks(labels.shape, predictor, side, threads)
+    blocks = _blocks(labels.shape, predictor, side)
 
     def unrank_block(block: tuple[slice, slice]) -> int:
         part = labels[block]
@@ -179,9 +180,7 @@ def unrank(
     yield from each(unrank_block, blocks, min(threads, len(blocks)))
 
 
-def _blocks(
-    shape: tuple[int, int], predictor: int, side: int, threads: int
-) -> list[tuple[slice, slice]]:
+def _blocks(shape: tuple[int, int], predictor: int, side: int) -> list[tuple[slice, slice]]:
     """Cut labels into blocks of about as many chains as do best, whole tiles along their steps."""
     height, width = shape
     if predictor == 1:

@@ -1,5 +1,6 @@
 import io
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 import kqf
 import kqf.decoder
+from kqf.indexed import look_up_bands
 
 PREDICTORS = ["none", "left", "up"]
 # Each with and without an alpha, of one tile and of several, with and without metadata.
@@ -471,7 +473,9 @@ def test_check_finds_damage_in_the_last_tile():
 def test_pixels_take_the_place_of_their_labels(channels, tile, predictor, threads, monkeypatch):
     # Many bands, in threads.
     monkeypatch.setattr("kqf.decoder.BAND", 51)
+    monkeypatch.setattr("kqf.decoder._BATCH_PIXELS", 1)
     monkeypatch.setattr("kqf.decoder._THREAD_PIXELS", 1)
+    monkeypatch.setattr("kqf.indexed._PAIRED", 0)
     monkeypatch.setattr("kqf.ranking._MANY_CHAINS", 64)
     rng = np.random.default_rng(channels)
     labels = rng.integers(0, 99, (60, 50), dtype=np.uint8)
@@ -480,6 +484,31 @@ def test_pixels_take_the_place_of_their_labels(channels, tile, predictor, thread
     assert np.array_equal(kqf.read_indexed(data, threads=threads).labels, labels)
     pixels = kqf.decode(data, threads=threads)
     assert np.array_equal(pixels.reshape(60, 50, channels), codebook[labels])
+
+
+@pytest.mark.parametrize("predictor", PREDICTORS)
+def test_bands_may_be_looked_up_in_any_order(predictor, monkeypatch):
+    def backwards(bands, *rest):
+        look_up_bands(reversed(list(bands)), *rest)
+
+    monkeypatch.setattr("kqf.decoder.BAND", 51)
+    monkeypatch.setattr("kqf.decoder.look_up_bands", backwards)
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 99, (60, 50), dtype=np.uint8)
+    codebook = rng.integers(0, 256, (99, 3), dtype=np.uint8)
+    data = kqf.encode_indexed(labels, codebook, predictor=predictor, effort=1)
+    assert np.array_equal(kqf.decode(data), codebook[labels])
+
+
+def test_a_tile_that_does_not_inflate_costs_nothing():
+    parts = [head(4000, 4000, channels=4), (b"CODE", bytes(4))]
+    data = put_together([*parts, (b"LABL", bytes(20_000)), (b"DONE", b"")])
+    for threads in (1, 2):
+        tracemalloc.start()
+        with pytest.raises(kqf.FormatError, match="LABL: zlib stream"):
+            kqf.decode(data, threads=threads)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+        tracemalloc.stop()
 
 
 def test_the_first_of_several_damages_is_told_with_any_threads(monkeypatch):

@@ -95,6 +95,24 @@ def test_pixels_are_the_entries_of_their_labels(shape, channels, threads, paired
     assert np.array_equal(pixels.reshape(*shape, channels), codebook[labels])
 
 
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda labels: labels[::-1, ::-1],
+        lambda labels: labels[:, ::2],
+        lambda labels: labels[:, :1],
+        lambda labels: labels.T,
+        lambda labels: np.broadcast_to(labels[0, 0], labels.shape),
+    ],
+)
+def test_labels_may_lie_anyhow_in_memory(view, monkeypatch):
+    monkeypatch.setattr("kqf.indexed._PAIRED", 0)
+    random = np.random.default_rng(1)
+    codebook = random.integers(0, 256, (99, 3)).astype(np.uint8)
+    labels = view(random.integers(0, 99, (40, 30)).astype(np.uint8))
+    assert np.array_equal(look_up(labels, codebook), codebook[labels])
+
+
 @pytest.mark.parametrize("shape", [(1, 2**21), (2**21, 1), (2**10, 2**11)])
 def test_looking_up_takes_little_beside_the_pixels(shape):
     labels, codebook = np.zeros(shape, U8), np.zeros((2, 4), U8)

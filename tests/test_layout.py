@@ -127,6 +127,14 @@ def test_tiles_are_narrow_and_as_tall_as_the_image():
     assert tile_sizes(512, 600, (128, 256)) == [(128, 600), (256, 600)]
 
 
+def test_tall_tiles_are_cut_into_equal_ones():
+    assert tile_sizes(512, 2560, (128, 256)) == [(128, 1280), (256, 1280)]
+    assert tile_sizes(512, 2561, (128,)) == [(128, 854)]
+    # But for those that are narrow: of 2**17 labels at the most.
+    assert tile_sizes(64, 2000, (64,)) == [(64, 2000)]
+    assert tile_sizes(64, 2050, (64,)) == [(64, 1025)]
+
+
 def test_tiles_of_a_tall_image_are_bounded():
     (size,) = tile_sizes(10, 10**7, (128,))
     assert size[0] == 10

@@ -78,6 +78,21 @@ def test_an_error_reaches_the_caller_after_the_results_before_it(threads):
     assert seen == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("threads", [1, 4])
+def test_the_error_of_an_item_comes_before_that_of_items_behind_it(threads):
+    def items():
+        yield from range(6)
+        raise IndexError("no more")
+
+    def work(item):
+        if item == 5:
+            raise KeyError("the fifth")
+        return item
+
+    with pytest.raises(KeyError, match="the fifth"):
+        list(each(work, items(), threads))
+
+
 def iter_into(seen, results):
     for result in results:
         seen.append(result)
