@@ -17,6 +17,8 @@ _MANY_CHAINS = 2**13
 # Labels that are rearranged at a time, and the width of tiles from which on that pays.
 _BLOCK_PIXELS = 2**22
 _WIDE = 64
+# Words of a row that are rearranged at a time: those of a line of the cache.
+_WORDS = 8
 
 
 def contexts(labels: np.ndarray, predictor: int) -> np.ndarray:
@@ -246,26 +248,31 @@ def _unrank_words(labels: np.ndarray, table: np.ndarray, side: int) -> None:
     Columns lie too far apart in memory to be gone through one by one: words of eight labels do not.
     """
     height, width = labels.shape
-    tiles, count = -(-width // side), -(-side // 8)
-    whole = labels
-    if side % 8 or width % side:
-        whole = np.zeros((height, tiles * count * 8), np.uint8)
-        for tile in range(tiles):
-            part = labels[:, tile * side : (tile + 1) * side]
-            whole[:, tile * count * 8 :][:, : part.shape[1]] = part
-    by_row = whole.view(np.uint64).reshape(height, tiles, count)
-    words = np.empty((count, tiles, height), np.uint64)
-    for tile in range(tiles):
-        words[:, tile] = by_row[:, tile].T
-    octets = words.view(np.uint8).reshape(count, -1, 8)
-    for _ in _unrank_groups(octets.swapaxes(1, 2), table):
+    lefts = range(0, width, side)
+    words = np.zeros((_WORDS, len(lefts), height), np.uint64)
+    octets = words.view(np.uint8).reshape(*words.shape, 8)
+
+    def pairs(first: int, last: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield views of the words and of the columns of each tile that they stand for."""
+        for tile, left in enumerate(lefts):
+            part = labels[:, left + first : min(left + last, width)]
+            count, rest = divmod(part.shape[1], 8)
+            yield words[:count, tile], part[:, : 8 * count].view(np.uint64).T
+            if rest:
+                yield octets[count, tile, :, :rest], part[:, 8 * count :]
+
+    def groups() -> Iterator[np.ndarray]:
+        for first in range(0, side, 8 * _WORDS):
+            last = min(first + 8 * _WORDS, side)
+            views = list(pairs(first, last))
+            for ours, theirs in views:
+                ours[...] = theirs
+            yield from octets[: -(-(last - first) // 8)].reshape(-1, words[0].size, 8).swapaxes(1, 2)
+            for ours, theirs in views:
+                theirs[...] = ours
+
+    for _ in _unrank_groups(groups(), table):
         pass
-    for tile in range(tiles):
-        by_row[:, tile] = words[:, tile].T
-    if whole is not labels:
-        for tile in range(tiles):
-            part = labels[:, tile * side : (tile + 1) * side]
-            part[...] = whole[:, tile * count * 8 :][:, : part.shape[1]]
 
 
 def _unrank_one_by_one(steps: np.ndarray, order: np.ndarray, side: int) -> None:
