@@ -13,11 +13,10 @@ _LABEL_BITS = 8
 # With fewer chains than this, a step of numpy costs more than its pixels one by one.
 _FEW_CHAINS = 32
 # With more, what they need fills the processor's cache.
-_MANY_CHAINS = 2**13
-# Labels that are rearranged at a time, and the width of tiles from which on that pays.
-_BLOCK_PIXELS = 2**22
+_MANY_CHAINS = 2**14
+# The width of tiles from which on their columns are rearranged, and how many words of each row at a
+# time: those of a line of the cache.
 _WIDE = 64
-# Words of a row that are rearranged at a time: those of a line of the cache.
 _WORDS = 8
 
 
@@ -162,7 +161,7 @@ def unrank(
     # One index of two bytes: the context in the high one, the symbol in the low one.
     table = np.zeros((len(order), 256), np.uint8)
     table[:, : len(order)] = order
-    if predictor == 2 and _MANY_CHAINS // 4 < width < 2 * _MANY_CHAINS:
+    if predictor == 2 and _MANY_CHAINS // 8 < width < _MANY_CHAINS:
         # Rows that are done can be used meanwhile: that is worth more than several tiles at once.
         for top in range(0, height, side):
             for done in _unrank_steps(labels[top : top + side], table):
@@ -186,11 +185,11 @@ def _blocks(shape: tuple[int, int], predictor: int, side: int) -> list[tuple[sli
     """Cut labels into blocks of about as many chains as do best, whole tiles along their steps."""
     height, width = shape
     if predictor == 1:
-        tiles = -(-width // side)
-        rows = min(_MANY_CHAINS // tiles, _BLOCK_PIXELS // width)
-        rows, columns = max(rows, 8 * _FEW_CHAINS // tiles, 1), width
+        rows = max(_MANY_CHAINS // -(-width // side), 1)
+        columns = min(width, side * _MANY_CHAINS)
     else:
-        rows, columns = side * max(_MANY_CHAINS // width, 1), min(width, _MANY_CHAINS)
+        rows = side * max(_MANY_CHAINS // width, 1)
+        columns = min(width, _MANY_CHAINS)
     return [
         (slice(top, min(top + rows, height)), slice(left, min(left + columns, width)))
         for top in range(0, height, rows)
@@ -251,6 +250,7 @@ def _unrank_words(labels: np.ndarray, table: np.ndarray, side: int) -> None:
     lefts = range(0, width, side)
     words = np.zeros((_WORDS, len(lefts), height), np.uint64)
     octets = words.view(np.uint8).reshape(*words.shape, 8)
+    steps = octets.reshape(_WORDS, -1, 8).swapaxes(1, 2)
 
     def pairs(first: int, last: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield views of the words and of the columns of each tile that they stand for."""
@@ -267,7 +267,7 @@ def _unrank_words(labels: np.ndarray, table: np.ndarray, side: int) -> None:
             views = list(pairs(first, last))
             for ours, theirs in views:
                 ours[...] = theirs
-            yield from octets[: -(-(last - first) // 8)].reshape(-1, words[0].size, 8).swapaxes(1, 2)
+            yield from steps[: -(-(last - first) // 8)]
             for ours, theirs in views:
                 theirs[...] = ours
 
