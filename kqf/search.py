@@ -28,6 +28,8 @@ _TAGS = (1 << _TAG_BITS) - 1
 MAX_CANDIDATES = _TAGS + 1
 # Errors beyond this many bits' worth are all the same: too much.
 _MAX_BITS = 2**14
+# Steps whose costs fit an int32 together.
+_STEPS = 32
 # Times that a label must follow a context to be listed in the rankings that costs come from.
 _THRESHOLD = 4
 # Candidates of the pixels that are searched together at the most, pixels at least, and pixels that
@@ -97,45 +99,53 @@ def to_costs(errors: np.ndarray, trade: float) -> np.ndarray:
     return costs.astype(np.int32)
 
 
+def tagged(costs: np.ndarray) -> np.ndarray:
+    """Return costs of candidates (C, ...) as best_chains takes them: with their number in them."""
+    tags = np.arange(len(costs), dtype=np.int32).reshape(-1, *[1] * (costs.ndim - 1))
+    return (costs << _TAG_BITS) | tags
+
+
 def best_chains(labels: np.ndarray, costs: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Return the cheapest label of each pixel, for many chains at once.
 
     Arguments:
         labels: (C, steps, chains) uint8 candidates, C at most 16.
-        costs: (C, steps, chains) int32, from to_costs.
+        costs: (C, steps, chains) int32, from to_costs and tagged.
         lengths: from code_lengths.
 
     Returns:
         (steps, chains) uint8.
     """
     count, steps, chains = labels.shape
-    tags = np.arange(count, dtype=np.int32)[:, None]
     came_by = np.empty((steps, count, chains), np.uint8)
-    tagged = lengths << _TAG_BITS
+    lengths = lengths << _TAG_BITS
     following = labels[:, 0].astype(np.uint16)
-    totals = (tagged.take(following) + (costs[:, 0] << _TAG_BITS)) | tags
+    totals = lengths.take(following) + costs[:, 0]
     index = np.empty((count, count, chains), np.uint16)
     for step in range(1, steps):
         contexts = following << 8
         following = labels[:, step].astype(np.uint16)
         np.add(contexts[:, None], following, out=index)
-        paths = tagged.take(index, mode="clip")
+        paths = lengths.take(index, mode="clip")
         paths += totals[:, None]
         # The least path carries in its low bits which candidate it came by.
         totals = paths.min(axis=0)
         np.bitwise_and(totals, _TAGS, out=came_by[step], casting="unsafe")
-        # Only differences matter: taking the least away keeps long chains from overflowing.
         totals &= ~_TAGS
-        totals -= totals.min(axis=0)
-        totals += costs[:, step] << _TAG_BITS
-        totals |= tags
+        totals += costs[:, step]
+        if not step % _STEPS:
+            # Only differences matter: taking the least away keeps long chains from overflowing.
+            totals -= totals.min(axis=0) & ~_TAGS
+    places = np.empty((steps, chains), np.uint8)
+    places[-1] = totals.argmin(axis=0)
     chain = np.arange(chains)
-    result = np.empty((steps, chains), np.uint8)
-    place = totals.argmin(axis=0)
-    for step in range(steps - 1, -1, -1):
-        result[step] = labels[place, step, chain]
-        if step:
-            place = came_by[step].ravel().take(place * chains + chain).astype(np.intp)
+    for step in range(steps - 1, 0, -1):
+        before = np.multiply(places[step], chains, dtype=np.intp)
+        before += chain
+        came_by[step].take(before, None, places[step - 1], "clip")
+    result = labels[0].copy()
+    for place in range(1, count):
+        np.copyto(result, labels[place], where=places == place)
     return result
 
 
@@ -305,7 +315,7 @@ def search_tiles(
     axis = 1 if head.predictor == 1 else 0
 
     # One candidate of all pixels after another: less to move about than pixel by pixel.
-    nearest, costs = np.ascontiguousarray(nearest.T), np.ascontiguousarray(costs.T)
+    nearest, costs = np.ascontiguousarray(nearest.T), np.ascontiguousarray(tagged(costs.T))
 
     def search(boxes: list[tuple[slice, slice]]) -> None:
         chains = np.concatenate([np.moveaxis(index[box], axis, 0) for box in boxes], axis=1)

@@ -11,7 +11,7 @@ from sklearn.datasets import load_sample_image
 import kqf
 from kqf.colorspace import to_points
 from kqf.container import Head
-from kqf.search import Scene, best_chains, candidates, code_lengths, refine, to_costs
+from kqf.search import Scene, best_chains, candidates, code_lengths, refine, tagged, to_costs
 
 
 def slow_chain(labels, costs, lengths):
@@ -44,7 +44,7 @@ def test_no_chain_is_cheaper_than_the_one_found(seed, steps, count):
     labels = labels[:, :, None].astype(np.uint8)
     costs = random.integers(0, 500, labels.shape).astype(np.int32)
     lengths = random.integers(0, 500, 65536).astype(np.int32)
-    chain = best_chains(labels, costs, lengths)[:, 0]
+    chain = best_chains(labels, tagged(costs), lengths)[:, 0]
     assert cost_of(chain, labels, costs, lengths) == slow_chain(labels, costs, lengths)
 
 
@@ -53,10 +53,10 @@ def test_chains_do_not_touch_one_another():
     labels = np.argsort(random.random((256, 40, 7)), axis=0)[:5].astype(np.uint8)
     costs = random.integers(0, 900, labels.shape).astype(np.int32)
     lengths = random.integers(0, 900, 65536).astype(np.int32)
-    together = best_chains(labels, costs, lengths)
+    together = best_chains(labels, tagged(costs), lengths)
     for chain in range(7):
         one = slice(chain, chain + 1)
-        alone = best_chains(labels[..., one], costs[..., one], lengths)
+        alone = best_chains(labels[..., one], tagged(costs[..., one]), lengths)
         assert np.array_equal(alone[:, 0], together[:, chain])
 
 
@@ -65,7 +65,7 @@ def test_long_chains_of_the_highest_costs_do_not_overflow():
     costs = to_costs(np.tile(np.array([[[np.inf]], [[1e9]]], np.float32), (1, 4000, 1)), 1e-3)
     costs[1] -= 1
     lengths = np.zeros(65536, np.int32)
-    assert (best_chains(labels, costs, lengths) == 9).all()
+    assert (best_chains(labels, tagged(costs), lengths) == 9).all()
 
 
 def test_a_label_costs_the_bits_of_its_rank():
