@@ -9,9 +9,12 @@ from kqf.colorspace import OPAQUE, TRANSPARENT, to_points, translucency
 from kqf.histogram import pack
 from kqf.parallel import each
 
-# Multiplications for a block of distances. It stays in cache, and OpenBLAS does no more than this
-# in one thread: its threads would wait for one another wherever another process wants a core.
-_BLOCK = 2**18
+# Multiplications for one product. OpenBLAS does no more than this in one thread: its threads would
+# wait for one another wherever another process wants a core.
+_PRODUCT = 2**18
+# Products for a block of distances. It stays in cache, and is enough to do between two moments when
+# only one thread may run.
+_PRODUCTS = 4
 # Points for a thread at least: with fewer, threads wait for one another more than they work.
 _LEAST_PART = 2**16
 
@@ -51,10 +54,15 @@ def distances(
     squares = (codewords * codewords).sum(axis=1, keepdims=True)
     left = np.concatenate([points, ones], axis=1)
     right = np.concatenate([codewords * np.float32(-2), squares], axis=1).T
-    step = max(_BLOCK // right.size, 1)
-    for start in range(0, len(points), step):
-        rows = slice(start, start + step)
-        block = left[rows] @ right
+    step = max(_PRODUCT // right.size, 1)
+    for start in range(0, len(points), _PRODUCTS * step):
+        rows = slice(start, start + _PRODUCTS * step)
+        part = left[rows]
+        block = np.empty((len(part), len(codewords)), np.float32)
+        whole = len(part) - len(part) % step
+        stack = part[:whole].reshape(-1, step, part.shape[1])
+        np.matmul(stack, right, out=block[:whole].reshape(-1, step, len(codewords)))
+        np.matmul(part[whole:], right, out=block[whole:])
         if banned:
             block += banned.penalties[banned.kinds[rows]]
         yield rows, block
