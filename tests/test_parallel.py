@@ -107,3 +107,54 @@ def test_one_thread_is_the_callers_own():
 def test_two_threads_work_at_the_same_time():
     meeting = threading.Barrier(2, timeout=20)
     assert sorted(each(lambda item: meeting.wait(), range(2), 2)) == [0, 1]
+
+
+def test_the_callers_thread_is_one_of_two_and_takes_all_items():
+    here, takers = threading.get_ident(), set()
+    meeting = threading.Barrier(2, timeout=20)
+
+    def items():
+        for item in range(20):
+            takers.add(threading.get_ident())
+            yield item
+
+    def work(item):
+        if item < 2:
+            meeting.wait()
+        return threading.get_ident()
+
+    workers = set(each(work, items(), 2))
+    assert len(workers) == 2
+    assert here in workers
+    assert takers == {here}
+
+
+def test_nothing_is_begun_once_nobody_asks_for_more():
+    begun = []
+
+    def work(item):
+        begun.append(item)
+        time.sleep(0.005)
+
+    results = each(work, range(100), 2)
+    next(results)
+    results.close()
+    assert len(begun) <= 4
+    so_far = list(begun)
+    time.sleep(0.05)
+    assert begun == so_far
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_an_interrupt_stops_at_once(threads):
+    here, begun = threading.get_ident(), []
+
+    def work(item):
+        begun.append(item)
+        if threading.get_ident() == here:
+            raise KeyboardInterrupt
+        time.sleep(0.002)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(each(work, range(1000), threads))
+    assert len(begun) <= 2 * threads

@@ -254,7 +254,7 @@ def test_few_long_chains_unrank_as_many_short_ones_do(shape, predictor):
 
 @pytest.mark.parametrize("predictor", [1, 2])
 @pytest.mark.parametrize("side", [1, 7, 63, 64, 70, 90, 200])
-@pytest.mark.parametrize(("chains", "threads"), [(64, 1), (64, 3), (2**13, 1)])
+@pytest.mark.parametrize(("chains", "threads"), [(2, 3), (64, 1), (64, 3), (2**13, 1)])
 def test_tiles_in_an_image_unrank_as_each_does_alone(predictor, side, chains, threads, monkeypatch):
     # So many chains at a time: the work falls into several blocks, or into one.
     monkeypatch.setattr("kqf.ranking._MANY_CHAINS", chains)
@@ -280,7 +280,7 @@ def test_tiles_in_an_image_unrank_as_each_does_alone(predictor, side, chains, th
 
 
 @pytest.mark.parametrize(
-    ("predictor", "shape", "side"), [(1, (300, 100), 50), (2, (100, 300), 20), (2, (300, 100), 300)]
+    ("predictor", "shape", "side"), [(1, (300, 100), 50), (2, (100, 300), 20), (2, (300, 50), 300)]
 )
 def test_rows_are_done_before_all_are(predictor, shape, side, monkeypatch):
     monkeypatch.setattr("kqf.ranking._MANY_CHAINS", 64)
