@@ -36,7 +36,8 @@ class Counting(concurrent.futures.ThreadPoolExecutor):
 
     def __init__(self, workers):
         super().__init__(workers)
-        Counting.most = max(Counting.most, workers)
+        # The thread that asks is one more.
+        Counting.most = max(Counting.most, workers + 1)
 
 concurrent.futures.ThreadPoolExecutor = Counting
 
