@@ -70,25 +70,27 @@ def parse_table(table: bytes, codebook: np.ndarray) -> np.ndarray:
         FormatError: too short or too long, a label beyond the codebook, a label listed twice.
     """
     colors = len(codebook)
-    data = np.frombuffer(table, np.uint8)
-    counts = []
+    starts = []
     at = 0
     for context in range(colors):
-        if at >= len(data):
+        if at >= len(table):
             raise FormatError("RANK", "entries", colors, context)
-        counts.append(table[at])
+        starts.append(at)
         at += 1 + table[at]
-    if at != len(data):
-        raise FormatError("RANK", "inflated size", at, len(data))
+    if at != len(table):
+        raise FormatError("RANK", "inflated size", at, len(table))
     # The lists lie behind one another, each with its count before it.
-    contexts = np.repeat(np.arange(colors), counts)
-    labels = data[np.arange(len(contexts)) + contexts + 1]
+    data = np.frombuffer(table, np.uint8)
+    listed = np.ones(len(data), np.bool_)
+    listed[starts] = False
+    labels = data[listed]
     if labels.size and (highest := int(labels.max())) >= colors:
         raise FormatError("RANK", "label", f"at most {colors - 1}", highest)
     keys = _distance_keys(codebook)
     # Listed labels get keys below any distance, in the order of the list.
-    places = np.arange(len(labels), dtype=np.int32) - np.int32(len(labels))
-    keys[contexts, labels] = (places << _LABEL_BITS) + labels
+    places = np.arange(-len(labels), 0, dtype=np.int32) << _LABEL_BITS
+    rows = np.repeat(np.arange(0, keys.size, colors), data[starts])
+    keys.reshape(-1)[rows + labels] = places + labels
     if np.count_nonzero(keys < 0) != len(labels):
         raise FormatError("RANK", "labels of a context", "distinct", "one twice")
     keys.sort(axis=1)

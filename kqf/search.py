@@ -143,7 +143,7 @@ def best_chains(labels: np.ndarray, costs: np.ndarray, lengths: np.ndarray) -> n
         before = np.multiply(places[step], chains, dtype=np.intp)
         before += chain
         came_by[step].take(before, None, places[step - 1], "clip")
-    result = labels[0].copy()
+    result: np.ndarray = labels[0].copy()
     for place in range(1, count):
         np.copyto(result, labels[place], where=places == place)
     return result
