@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from numbers import Integral
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -37,44 +37,45 @@ def each(work: Callable[[Item], Result], items: Iterable[Item], threads: int) ->
     # It takes long to import, and decoding a small image needs none of it.
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    def work_here(item: Item) -> Future[Result]:
-        future = Future[Result]()
-        try:
-            future.set_result(work(item))
-        except Exception as error:
-            future.set_exception(error)
-        return future
+    # Nothing else may hold an outcome: an error knows the frames that it came through, and they and
+    # it would keep one another, and all that they hold, until Python looks for such circles.
+    pending: deque[tuple[Future[Result], Any]] = deque()
 
-    pending: deque[tuple[Future[Result], Item]] = deque()
+    def work_here() -> bool:
+        """Work on what no other thread has begun; tell whether there was anything."""
+        for place, (future, item) in enumerate(pending):
+            # What has begun can't be cancelled.
+            if future.cancel():
+                pending[place] = Future[Result](), None
+                try:
+                    pending[place][0].set_result(work(item))
+                except Exception as error:
+                    pending[place][0].set_exception(error)
+                return True
+        return False
+
     items = iter(items)
-    failure = None
-    ended = False
+    more = True
     with ThreadPoolExecutor(threads - 1) as pool:
         try:
             while True:
-                while not ended and len(pending) < 2 * threads:
+                while more and len(pending) < 2 * threads:
                     try:
                         item = next(items)
                     except StopIteration:
-                        ended = True
+                        more = False
                     except Exception as error:
                         # What went wrong with items before comes first, as in one thread.
-                        ended, failure = True, error
+                        more = False
+                        pending.append((Future[Result](), None))
+                        pending[-1][0].set_exception(error)
                     else:
                         pending.append((pool.submit(work, item), item))
                 if not pending:
-                    break
-                while not pending[0][0].done():
-                    # What another thread has begun can't be cancelled.
-                    for place, (future, item) in enumerate(pending):
-                        if future.cancel():
-                            pending[place] = work_here(item), item
-                            break
-                    else:
-                        break
+                    return
+                while not pending[0][0].done() and work_here():
+                    pass
                 yield pending.popleft()[0].result()
         finally:
-            for future, _ in pending:
-                future.cancel()
-    if failure:
-        raise failure
+            while pending:
+                pending.popleft()[0].cancel()

@@ -12,8 +12,10 @@ from kqf.parallel import each
 _LABEL_BITS = 8
 # With fewer chains than this, a step of numpy costs more than its pixels one by one.
 _FEW_CHAINS = 32
-# With more, what they need fills the processor's cache.
+# With more chains, what they need fills the processor's cache; with more pixels in a block of them,
+# threads and whoever waits for rows have too little to do.
 _MANY_CHAINS = 2**14
+_BLOCK_PIXELS = 2**22
 # The width of tiles from which on their columns are rearranged, and how many words of each row at a
 # time: those of a line of the cache.
 _WIDE = 64
@@ -164,7 +166,8 @@ def unrank(
     table = np.zeros((len(order), 256), np.uint8)
     table[:, : len(order)] = order
     if predictor == 2 and _MANY_CHAINS // 8 < width < _MANY_CHAINS:
-        # Rows that are done can be used meanwhile: that is worth more than several tiles at once.
+        # A row is enough for a step. Rows that are done can be used meanwhile: that is worth more
+        # than several tiles at once.
         for top in range(0, height, side):
             for done in _unrank_steps(labels[top : top + side], table):
                 yield top + done
@@ -187,7 +190,9 @@ def _blocks(shape: tuple[int, int], predictor: int, side: int) -> list[tuple[sli
     """Cut labels into blocks of about as many chains as do best, whole tiles along their steps."""
     height, width = shape
     if predictor == 1:
-        rows = max(_MANY_CHAINS // -(-width // side), 1)
+        tiles = -(-width // side)
+        rows = min(_MANY_CHAINS // tiles, _BLOCK_PIXELS // width)
+        rows = max(rows, 8 * _FEW_CHAINS // tiles, 1)
         columns = min(width, side * _MANY_CHAINS)
     else:
         rows = side * max(_MANY_CHAINS // width, 1)

@@ -28,7 +28,7 @@ _TAGS = (1 << _TAG_BITS) - 1
 MAX_CANDIDATES = _TAGS + 1
 # Errors beyond this many bits' worth are all the same: too much.
 _MAX_BITS = 2**14
-# Steps whose costs fit an int32 together.
+# Steps after which totals are taken down: a cost is 2**24 at the most, of them all 2**29.
 _STEPS = 32
 # Times that a label must follow a context to be listed in the rankings that costs come from.
 _THRESHOLD = 4
@@ -110,7 +110,7 @@ def best_chains(labels: np.ndarray, costs: np.ndarray, lengths: np.ndarray) -> n
 
     Arguments:
         labels: (C, steps, chains) uint8 candidates, C at most 16.
-        costs: (C, steps, chains) int32, from to_costs and tagged.
+        costs: (C, steps, chains) int32, ``tagged(to_costs(...))``.
         lengths: from code_lengths.
 
     Returns:
@@ -249,7 +249,9 @@ def refine(
     chains = head if head.predictor else replace(head, predictor=1)
     # Statistics of a part are as good: only the last round looks at all of a large image.
     stride = max(scene.index.size // _SAMPLE, 1) if rounds > 1 else 1
-    index, labels, part = _thin(scene.index, labels, chains, stride)
+    index, part = scene.index, chains
+    if stride > 1:
+        index, labels, part = _thin(index, labels, part, stride)
     errors = choices.errors
     held = np.isin(pack(codebook[None])[0], pack(scene.keep[None])[0])
     for left in reversed(range(rounds)):
@@ -285,7 +287,7 @@ def _thin(
     index: np.ndarray, labels: np.ndarray, head: Head, stride: int
 ) -> tuple[np.ndarray, np.ndarray, Head]:
     """Return every so many chains only: enough to learn from, in all rounds but the last."""
-    # What lies beside a chain does not matter to it: one tile of them all takes least steps.
+    # What lies beside a chain does not matter to it: a tile as wide as the image takes least steps.
     if head.predictor == 1:
         index, labels = index[::stride], labels[::stride]
         height = len(index)

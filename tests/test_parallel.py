@@ -1,6 +1,9 @@
+import gc
 import os
 import threading
 import time
+import weakref
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -93,6 +96,59 @@ def test_the_error_of_an_item_comes_before_that_of_items_behind_it(threads):
         list(each(work, items(), threads))
 
 
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("number", [0, 1, 5, 20])
+def test_an_error_of_the_items_comes_after_all_results(number, threads):
+    def items():
+        yield from range(number)
+        raise KeyError
+
+    seen = []
+    with pytest.raises(KeyError):
+        seen.extend(iter_into(seen, each(lambda item: item, items(), threads)))
+    assert seen == list(range(number))
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("ending", ["work", "items", "both", "close"])
+def test_nothing_is_kept_once_it_is_over(ending, threads):
+    class Thing:
+        pass
+
+    things = []
+
+    def items():
+        for _ in range(3 if ending == "both" else 9):
+            thing = Thing()
+            things.append(weakref.ref(thing))
+            yield thing
+        if ending in ("items", "both"):
+            raise KeyError
+
+    def work(thing):
+        if ending == "both" or (ending == "work" and len(things) > 6):
+            raise KeyError
+        return Thing()
+
+    def run():
+        results = each(work, items(), threads)
+        if ending == "close":
+            next(results)
+            results.close()
+        else:
+            for _ in results:
+                pass
+
+    gc.disable()
+    try:
+        with suppress(KeyError):
+            run()
+        assert len(things) >= 3
+        assert not any(thing() for thing in things)
+    finally:
+        gc.enable()
+
+
 def iter_into(seen, results):
     for result in results:
         seen.append(result)
@@ -129,20 +185,37 @@ def test_the_callers_thread_is_one_of_two_and_takes_all_items():
     assert takers == {here}
 
 
+def test_whoever_waits_for_the_first_does_the_others():
+    others, done = [], threading.Event()
+
+    def work(item):
+        if not item:
+            return done.wait(20)
+        others.append(item)
+        if len(others) == 3:
+            done.set()
+        return True
+
+    assert list(each(work, range(4), 2)) == [True] * 4
+
+
 def test_nothing_is_begun_once_nobody_asks_for_more():
-    begun = []
+    here, begun, closing = threading.get_ident(), [], threading.Event()
 
     def work(item):
         begun.append(item)
-        time.sleep(0.005)
+        if item and threading.get_ident() == here:
+            # Time for the other thread to work on the first.
+            time.sleep(0.1)
+        elif item:
+            closing.wait(20)
 
     results = each(work, range(100), 2)
     next(results)
+    threading.Timer(0.1, closing.set).start()
     results.close()
-    assert len(begun) <= 4
-    so_far = list(begun)
-    time.sleep(0.05)
-    assert begun == so_far
+    # The first, what the caller did meanwhile, and what the other thread was at: a fourth waited.
+    assert len(begun) <= 3
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

@@ -66,6 +66,12 @@ def test_long_chains_of_the_highest_costs_do_not_overflow():
     costs[1] -= 1
     lengths = np.zeros(65536, np.int32)
     assert (best_chains(labels, tagged(costs), lengths) == 9).all()
+    # Candidates whose totals pass any number at different steps.
+    random = np.random.default_rng(0)
+    costs = random.integers(2**13, 2**14, (2, 1000, 500), dtype=np.int32) * 64
+    labels = np.broadcast_to(np.array([3, 9], np.uint8)[:, None, None], costs.shape)
+    cheapest = np.where(costs[0] <= costs[1], 3, 9)
+    assert np.array_equal(best_chains(labels, tagged(costs), lengths), cheapest)
 
 
 def test_a_label_costs_the_bits_of_its_rank():
