@@ -184,7 +184,8 @@ class Quantizer:
     def _search(self, plan: Plan) -> Quantized:
         """Return the cheapest of the labels found for the most promising layouts.
 
-        The nearest labels are among them, so that no quality makes a larger file than 100 does.
+        The nearest labels are among them, so that by trial no quality makes a larger file than 100
+        does; what is made in the end may take some bytes more.
         """
         trade, rounds = plan.trade, plan.rounds
         options, scene = self._options, self._scene
