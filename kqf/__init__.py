@@ -9,92 +9,85 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from kqf.registration import register
+from kqf.plugins.registration import register as register
 
 if TYPE_CHECKING:
-    from kqf.blockwise import encode_dask, encode_indexed_dask
-    from kqf.decoder import Info, check, decode, info, read, read_indexed
-    from kqf.encoder import encode, encode_indexed, quantize, write, write_indexed
-    from kqf.errors import (
-        FormatError,
-        KqfError,
-        LimitError,
-        TargetError,
-        TruncatedError,
-        UnsupportedError,
-    )
-    from kqf.indexed import IndexedImage
-    from kqf.measure import LargestError, largest_error, psnr, ssim
-    from kqf.opened import KqfFile, open  # noqa: A004 - as PIL.Image.open
-    from kqf.salvage import DamageWarning
-    from kqf.together import learn_palette
+    from kqf.cluster.blockwise import encode_dask as encode_dask
+    from kqf.cluster.blockwise import encode_indexed_dask as encode_indexed_dask
+    from kqf.decoding.api import Info as Info
+    from kqf.decoding.api import check as check
+    from kqf.decoding.api import decode as decode
+    from kqf.decoding.api import info as info
+    from kqf.decoding.api import read as read
+    from kqf.decoding.api import read_indexed as read_indexed
+    from kqf.decoding.file import KqfFile as KqfFile
+    from kqf.decoding.file import open as open  # noqa: A004 - as PIL.Image.open
+    from kqf.decoding.salvage import DamageWarning as DamageWarning
+    from kqf.encoding.api import encode as encode
+    from kqf.encoding.api import encode_indexed as encode_indexed
+    from kqf.encoding.api import quantize as quantize
+    from kqf.encoding.api import write as write
+    from kqf.encoding.api import write_indexed as write_indexed
+    from kqf.encoding.together import learn_palette as learn_palette
+    from kqf.errors import FormatError as FormatError
+    from kqf.errors import KqfError as KqfError
+    from kqf.errors import LimitError as LimitError
+    from kqf.errors import TargetError as TargetError
+    from kqf.errors import TruncatedError as TruncatedError
+    from kqf.errors import UnsupportedError as UnsupportedError
+    from kqf.image import IndexedImage as IndexedImage
+    from kqf.metrics import LargestError as LargestError
+    from kqf.metrics import largest_error as largest_error
+    from kqf.metrics import psnr as psnr
+    from kqf.metrics import ssim as ssim
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "DamageWarning",
-    "FormatError",
-    "IndexedImage",
-    "Info",
-    "KqfError",
-    "KqfFile",
-    "LargestError",
-    "LimitError",
-    "TargetError",
-    "TruncatedError",
-    "UnsupportedError",
-    "__version__",
-    "check",
-    "decode",
-    "encode",
-    "encode_dask",
-    "encode_indexed",
-    "encode_indexed_dask",
-    "info",
-    "largest_error",
-    "learn_palette",
-    "open",
-    "psnr",
-    "quantize",
-    "read",
-    "read_indexed",
-    "register",
-    "ssim",
-    "write",
-    "write_indexed",
-]
-
-# Imported on first use: who opens files needs no encoder, and who imports kqf may do neither.
-_ROOMS = {
-    "blockwise": ("encode_dask", "encode_indexed_dask"),
-    "decoder": ("Info", "check", "decode", "info", "read", "read_indexed"),
-    "encoder": ("encode", "encode_indexed", "quantize", "write", "write_indexed"),
-    "errors": (
-        "FormatError",
-        "KqfError",
-        "LimitError",
-        "TargetError",
-        "TruncatedError",
-        "UnsupportedError",
-    ),
-    "indexed": ("IndexedImage",),
-    "measure": ("LargestError", "largest_error", "psnr", "ssim"),
-    "opened": ("KqfFile", "open"),
-    "salvage": ("DamageWarning",),
-    "together": ("learn_palette",),
+# Imported on first use: opening a file does not need the encoder.
+_MODULE_OF = {
+    "DamageWarning": "decoding.salvage",
+    "FormatError": "errors",
+    "IndexedImage": "image",
+    "Info": "decoding.api",
+    "KqfError": "errors",
+    "KqfFile": "decoding.file",
+    "LargestError": "metrics",
+    "LimitError": "errors",
+    "TargetError": "errors",
+    "TruncatedError": "errors",
+    "UnsupportedError": "errors",
+    "check": "decoding.api",
+    "decode": "decoding.api",
+    "encode": "encoding.api",
+    "encode_dask": "cluster.blockwise",
+    "encode_indexed": "encoding.api",
+    "encode_indexed_dask": "cluster.blockwise",
+    "info": "decoding.api",
+    "largest_error": "metrics",
+    "learn_palette": "encoding.together",
+    "open": "decoding.file",
+    "psnr": "metrics",
+    "quantize": "encoding.api",
+    "read": "decoding.api",
+    "read_indexed": "decoding.api",
+    "ssim": "metrics",
+    "write": "encoding.api",
+    "write_indexed": "encoding.api",
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+_PUBLIC = sorted([*_MODULE_OF, "__version__", "register"])
+# A star import must not hide the built-in ``open``.
+__all__ = [name for name in _PUBLIC if name != "open"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 # Type checkers would take it to mean that any name is there.
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        if name not in _ROOM_OF:
+        if name not in _MODULE_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+        value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
         globals()[name] = value
         return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return _PUBLIC

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 from typer.testing import CliRunner
 
 import kqf
-from kqf import cli
+from kqf.cli import app as cli
 
 ROOT = Path(kqf.__file__).parents[1]
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -49,7 +49,7 @@ from ssimulacra2 import compute_ssimulacra2
 
 import kqf
 from kqf import psnr
-from kqf.encoder import DEFAULT_EFFORT
+from kqf.encoding.api import DEFAULT_EFFORT
 
 SAMPLES = "scikit-learn's samples"
 PARTS_COLORS = (16, 64, 256)

@@ -16,9 +16,9 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 import kqf
-from kqf.container import VERSION
+from kqf.format.declarations import VERSION
 
-FOLDER = Path(__file__).parents[1] / "tests" / "fixtures" / f"v{VERSION}"
+FOLDER = Path(__file__).parents[1] / "tests" / "conformance" / "fixtures" / f"v{VERSION}"
 SIZE = 72, 48
 
 

@@ -27,9 +27,10 @@ from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_image
 
 import kqf
-from kqf import page, tables
-from kqf.learning import draw, learn_each
-from kqf.report import count_distinct
+from kqf.report import html as page
+from kqf.report import tables
+from kqf.report.measure import count_distinct
+from kqf.report.methods import draw, learn_each
 
 SIZE = (1280, 720)
 SKY_ROWS = 180

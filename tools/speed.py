@@ -37,7 +37,7 @@ import numpy as np
 from PIL import Image
 
 import kqf
-from kqf.container import Reader
+from kqf.format.reader import Reader
 
 SMALL_PIXELS = 400_000
 LARGE_WIDTH = 3824

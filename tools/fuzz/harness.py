@@ -37,11 +37,16 @@ BYTES_PER_PIXEL = 4
 SLOWDOWN = 4
 
 # What targets use, imported beforehand: no input is to pay for it.
-MODULES = "kqf.decoder", "kqf.opened", "kqf.KqfImagePlugin", "concurrent.futures"
+MODULES = "kqf.decoding.api", "kqf.decoding.file", "kqf.plugins.pillow", "concurrent.futures"
 MORE_MODULES = {
-    "plugin": ("kqf.encoder",),
-    "encode_indexed": ("kqf.encoder",),
-    "encode": ("kqf.encoder", "kqf.learners", "skimage.metrics", "sklearn.cluster"),
+    "plugin": ("kqf.encoding.api",),
+    "encode_indexed": ("kqf.encoding.api",),
+    "encode": (
+        "kqf.encoding.api",
+        "kqf.quantization.methods",
+        "skimage.metrics",
+        "sklearn.cluster",
+    ),
 }
 
 

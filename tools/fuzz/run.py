@@ -36,9 +36,9 @@ import kqf
 HARNESS = Path(__file__).parent / "harness.py"
 VECTORS = [Path(__file__).parents[2] / "spec" / "vectors" / name for name in ("valid", "invalid")]
 PACKAGE = Path(kqf.__file__).parent
-ROOMS = [
-    str(PACKAGE / f"{name}.py")
-    for name in ("container", "decoder", "ranking", "deflate", "salvage")
+WATCHED = [
+    *map(str, sorted((PACKAGE / "format").glob("*.py"))),
+    *map(str, sorted((PACKAGE / "decoding").glob("*.py"))),
 ]
 MIB = 2**20
 # What libFuzzer itself ends a target for, beside the harness: an input without end.
@@ -54,7 +54,7 @@ SEED_BYTES = 120
 # What no target is to reach: a line of the code, and why.
 UNREACHED = {
     'raise FormatError(name, "length of all metadata", f"at most {MAX_METADATA}", total)': (
-        "takes a file of 64 MiB: tests/test_conformance.py makes it"
+        "takes a file of 64 MiB: tests/conformance makes it"
     ),
     "octets = octets[..., ::-1]": "for processors of the other byte order",
 }
@@ -135,7 +135,7 @@ def measure(result: Result, corpus: Path) -> None:
     inputs = [str(path) for path in (*seeds(result.name, corpus), *extremes, kept)]
     replay = [str(HARNESS), "--replay", result.name, str(records), *inputs]
     data = records / "coverage"
-    watched = ["--branch", f"--data-file={data}", f"--include={','.join(ROOMS)}"]
+    watched = ["--branch", f"--data-file={data}", f"--include={','.join(WATCHED)}"]
     subprocess.run([sys.executable, "-m", "coverage", "run", *watched, *replay], check=False)
     result.coverage = {
         room: (
@@ -158,7 +158,7 @@ def report(data: Iterable[Path], folder: Path) -> dict[str, tuple[dict, list[str
     """Return coverage's summary and the lines and branches missed, by room."""
     coverage = Coverage(data_file=folder / "coverage.all", branch=True)
     coverage.combine([str(path) for path in data], keep=True)
-    coverage.json_report(include=ROOMS, outfile=str(folder / "coverage.json"))
+    coverage.json_report(include=WATCHED, outfile=str(folder / "coverage.json"))
     files = json.loads((folder / "coverage.json").read_text())["files"]
     found = {}
     for name, file in files.items():
@@ -175,11 +175,11 @@ def report(data: Iterable[Path], folder: Path) -> dict[str, tuple[dict, list[str
 
 def table(results: list[Result]) -> str:
     """Return the figures as a table in Markdown."""
-    rooms = [Path(room).name for room in ROOMS]
-    heads = ["target", "executions", "a second", "kept", *rooms, "slowest", "most memory"]
+    modules = [Path(module).name for module in WATCHED]
+    heads = ["target", "executions", "a second", "kept", *modules, "slowest", "most memory"]
     rows = [heads, ["---"] * len(heads)]
     for result in results:
-        shares = [result.coverage.get(room) for room in rooms]
+        shares = [result.coverage.get(name) for name in modules]
         rows.append(
             [
                 result.name,

@@ -27,6 +27,7 @@ from PIL import Image, ImageFile
 import kqf
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "kqf"
 sys.path.append(str(ROOT / "tests"))
 
 from tiny_decoder import Refused, tiny_decode  # noqa: E402
@@ -574,8 +575,8 @@ def attempt_encoding(call: Callable[[], bytes]) -> bytes | None:
         return call()
     except (TypeError, ValueError) as error:
         frames = traceback.extract_tb(error.__traceback__)
-        origin = Path(frames[-1].filename).parent.name
-        require(origin == "kqf", f"raised in {frames[-1].filename}: {error!r}")
+        origin = Path(frames[-1].filename)
+        require(origin.is_relative_to(PACKAGE), f"raised in {frames[-1].filename}: {error!r}")
         require(not CHANCE.search(str(error)), f"not an error of kqf's: {error!r}")
         return None
 

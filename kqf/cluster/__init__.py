@@ -1,0 +1,1 @@
+"""Images larger than memory, and work spread over processes or a Dask cluster."""

@@ -1,0 +1,1 @@
+"""Files converted to KQF and back, one or many."""

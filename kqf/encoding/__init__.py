@@ -1,0 +1,1 @@
+"""From labels and a codebook to the smallest file."""

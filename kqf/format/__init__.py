@@ -1,0 +1,1 @@
+"""What a file is: bytes, chunks, streams and labels, by the specification."""

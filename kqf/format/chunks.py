@@ -1,0 +1,63 @@
+"""Chunks: how they are framed, named and checked (section 4)."""
+
+from typing import BinaryIO
+
+import deflate as libdeflate
+from construct import (
+    Bytes,
+    Checksum,
+    Const,
+    Int32ub,
+    Rebuild,
+    Struct,
+    len_,
+    this,
+)
+
+from kqf.format.declarations import flat_parser
+from kqf.format.signature import SIGNATURE
+
+# Section 4.1.
+Signature = Struct("signature" / Const(SIGNATURE))
+
+
+def is_type(kind: bytes) -> bool:
+    """Tell whether four bytes may be the type of a chunk (section 4.3)."""
+    return kind.isascii() and kind[:1].isalpha() and kind.replace(b" ", b"").isalnum()
+
+
+def crc_of(kind: bytes, payload: bytes) -> int:
+    """Return the CRC-32 of a chunk (section 4.2)."""
+    return int(libdeflate.crc32(payload, libdeflate.crc32(kind)))
+
+
+# Section 4.2. The head is read alone first, so that a length can be refused before it is believed.
+_CHUNK_HEAD = ("length" / Rebuild(Int32ub, len_(this.payload)), "type" / Bytes(4))
+ChunkHead = Struct(*_CHUNK_HEAD)
+_parse_chunk_head = flat_parser(ChunkHead)
+Chunk = Struct(
+    *_CHUNK_HEAD,
+    "payload" / Bytes(this.length),
+    "crc" / Checksum(Int32ub, lambda chunk: crc_of(chunk.type, chunk.payload), this),
+)
+HEAD_SIZE = 8
+CRC_SIZE = 4
+
+
+def build_chunk(kind: bytes, payload: bytes) -> bytes:
+    """Return one chunk (section 4.2)."""
+    return bytes(Chunk.build({"type": kind, "payload": payload}))
+
+
+# What follows the last tile.
+END = build_chunk(b"DONE", b"")
+
+
+def take(stream: BinaryIO, count: int) -> bytes:
+    """Return so many bytes, or as many as are left of a file that was cut meanwhile."""
+    pieces = []
+    # Unbuffered streams may give fewer than they are asked for.
+    while count and (piece := stream.read(count)):
+        pieces.append(piece)
+        count -= len(piece)
+    return b"".join(pieces)

@@ -1,0 +1,63 @@
+"""A file put together from its parts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from kqf.format.chunks import END, build_chunk
+from kqf.format.declarations import VERSION, Header, TileIndex
+from kqf.format.header import Head
+from kqf.format.metadata import build_metadata
+from kqf.format.signature import SIGNATURE
+
+
+def build(
+    head: Head,
+    codebook: np.ndarray,
+    ranking: bytes | None,
+    metadata: Mapping[str, object],
+    streams: Iterable[bytes],
+) -> bytes:
+    """Return a whole file from its parts.
+
+    Arguments:
+        codebook: (K, C) uint8.
+        ranking: the zlib stream of ``RANK``, None with predictor 0.
+        metadata: as ``IndexedImage.metadata``.
+        streams: the zlib stream of each tile, in the order of the tiles.
+    """
+    streams = list(streams)
+    lengths = [len(stream) for stream in streams]
+    parts = [build_prologue(head, codebook, ranking, metadata, lengths)]
+    parts += map(build_tile, streams)
+    parts.append(END)
+    return b"".join(parts)
+
+
+def build_prologue(
+    head: Head,
+    codebook: np.ndarray,
+    ranking: bytes | None,
+    metadata: Mapping[str, object],
+    lengths: Sequence[int],
+) -> bytes:
+    """Return all that stands before the first tile.
+
+    Arguments:
+        lengths: bytes of each tile's stream; the result is as long for any. Others: as of build.
+    """
+    parts = [SIGNATURE, build_chunk(b"HEAD", Header.build({"version": VERSION} | vars(head)))]
+    parts.append(build_chunk(b"CODE", codebook.tobytes()))
+    if ranking is not None:
+        parts.append(build_chunk(b"RANK", ranking))
+    parts += [build_chunk(kind, payload) for kind, payload in build_metadata(metadata)]
+    if len(lengths) > 1:
+        parts.append(
+            build_chunk(b"tidx", TileIndex.build({"lengths": lengths}, tiles=len(lengths)))
+        )
+    return b"".join(parts)
+
+
+def build_tile(stream: bytes) -> bytes:
+    """Return the chunk of a tile's stream."""
+    return build_chunk(b"LABL", stream)

@@ -1,0 +1,1 @@
+"""Paths, URLs, files written whole, and images through Pillow."""

@@ -1,0 +1,1 @@
+"""Palette files, and the palette of an image."""

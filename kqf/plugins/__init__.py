@@ -1,0 +1,1 @@
+"""KQF in other libraries: Pillow."""

@@ -1,0 +1,287 @@
+"""Pillow's view of KQF files.
+
+It is named as Pillow names its own plugins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from inspect import signature
+from typing import IO, Any
+
+import numpy as np
+from PIL import Image, ImageFile, ImagePalette
+
+from kqf.decoding.api import check, read_labels, read_pixels
+from kqf.decoding.salvage import Salvager
+from kqf.errors import KqfError
+from kqf.format.declarations import MAX_COLORS, METADATA_TYPES
+from kqf.format.metadata import build_metadata
+from kqf.format.reader import Reader
+from kqf.format.signature import FORMAT
+from kqf.io.files import open_source, write_whole
+
+_OPENED_AS = {1: "L", 2: "LA", 3: "P", 4: "P"}
+_SAVED_AS = {
+    "1": "L",
+    "L": "L",
+    "LA": "LA",
+    "P": "P",
+    "PA": "RGBA",
+    "RGB": "RGB",
+    "RGBA": "RGBA",
+    "RGBX": "RGB",
+}
+_WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
+_CONVERSIONS = {"I": "L", "I;16": "L", "F": "L", "La": "LA", "RGBa": "RGBA"}
+# Pillow hands out, and most of its writers expect, EXIF with JPEG's prefix; the chunk has none.
+_EXIF_PREFIX = b"Exif\0\0"
+
+
+class KqfImageFile(ImageFile.ImageFile):
+    """A KQF file opened by Pillow.
+
+    Gray opens as ``L``, gray + alpha as ``LA``, RGB and RGBA as ``P``. Alpha is in the palette
+    (``RGBA``), except where one entry is transparent and all others are opaque: there the palette
+    is ``RGB`` and ``info["transparency"]`` is the entry, the one form that Pillow's GIF writer
+    knows.
+    """
+
+    format = FORMAT
+    format_description = "KQF palette image"
+
+    _reader: Reader | Salvager | None = None
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        self._start = self.fp.tell()
+        try:
+            with open_source(self.fp) as (stream, size):  # type: ignore[arg-type]
+                kind = Salvager if ImageFile.LOAD_TRUNCATED_IMAGES else Reader
+                self._reader = reader = kind(stream, size)
+        except KqfError as error:
+            if getattr(error, "field", None) == "signature":
+                raise SyntaxError("not a KQF file") from error
+            raise OSError(str(error)) from error
+        head = reader.head
+        self._size = head.width, head.height
+        self._mode = _OPENED_AS[head.channels]
+        self.info.update(reader.metadata)
+        if "exif" in self.info and not self.info["exif"].startswith(_EXIF_PREFIX):
+            self.info["exif"] = _EXIF_PREFIX + self.info["exif"]
+        if self._mode == "P":
+            self._open_palette(reader.codebook)
+        # What is not loaded yet has a tile; Pillow has no decoder of this name, load() is it.
+        self.tile = [ImageFile._Tile("kqf", (0, 0, *self._size))]
+
+    def _open_palette(self, codebook: np.ndarray) -> None:
+        if codebook.shape[1] == 4:
+            (translucent,) = np.nonzero(codebook[:, 3] < 255)
+            if len(translucent) == 1 and codebook[translucent[0], 3] == 0:
+                self.info["transparency"] = int(translucent[0])
+                codebook = codebook[:, :3]
+        mode = "RGBA" if codebook.shape[1] == 4 else "RGB"
+        self.palette = ImagePalette.ImagePalette(mode, codebook.tobytes())
+        self.palette.dirty = 1
+
+    def load(self) -> Any:
+        """Decode the pixels, unless that is done."""
+        if self.tile and self._im is None:
+            self.im = self._decode().im
+            self.readonly = 0
+            self.tile = []
+            self._let_go()
+        return super().load()
+
+    def _decode(self) -> Image.Image:
+        if self.fp is None or self._reader is None:
+            raise ValueError("the image was closed before it was loaded")
+        try:
+            reader = self._reader
+            if ImageFile.LOAD_TRUNCATED_IMAGES:
+                # Who opened it need not have known that it is damaged.
+                self.fp.seek(self._start)
+                reader = Salvager(reader.stream, reader.file_bytes)
+            # Pillow has checked the size when it opened the file, against its own limit.
+            read = read_labels if self.mode == "P" else read_pixels
+            pixels = read(reader, max_pixels=None)
+        except KqfError as error:
+            raise OSError(str(error)) from error
+        # L and P live on in this array; as nobody else holds it, the image may be drawn on.
+        return Image.frombuffer(self.mode, self.size, pixels, "raw", self.mode, 0, 1)
+
+    def load_seek(self, pos: int) -> None:
+        """Do nothing: that it exists keeps ``ImageFile.Parser`` from decoding by itself."""
+
+    def verify(self) -> None:
+        """Check every chunk and tile; the image is of no use afterwards.
+
+        Raises:
+            OSError: the file is damaged. RuntimeError: the image is loaded or closed already.
+        """
+        if self.fp is None:
+            raise RuntimeError("verify() must come before the image is loaded or closed")
+        try:
+            self.fp.seek(self._start)
+            check(self.fp)  # type: ignore[arg-type]
+        except KqfError as error:
+            raise OSError(str(error)) from error
+        finally:
+            self.tile = []
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._exclusive_fp and self.fp:
+            self.fp.close()
+        self.fp = None
+        self._reader = None
+
+    # Pillow's own state keeps palettes without their alpha.
+    def __getstate__(self) -> list[Any]:
+        state = super().__getstate__()
+        mode = self.palette.mode if self.palette else None
+        return [state, mode, self.getpalette(mode)]
+
+    def __setstate__(self, state: list[Any]) -> None:
+        state, mode, palette = state
+        super().__setstate__(state)
+        if mode:
+            self.putpalette(palette, mode)
+
+
+def save(im: Image.Image, fp: IO[bytes]) -> None:
+    """Write an image as KQF, with the options in its ``encoderinfo``, as Pillow's writers do."""
+    # Who opens files needs no encoder.
+    from kqf.encoding.api import encode, encode_indexed
+
+    if im.mode not in _SAVED_AS:
+        mode = _CONVERSIONS.get(im.mode, "RGB")
+        raise OSError(f"cannot write mode {im.mode} as KQF: convert it first, im.convert({mode!r})")
+    options = dict(im.encoderinfo)
+    # With save_all=False they come here, where Pillow's own writers overlook them.
+    if list(options.pop("append_images", None) or ()):
+        raise ValueError("a KQF file holds one image: append_images must be empty")
+    metadata = _metadata(im, options)
+    im = _with_transparency(im, options)
+    known = [name for name in signature(encode).parameters if name not in ("pixels", "metadata")]
+    for name in options:
+        if name not in known:
+            raise TypeError(f"KQF has no option {name!r}: expected one of {', '.join(known)}")
+    if im.mode == "P":
+        labels, codebook = _as_labels(im)
+        options = _options_of_labels(options, codebook, signature(encode_indexed).parameters)
+        data = encode_indexed(labels, codebook, metadata=metadata, **options)
+    else:
+        data = encode(_as_pixels(im), metadata=metadata, **options)
+    write_whole(fp, data)  # type: ignore[arg-type]
+
+
+def save_all(im: Image.Image, fp: IO[bytes]) -> None:
+    """Write an image of one frame, as save does; refuse one of several."""
+    frames = getattr(im, "n_frames", 1)
+    if frames > 1:
+        raise ValueError(f"a KQF file holds one image: save_all has {frames} frames to save")
+    save(im, fp)
+
+
+def _metadata(im: Image.Image, options: dict[str, Any]) -> dict[str, object]:
+    """Move metadata out of ``options``; what is not there comes from ``im.info``."""
+    metadata = {}
+    for key in METADATA_TYPES:
+        given = key in options
+        value = options.pop(key) if given else _from_info(im, key)
+        if value:
+            value = _as_metadata(key, value)
+        if not value:
+            continue
+        # Other formats leave densities of 0 and the like, which are no reason to fail.
+        if given or key not in ("dpi", "comment") or _fits(key, value):
+            metadata[key] = value
+    return metadata
+
+
+def _from_info(im: Image.Image, key: str) -> Any:
+    raw = im.info.get(key)
+    # What has been taken out of getexif() must not come back from where it was read.
+    edited: Any = getattr(im, "_exif", None)
+    if key == "exif" and raw and getattr(edited, "_loaded_exif", None) == raw:
+        unchanged = Image.Exif()
+        unchanged.load(raw)
+        if edited.tobytes() != unchanged.tobytes():
+            return edited.tobytes()
+    return raw
+
+
+def _as_metadata(key: str, value: Any) -> object:
+    if isinstance(value, Image.Exif):
+        value = value.tobytes()
+    if key == "exif" and isinstance(value, bytes):
+        return value.removeprefix(_EXIF_PREFIX)
+    if key == "xmp" and isinstance(value, str):
+        return value.encode()
+    if key == "comment" and isinstance(value, bytes):
+        value = value.rstrip(b"\0")
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.decode("latin-1")
+    return value
+
+
+def _fits(key: str, value: object) -> bool:
+    try:
+        list(build_metadata({key: value}))
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _with_transparency(im: Image.Image, options: dict[str, Any]) -> Image.Image:
+    """Move ``transparency`` out of ``options`` to where Pillow's conversions look for it."""
+    if "transparency" not in options:
+        return im
+    transparency = options.pop("transparency")
+    im = im.copy()
+    im.info.pop("transparency", None)
+    if transparency is not None:
+        if im.mode != "P":
+            raise ValueError(f"transparency= is for mode P, not {im.mode}: use an alpha channel")
+        im.info["transparency"] = transparency
+    return im
+
+
+def _as_pixels(im: Image.Image) -> np.ndarray:
+    mode = _SAVED_AS[im.mode]
+    if im.mode in ("1", "L", "RGB") and im.has_transparency_data:
+        mode = _WITH_ALPHA[mode]
+    return np.asarray(im if mode == im.mode else im.convert(mode))
+
+
+def _as_labels(im: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels of a ``P`` image and its codebook, each entry as Pillow shows it."""
+    labels = np.asarray(im)
+    # An image of every label, with this palette and transparency.
+    ramp = im.crop((0, 0, MAX_COLORS, 1))
+    ramp.frombytes(bytes(range(MAX_COLORS)))
+    colors = np.asarray(ramp.convert("RGBA" if ramp.has_transparency_data else "RGB"))[0]
+    entries = len(im.getpalette(None) or ()) // len(im.im.getpalettemode())
+    return labels, colors[: max(entries, int(labels.max(initial=0)) + 1)]
+
+
+def _options_of_labels(
+    options: Mapping[str, Any], codebook: np.ndarray, storage: Collection[str]
+) -> dict[str, Any]:
+    """Return the options that leave labels as they are, and refuse those that would not."""
+    kept = {}
+    for name, value in options.items():
+        if name in storage:
+            kept[name] = value
+        elif name == "colors" and isinstance(value, int) and len(codebook) <= value <= MAX_COLORS:
+            continue
+        elif name != "quality" or value != 100:
+            mode = "RGBA" if codebook.shape[1] == 4 else "RGB"
+            raise ValueError(
+                f"{name}= is not for mode P, whose {len(codebook)} colours are kept as they are: "
+                f"convert it first, im.convert({mode!r})"
+            )
+    return kept

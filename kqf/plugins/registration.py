@@ -1,0 +1,41 @@
+"""What Pillow has to know of KQF before the first file: all else is imported with it."""
+
+from typing import IO
+
+from PIL import Image, ImageFile
+
+from kqf.format.signature import FORMAT, SIGNATURE
+
+
+def _accept(prefix: bytes) -> bool:
+    return prefix.startswith(SIGNATURE)
+
+
+def _open(fp: IO[bytes], filename: str | bytes) -> ImageFile.ImageFile:
+    from kqf.plugins.pillow import KqfImageFile
+
+    return KqfImageFile(fp, filename)
+
+
+def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+    from kqf.plugins.pillow import save
+
+    save(im, fp)
+
+
+def _save_all(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+    from kqf.plugins.pillow import save_all
+
+    save_all(im, fp)
+
+
+def register() -> None:
+    """Make Pillow know KQF, as ``import kqf`` does; to be had as a worker's initializer."""
+    Image.register_open(FORMAT, _open, _accept)
+    Image.register_save(FORMAT, _save)
+    Image.register_save_all(FORMAT, _save_all)
+    Image.register_extension(FORMAT, ".kqf")
+    Image.register_mime(FORMAT, "image/x-kqf")
+
+
+register()

@@ -1,0 +1,1 @@
+"""From pixels to a codebook and the nearest labels."""

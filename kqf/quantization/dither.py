@@ -1,0 +1,125 @@
+"""Dithering: the pixels of one colour share codewords, so that their mean comes near it."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from kqf.quantization.colorspace import lightness, snap, to_points
+from kqf.quantization.nearest import assign, ban, nearest
+from kqf.threads import each
+
+# (index, colors, codebook, metric, threads) -> labels (H, W) uint8. Arguments:
+#     index: (H, W) int32, the row of each pixel's colour in colors.
+#     colors: (N, C) uint8, distinct; codebook: (K, C) uint8; metric: of kqf.colorspace.METRICS.
+Dither = Callable[[np.ndarray, np.ndarray, np.ndarray, str, int], np.ndarray]
+
+# In which order the pixels of a square leave the darkest codeword of their colour: B. Bayer, "An
+# optimum method for two-level rendition of continuous-tone pictures", 1973.
+_MATRIX = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
+# What the scatter of a colour's codewords counts beside the error of their mean. At 0 even a colour
+# next to a codeword is mixed from many; from 0.5 on contours come back.
+_SCATTER = 0.25
+# Points beyond this on an axis are no colours (see kqf.colorspace).
+_REACH = 128
+# Colours that are worked on together, and pixels that are looked up together.
+_COLORS = 2**15
+_PIXELS = 2**20
+
+
+def find(name: object, channels: int, metric: str) -> Dither | None:
+    """Return the dithering of a name.
+
+    Arguments:
+        name: None, ``"floyd-steinberg"`` or ``"ordered"``.
+        channels: of the image, 1 to 4.
+
+    Raises:
+        ValueError: there is no such dithering, or it can't do alpha or the metric.
+    """
+    if name is None:
+        return None
+    if not isinstance(name, str) or name not in _DITHERS:
+        raise ValueError(f"dither must be one of None, {', '.join(_DITHERS)}, not {name!r}")
+    if name == "floyd-steinberg" and channels in (2, 4):
+        raise ValueError("dither 'floyd-steinberg' can't do alpha: 'ordered' can")
+    if name == "floyd-steinberg" and metric != "mse":
+        raise ValueError(f"dither 'floyd-steinberg' can't do metric {metric!r}: 'ordered' can")
+    return _DITHERS[name]
+
+
+def floyd_steinberg(
+    index: np.ndarray, colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int
+) -> np.ndarray:
+    """Return labels by Pillow's error diffusion (R. Floyd, L. Steinberg, 1976), gray or RGB.
+
+    Pillow finds the nearest codeword by the upper 6 bits of a colour.
+    """
+    from PIL import Image
+
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.broadcast_to(codebook, (len(codebook), 3)).tobytes())
+    image = Image.fromarray(colors[index, 0] if colors.shape[1] == 1 else colors[index])
+    diffused = image.convert("RGB").quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    return np.array(diffused)
+
+
+def ordered(
+    index: np.ndarray, colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int
+) -> np.ndarray:
+    """Return labels by a pattern for each colour, which repeats and so costs fewer bytes."""
+    patterns = mix(colors, codebook, metric, threads)
+    height, width = index.shape
+    side = len(_MATRIX)
+    places = np.tile(_MATRIX.astype(np.uint8), (1, -(-width // side)))[:, :width]
+    labels = np.empty(index.shape, np.uint8)
+    # Whole squares, so that each band begins with the first row of one.
+    rows = max(_PIXELS // width // side, 1) * side
+    for start in range(0, height, rows):
+        band = index[start : start + rows]
+        repeated = np.tile(places, (-(-len(band) // side), 1))[: len(band)]
+        labels[start : start + rows] = patterns[band, repeated]
+    return labels
+
+
+def mix(colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int) -> np.ndarray:
+    """Return the labels that each colour is mixed of, darkest first, (N, 16) uint8.
+
+    One after the other, each label is the one that leaves the least of
+
+        squared error of the mean so far + 1/4 x mean squared error of the labels so far
+
+    (T. Knoll, US patent 6606166, 1999, without the second term). With the colour p, n labels so
+    far and their summed error e, that is the codeword nearest to p + e / (1 + (n + 1) / 4).
+    Wholly transparent and opaque colours keep to their kind as in ``nearest.assign``.
+
+    Arguments:
+        colors: (N, C) uint8; codebook: (K, C) uint8; metric: of ``colorspace.METRICS``.
+    """
+    codewords = to_points(codebook, metric)
+    by_lightness = np.argsort(lightness(codebook), kind="stable").astype(np.uint8)
+    places = np.argsort(by_lightness).astype(np.uint8)
+    patterns = np.empty((len(colors), _MATRIX.size), np.uint8)
+
+    def work(start: int) -> None:
+        some = slice(start, start + _COLORS)
+        first = assign(colors[some], codebook, metric)
+        patterns[some] = first[:, None]
+        points = to_points(colors[some], metric)
+        # What a codeword hits exactly is left to it.
+        inexact = np.flatnonzero((points != codewords[first]).any(axis=1))
+        rows, points = start + inexact, points[inexact]
+        errors = points - codewords[first[inexact]]
+        banned = ban(colors[rows], codebook)
+        for number in range(1, _MATRIX.size):
+            aims = points + errors / np.float32(1 + _SCATTER * (number + 1))
+            labels = nearest(snap(aims.clip(-_REACH, _REACH)), codewords, banned)
+            patterns[rows, number] = labels
+            errors += points - codewords[labels]
+        patterns[some] = by_lightness[np.sort(places[patterns[some]], axis=1)]
+
+    for _ in each(work, range(0, len(colors), _COLORS), threads):
+        pass
+    return patterns
+
+
+_DITHERS: dict[str, Dither] = {"floyd-steinberg": floyd_steinberg, "ordered": ordered}

@@ -1,0 +1,1 @@
+"""How KQF compares with other formats, as tables and pages."""

@@ -1,0 +1,82 @@
+"""What a command says while it goes through files."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from command import Terminal, few, run, run_process, start
+from PIL import Image
+
+import kqf
+from kqf.cli import session as terminal
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["[red]x[bold].png", "[", "\x1b[31m.png", "a\nb.png"])
+def test_names_are_printed_as_they_are_or_escaped(name):
+    Image.fromarray(few()).save(name, "PNG")
+    shown = name.replace("\x1b", "\\x1b").replace("\n", "\\n")
+    result = run("convert", name, "-o", "out.kqf")
+    assert result.stdout.startswith(f"{shown} -> out.kqf  ")
+    assert run("check", name, code=1).stdout.startswith(f"{shown}: bad: ")
+    assert run("report", name).stdout.startswith(f"{shown}: PNG, 40 x 24, RGB, 5 colours\n")
+
+
+def test_escapes():
+    assert terminal.escape("a b é 漢") == "a b é 漢"
+    assert terminal.escape("\udc80\u202e\x9b\t") == r"\udc80\u202e\x9b\t"
+
+
+@pytest.mark.parametrize("total", [1, 3])
+def test_the_progress_bar_is_drawn_on_stderr_alone(total, monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "_BAR_AFTER", 0)
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    with terminal.session(total) as session:
+        with session.file("a"):
+            while session.bar is None:
+                time.sleep(0.01)
+        session.say("one line")
+    assert capsys.readouterr().out == "one line\n"
+    assert "\u2501" in screen.getvalue()
+
+
+def test_a_broken_pipe_ends_quietly():
+    Path("a.kqf").write_bytes(kqf.encode(few()))
+    for arguments in (["check", *["a.kqf"] * 9], ["convert", "a.kqf", "-o", "-"], ["--help"]):
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        process = start(*arguments, stdout=write_end)
+        os.close(write_end)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert err == b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send")
+def test_an_interrupt_ends_quietly():
+    process = start("convert", "-")
+    # It waits for stdin by then, or is about to.
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+
+
+def test_a_name_that_is_no_text(folder):
+    name = os.fsdecode(b"\xff.png")
+    try:
+        Image.fromarray(few()).save(name)
+    except OSError:
+        pytest.skip("this file system takes only text")
+    out, _ = run_process("convert", name)
+    assert out.startswith(b"\\udcff.png -> \\udcff.kqf  ")

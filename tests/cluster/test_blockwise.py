@@ -1,0 +1,174 @@
+"""Images as dask arrays."""
+
+import io
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from sklearn.datasets import load_sample_image
+
+import kqf
+from kqf.cluster import blockwise
+
+CHUNKS = [(300, 400), (37, 51), (7, 400), (300, 64)]
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    # Some tiles a block, some blocks a batch, some batches an image.
+    monkeypatch.setattr(blockwise, "_BLOCK", 2**13)
+    monkeypatch.setattr(blockwise, "_BATCH", 2**15)
+    monkeypatch.setattr(blockwise, "_SENT", 2**14)
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    return np.ascontiguousarray(load_sample_image("china.jpg")[100:400, 100:500])
+
+
+def encoded(array, **options):
+    file = io.BytesIO()
+    kqf.encode_dask(array, file, **{"tile": (64, 96), "effort": 2} | options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("options", [{}, {"quality": 100}, {"quality": 30, "metric": "perceptual"}])
+def test_chunks_and_schedulers_make_no_difference(photograph, options):
+    files = {encoded(da.from_array(photograph, chunks=(*c, 3)), **options) for c in CHUNKS}
+    with dask.config.set(scheduler="synchronous"):
+        files.add(encoded(da.from_array(photograph, chunks=(200, 100, 1)), **options))
+    assert len(files) == 1
+    kqf.check(files.pop())
+
+
+@pytest.mark.parametrize("metric", ["mse", "perceptual"])
+@pytest.mark.parametrize("colors", [256, 20])
+def test_at_quality_100_labels_are_those_of_encode(photograph, metric, colors):
+    options = {"metric": metric, "colors": colors, "quality": 100}
+    ours = kqf.read_indexed(encoded(da.from_array(photograph, chunks=90), **options))
+    whole = kqf.quantize(photograph, effort=2, **options)
+    assert np.array_equal(ours.codebook, whole.codebook)
+    assert np.array_equal(ours.labels, whole.labels)
+
+
+def test_less_quality_takes_fewer_bytes_for_more_error(photograph):
+    array = da.from_array(photograph, chunks=100)
+    sizes, qualities = [], []
+    for quality in (100, None, 30):
+        data = encoded(array, quality=quality)
+        sizes.append(len(data))
+        qualities.append(kqf.psnr(photograph, kqf.decode(data)))
+    assert sizes[0] > 1.05 * sizes[1] > 1.1 * sizes[2]
+    assert qualities[0] > qualities[1] > qualities[2] > qualities[0] - 6
+
+
+@pytest.mark.parametrize("shape", [(150, 130), (150, 130, 1), (150, 130, 2), (150, 130, 4)])
+@pytest.mark.parametrize("dtype", ["uint8", "bool"])
+def test_few_colours_are_stored_exactly(shape, dtype):
+    random = np.random.default_rng(0)
+    colors = random.integers(0, 256, (200, *shape[2:])).astype(np.uint8)
+    pixels = colors[random.integers(0, 200, shape[:2])]
+    if dtype == "bool":
+        pixels = pixels > 127
+    found = kqf.decode(encoded(da.from_array(pixels, chunks=40)))
+    assert np.array_equal(found, kqf.decode(kqf.encode(pixels)))
+    assert np.array_equal(found.reshape(shape), pixels * np.uint8(255 if dtype == "bool" else 1))
+
+
+def test_alpha_0_and_255_stay_exact_and_hidden_colours_become_one(photograph):
+    alpha = np.clip(np.linspace(-60, 315, 400), 0, 255).astype(np.uint8)
+    pixels = np.dstack([photograph, np.broadcast_to(alpha, (300, 400))])
+    found = kqf.decode(encoded(da.from_array(pixels, chunks=77), colors=32, quality=20))
+    assert not found[alpha.repeat(300).reshape(400, 300).T == 0].any()
+    assert (found[:, alpha == 255, 3] == 255).all()
+
+
+def test_palette_and_colours_to_keep(photograph):
+    array = da.from_array(photograph, chunks=100)
+    palette = np.array([[0, 0, 0], [120, 130, 90], [250, 250, 255]], np.uint8)
+    assert np.array_equal(kqf.read_indexed(encoded(array, palette=palette)).codebook, palette)
+    kept = kqf.read_indexed(encoded(array, colors=16, keep=[(255, 0, 254)])).codebook
+    assert [255, 0, 254] in kept.tolist()
+
+
+def test_metadata_is_stored(photograph):
+    data = encoded(da.from_array(photograph, chunks=100), metadata={"comment": "large"})
+    assert kqf.read_indexed(data).metadata == {"comment": "large"}
+
+
+@pytest.mark.parametrize("predictor", ["auto", "none", "left", "up"])
+def test_labels_are_kept_as_they_are(predictor, tmp_path):
+    random = np.random.default_rng(0)
+    labels = np.repeat(random.integers(0, 5, (50, 70), dtype=np.uint8), 3, axis=1)
+    codebook = random.integers(0, 256, (9, 3), dtype=np.uint8)
+    path = tmp_path / "mask.kqf"
+    array = da.from_array(labels, chunks=33)
+    kqf.encode_indexed_dask(array, codebook, path, predictor=predictor, tile=32)
+    found = kqf.read_indexed(path)
+    assert np.array_equal(found.labels, labels)
+    assert np.array_equal(found.codebook, codebook)
+    assert predictor in ("auto", kqf.info(path).predictor)
+
+
+def test_a_label_too_high_is_refused_and_nothing_written(tmp_path):
+    labels = np.zeros((100, 120), np.uint8)
+    # Beyond the tiles of the sample.
+    labels[99, 119] = 4
+    path = tmp_path / "mask.kqf"
+    path.write_bytes(b"before")
+    with pytest.raises(ValueError, match="below 4, not 4"):
+        kqf.encode_indexed_dask(
+            da.from_array(labels, chunks=50), np.zeros((4, 1), np.uint8), path, tile=(7, 7)
+        )
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_block_that_fails_leaves_the_file_as_it_was(photograph, tmp_path):
+    seen = []
+
+    def fail_later(block):
+        seen.append(block.shape)
+        if len(seen) > 40:
+            raise OSError("gone")
+        return block
+
+    path = tmp_path / "photo.kqf"
+    path.write_bytes(b"before")
+    array = da.from_array(photograph, chunks=(50, 50, 3)).map_blocks(fail_later, meta=photograph)
+    seen.clear()
+    with pytest.raises(OSError, match="gone"), dask.config.set(scheduler="synchronous"):
+        kqf.encode_dask(array, path, tile=(64, 96), effort=1)
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("array", "error", "message"),
+    [
+        (np.zeros((4, 4), np.uint8), TypeError, "dask array, not ndarray"),
+        (da.zeros((4, 4), dtype="uint16"), TypeError, "uint8 or bool, not uint16"),
+        (da.zeros((4, 4, 5), dtype="uint8"), ValueError, r"not \(4, 4, 5\)"),
+        (da.zeros((4,), dtype="uint8"), ValueError, r"not \(4,\)"),
+        (da.zeros((0, 4), dtype="uint8"), ValueError, "sides"),
+        (da.zeros((4, 4), dtype="uint8")[da.zeros(4) < 1], ValueError, "compute_chunk_sizes"),
+    ],
+)
+def test_other_arrays_are_refused(array, error, message):
+    with pytest.raises(error, match=message):
+        kqf.encode_dask(array, io.BytesIO())
+
+
+def test_a_cluster_writes_the_same_bytes(photograph):
+    distributed = pytest.importorskip("distributed", reason="the cluster needs distributed")
+    array = da.from_array(photograph, chunks=(100, 130, 3))
+    here = encoded(array)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+        dask.config.set(scheduler=client.get),
+    ):
+        assert encoded(array) == here

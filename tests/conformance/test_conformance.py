@@ -1,0 +1,197 @@
+"""The vectors of the specification, read by kqf and by a small decoder written from its text."""
+
+import hashlib
+import json
+import re
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_decoder import MIB, Refused, tiny_decode
+
+import kqf
+
+ROOT = Path(__file__).parents[2]
+VECTORS = ROOT / "spec" / "vectors"
+MANIFEST = json.loads((VECTORS / "manifest.json").read_text())
+KINDS = {"wrong": "FormatError", "truncated": "TruncatedError", "unsupported": "UnsupportedError"}
+# Files that break these rules are too large to keep: a test below makes one.
+BUILT_HERE = {"R6-3"}
+
+
+def vectors(folder):
+    """Parametrize a test by the bytes and the manifest's entry of each file."""
+    entries = MANIFEST[folder].items()
+    cases = [pytest.param(VECTORS / folder / name, entry, id=name) for name, entry in entries]
+    return pytest.mark.parametrize(("path", "entry"), cases)
+
+
+# The manifest.
+
+
+@pytest.mark.parametrize("folder", ["valid", "invalid"])
+def test_manifest_lists_every_file_and_no_other(folder):
+    assert {path.name for path in (VECTORS / folder).iterdir()} == set(MANIFEST[folder])
+
+
+@pytest.mark.parametrize("folder", ["valid", "invalid"])
+def test_files_are_those_of_the_manifest(folder):
+    for name, entry in MANIFEST[folder].items():
+        found = hashlib.sha256((VECTORS / folder / name).read_bytes()).hexdigest()
+        assert found == entry["sha256"], name
+
+
+def test_tool_makes_the_same_files():
+    command = [sys.executable, str(ROOT / "tools" / "make_vectors.py"), "--check"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def refusals():
+    """Return {(rule, kind)} of the rows of section 10."""
+    spec = (ROOT / "spec" / "kqf-1.md").read_text(encoding="utf-8")
+    section = spec.split("## 10 ")[1].split("\n## ")[0]
+    return set(re.findall(r"\| (R[\d.]+-\d+) \| (\w+) \|", section))
+
+
+def test_every_row_of_section_10_has_a_file():
+    shown = {(entry["rule"], entry["kind"]) for entry in MANIFEST["invalid"].values()}
+    built = {(rule, kind) for rule, kind in refusals() if rule in BUILT_HERE}
+    assert {rule for rule, _ in built} == BUILT_HERE
+    assert shown | built == refusals()
+
+
+def test_kinds_and_names_agree():
+    for name, entry in MANIFEST["invalid"].items():
+        assert KINDS[entry["kind"]] == entry["error"], name
+        assert name.startswith(entry["rule"] + "_"), name
+
+
+# Valid files.
+
+
+@vectors("valid")
+def test_valid_is_read(path, entry):
+    kqf.check(path)
+    image = kqf.read_indexed(path)
+    pixels = kqf.decode(path.read_bytes())
+    height, width, channels = entry["height"], entry["width"], entry["channels"]
+    assert image.labels.shape == (height, width)
+    assert image.codebook.shape[1] == channels
+    assert image.codebook.tobytes().hex() == entry["codebook"]
+    assert hashlib.sha256(image.labels.tobytes()).hexdigest() == entry["labels_sha256"]
+    assert pixels.shape == ((height, width) if channels == 1 else (height, width, channels))
+    assert pixels.dtype == np.uint8
+    assert hashlib.sha256(pixels.tobytes()).hexdigest() == entry["pixels_sha256"]
+    if "labels" in entry:
+        assert image.labels.tolist() == entry["labels"]
+        assert pixels.tobytes().hex() == entry["pixels"]
+    assert image.metadata == expected_metadata(entry["metadata"])
+
+
+def expected_metadata(metadata):
+    """Return the manifest's metadata as kqf hands it out."""
+    keys = {"iccp": "icc_profile", "exif": "exif", "xmp ": "xmp"}
+    result = {keys[kind]: bytes.fromhex(metadata[kind]) for kind in keys.keys() & metadata.keys()}
+    if "text" in metadata:
+        result["comment"] = metadata["text"]
+    if "phys" in metadata:
+        x, y, unit = metadata["phys"]
+        result["dpi"] = pytest.approx((x * 25400 / unit, y * 25400 / unit))
+    return result
+
+
+@vectors("valid")
+def test_valid_is_described(path, entry):
+    info = kqf.info(path)
+    for field in ("width", "height", "channels", "tile_width", "tile_height"):
+        assert getattr(info, field) == entry[field]
+    assert info.predictor == ("none", "left", "up")[entry["predictor"]]
+    assert info.colors == len(entry["codebook"]) // 2 // entry["channels"]
+    columns = -(-entry["width"] // entry["tile_width"])
+    assert info.tiles == columns * -(-entry["height"] // entry["tile_height"])
+    assert set(info.metadata) == set(expected_metadata(entry["metadata"]))
+    assert info.file_bytes == path.stat().st_size
+
+
+@vectors("valid")
+def test_valid_is_read_by_region(path, entry):
+    height, width = entry["height"], entry["width"]
+    whole = kqf.read(path)
+    box = left, upper, right, lower = width // 3, height // 2, width, height // 2 + 1
+    assert np.array_equal(kqf.read(path, region=box), whole[upper:lower, left:right])
+
+
+@vectors("valid")
+def test_valid_is_read_from_the_specification_alone(path, entry):
+    labels, entries, metadata = tiny_decode(path.read_bytes())
+    assert (len(labels[0]), len(labels)) == (entry["width"], entry["height"])
+    assert hashlib.sha256(b"".join(labels)).hexdigest() == entry["labels_sha256"]
+    pixels = b"".join(entries[label] for row in labels for label in row)
+    assert hashlib.sha256(pixels).hexdigest() == entry["pixels_sha256"]
+    assert metadata == {kind: payload(kind, entry["metadata"][kind]) for kind in entry["metadata"]}
+
+
+def payload(kind, value):
+    """Return the payload of a metadata chunk, which the manifest gives as numbers, text or hex."""
+    if kind == "phys":
+        return struct.pack(">3I", *value)
+    return value.encode() if kind == "text" else bytes.fromhex(value)
+
+
+# Invalid files.
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        kqf.check,
+        lambda path: kqf.decode(path.read_bytes(), max_pixels=None),
+        lambda path: kqf.read_indexed(path, max_pixels=None, threads=1),
+    ],
+    ids=["check", "decode", "read_indexed"],
+)
+@vectors("invalid")
+def test_invalid_is_refused(path, entry, read):
+    with pytest.raises(kqf.FormatError) as caught:
+        read(path)
+    found = type(caught.value).__name__, caught.value.chunk, caught.value.field
+    assert found == (entry["error"], entry["chunk"], entry["field"])
+
+
+@vectors("invalid")
+def test_invalid_is_refused_with_default_limits(path, entry):
+    with pytest.raises(kqf.FormatError) as caught:
+        kqf.decode(path.read_bytes())
+    assert type(caught.value).__name__ in (entry["error"], "LimitError")
+
+
+@vectors("invalid")
+def test_invalid_is_refused_from_the_specification_alone(path, entry):
+    with pytest.raises(Refused) as caught:
+        tiny_decode(path.read_bytes())
+    assert caught.value.kind == entry["kind"]
+
+
+def chunk(kind, payload):
+    crc = zlib.crc32(payload, zlib.crc32(kind))
+    return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", crc)
+
+
+def test_metadata_up_to_64_mib_is_read_and_more_refused():
+    good = (VECTORS / "valid" / "8_stored.kqf").read_bytes()
+    at = good.index(b"LABL") - 4
+    full = b"".join(chunk(kind, bytes(16 * MIB)) for kind in (b"iccp", b"exif", b"abcd", b"abcd"))
+    most = good[:at] + full + good[at:]
+    assert set(kqf.info(most).metadata) == {"icc_profile", "exif"}
+    tiny_decode(most)
+    more = good[:at] + full + chunk(b"text", b"x") + good[at:]
+    with pytest.raises(kqf.FormatError) as caught:
+        kqf.check(more)
+    assert (caught.value.chunk, caught.value.field) == ("text", "length of all metadata")
+    with pytest.raises(Refused):
+        tiny_decode(more)

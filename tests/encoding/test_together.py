@@ -1,0 +1,62 @@
+"""One codebook for many images."""
+
+import numpy as np
+import pytest
+from conftest import walk
+
+import kqf
+from kqf.quantization import tally
+
+
+def parts():
+    return [walk(30, 40, 3, 20, seed=seed) for seed in range(4)]
+
+
+def test_it_is_the_codebook_of_all_images_as_one():
+    whole = kqf.quantize(np.concatenate(parts()), colors=24, quality=100)
+    assert np.array_equal(kqf.learn_palette(iter(parts()), colors=24), whole.codebook)
+    assert np.array_equal(kqf.learn_palette(parts()[::-1], colors=24), whole.codebook)
+
+
+def test_few_colours_are_all_there():
+    pixels = np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)
+    assert kqf.learn_palette([pixels, pixels[:, ::-1]]).tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        (((7,), (9,)), [[7], [9]]),
+        (((7,), (9, 100)), [[7, 255], [9, 100]]),
+        (((7,), (9, 9, 9)), [[7, 7, 7], [9, 9, 9]]),
+        (((7, 100), (9, 9, 9)), [[7, 7, 7, 100], [9, 9, 9, 255]]),
+        (((7,), (9, 9, 9, 1)), [[7, 7, 7, 255], [9, 9, 9, 1]]),
+    ],
+)
+def test_it_has_the_channels_that_show_all(kinds, expected):
+    images = [np.array([[color]], np.uint8) for color in kinds]
+    assert sorted(kqf.learn_palette(images).tolist()) == expected
+
+
+def test_memory_stays_bounded_and_colours_close(monkeypatch):
+    exact = kqf.learn_palette(parts(), colors=24)
+    monkeypatch.setattr(tally, "MAX_DISTINCT", 500)
+    coarse = kqf.learn_palette(parts(), colors=24)
+
+    def error(codebook):
+        pixels = np.concatenate(parts())
+        shown = kqf.quantize(pixels, palette=codebook, quality=100).pixels
+        return ((shown - pixels.astype(float)) ** 2).mean()
+
+    assert error(coarse) < 1.05 * error(exact)
+
+
+def test_colours_to_keep_are_there():
+    palette = kqf.learn_palette(parts(), colors=8, keep=[(255, 0, 254)])
+    assert [255, 0, 254] in palette.tolist()
+    assert len(palette) <= 8
+
+
+def test_no_image_is_an_error():
+    with pytest.raises(ValueError, match="one image at least"):
+        kqf.learn_palette([])

@@ -1,0 +1,255 @@
+import numpy as np
+import pytest
+from conftest import metrics, pixel_arrays, walk
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+import kqf
+from kqf.quantization import dither
+from kqf.quantization.colorspace import METRICS
+
+NAMES = ["floyd-steinberg", "ordered"]
+BLACK_WHITE = np.array([[0], [255]], np.uint8)
+
+
+def ramp(height=64, width=256):
+    """Return a gradient from black to white, (H, W, 1)."""
+    return np.tile(np.linspace(0, 255, width).astype(np.uint8)[:, None], (height, 1, 1))
+
+
+def index_of(pixels):
+    """Return the rows of the pixels' colours (H, W), and the colours."""
+    flat = pixels.reshape(-1, pixels.shape[2])
+    colors, index = np.unique(flat, axis=0, return_inverse=True)
+    return index.reshape(pixels.shape[:2]).astype(np.int32), colors
+
+
+def blocks(values, side):
+    """Return the means of square blocks of (H, W, C)."""
+    height, width, channels = values.shape
+    shape = (height // side, side, width // side, side, channels)
+    return values[: height // side * side, : width // side * side].reshape(shape).mean(axis=(1, 3))
+
+
+def drift(pixels, decoded, side=8):
+    """Return the mean squared error of the mean colours of blocks."""
+    shown = decoded.reshape(pixels.shape).astype(np.float64)
+    return ((blocks(shown, side) - blocks(pixels.astype(np.float64), side)) ** 2).mean()
+
+
+@pytest.fixture(scope="module")
+def china():
+    """Return a part of scikit-learn's photograph: sky, roofs and trees."""
+    return np.ascontiguousarray(load_sample_image("china.jpg")[60:280, 200:440])
+
+
+# --- what dithering is for
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_mean_of_a_gradient_is_kept(name):
+    pixels = ramp()
+    image = kqf.quantize(pixels, palette=BLACK_WHITE, dither=name)
+    assert abs(image.pixels.mean() - pixels.mean()) < 2
+    near, far = (
+        drift(pixels, kqf.quantize(pixels, palette=BLACK_WHITE, dither=d).pixels)
+        for d in (name, None)
+    )
+    assert near < far / 20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_level_of_gray_is_mixed_of_lighter_and_darker(name):
+    palette = np.array([[0], [200], [255], [9]], np.uint8)
+    for level in (60, 100, 140):
+        pixels = np.full((64, 64, 1), level, np.uint8)
+        shown = kqf.quantize(pixels, palette=palette, dither=name).pixels
+        # Within a tenth of the gap between 9 and 200.
+        assert abs(shown.mean() - level) < 19
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_means_of_a_photograph_come_nearer_by_any_metric(china, metric):
+    plain, mixed = (
+        kqf.quantize(china, colors=16, metric=metric, effort=2, dither=d).pixels
+        for d in (None, "ordered")
+    )
+    assert drift(china, mixed, 4) < 0.95 * drift(china, plain, 4)
+
+
+def test_floyd_steinberg_brings_the_means_of_a_photograph_nearer(china):
+    plain, mixed = (
+        kqf.quantize(china, colors=16, effort=2, dither=d).pixels for d in (None, NAMES[0])
+    )
+    assert drift(china, mixed, 4) < 0.8 * drift(china, plain, 4)
+
+
+@pytest.mark.parametrize("colors", [16, 64, 256])
+def test_ordered_costs_fewer_bytes_than_floyd_steinberg(china, colors):
+    palette = kqf.quantize(china, colors=colors, effort=1).codebook
+    sizes, errors = {}, {}
+    for name in (None, *NAMES):
+        data = kqf.encode(china, palette=palette, dither=name, effort=3)
+        sizes[name] = len(data)
+        errors[name] = ((kqf.decode(data).astype(float) - china) ** 2).mean()
+    assert sizes[None] < sizes["ordered"] < sizes["floyd-steinberg"]
+    assert errors[None] < errors["ordered"] < 1.1 * errors["floyd-steinberg"]
+
+
+# --- floyd-steinberg
+
+
+@pytest.mark.parametrize("colors", [1, 2, 3, 17, 64, 255, 256])
+def test_floyd_steinberg_gives_labels_of_our_codebook(china, colors):
+    codebook = np.random.default_rng(colors).integers(0, 256, (colors, 3), dtype=np.uint8)
+    codebook[0] = 200
+    labels = dither.floyd_steinberg(*index_of(china), codebook, "mse", 1)
+    assert labels.dtype == np.uint8
+    assert labels.shape == china.shape[:2]
+    assert labels.max() < colors
+    # In our order: the colours are those that Pillow shows.
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(codebook.tobytes())
+    shown = Image.fromarray(china).quantize(palette=palette).convert("RGB")
+    assert np.array_equal(codebook[labels], np.asarray(shown))
+
+
+def test_floyd_steinberg_of_gray_is_that_of_the_same_rgb():
+    gray, codebook = walk(40, 50, 1, 9), np.array([[250], [3], [90], [160]], np.uint8)
+    labels = dither.floyd_steinberg(*index_of(gray), codebook, "mse", 1)
+    rgb, book = np.repeat(gray, 3, axis=2), np.repeat(codebook, 3, axis=1)
+    assert np.array_equal(labels, dither.floyd_steinberg(*index_of(rgb), book, "mse", 1))
+    assert set(np.unique(labels)) == {0, 1, 2, 3}
+
+
+# --- ordered
+
+
+@given(pixel_arrays(), metrics, st.integers(1, 9), st.sampled_from([None, "kmeans", "octree"]))
+def test_ordered_takes_images_of_every_kind(pixels, metric, colors, learner):
+    options = {"palette": None, "learner": learner} if learner else {}
+    image = kqf.quantize(
+        pixels, colors=colors, metric=metric, dither="ordered", effort=1, **options
+    )
+    assert len(image.codebook) <= colors
+    assert image.labels.shape == pixels.shape[:2]
+    assert image.labels.max() < len(image.codebook)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("given_palette", [False, True])
+def test_alpha_0_and_255_stay_exact(channels, metric, given_palette):
+    pixels = walk(80, 90, channels, 30)
+    alpha = pixels[..., -1]
+    alpha[alpha < 90], alpha[alpha > 170] = 0, 255
+    palette = None
+    if given_palette:
+        palette = np.random.default_rng(5).integers(1, 255, (24, channels), dtype=np.uint8)
+        palette[3], palette[9:15, -1] = 0, 255
+    decoded = kqf.quantize(
+        pixels, colors=24, metric=metric, palette=palette, dither="ordered", effort=1
+    ).pixels
+    assert not decoded[alpha == 0].any()
+    assert (decoded[alpha == 255, -1] == 255).all()
+    partial = (alpha > 0) & (alpha < 255)
+    assert len(np.unique(decoded[partial], axis=0)) > 3
+
+
+def test_a_pattern_is_sorted_by_lightness_whatever_the_palettes_order():
+    palette = np.array([[255], [0], [128], [64]], np.uint8)
+    patterns = dither.mix(np.arange(256, dtype=np.uint8)[:, None], palette, "mse", 1)
+    assert patterns.shape == (256, 16)
+    shown = palette[patterns, 0].astype(int)
+    assert (np.diff(shown, axis=1) >= 0).all()
+    # A mean never falls as the colour rises, and is right but near a codeword.
+    means = shown.mean(axis=1)
+    assert (np.diff(means) >= 0).all()
+    assert np.abs(means - np.arange(256)).max() < 16
+
+
+def test_a_colour_of_the_codebook_is_left_alone():
+    rng = np.random.default_rng(0)
+    codebook = np.unique(rng.integers(0, 256, (50, 4), dtype=np.uint8), axis=0)
+    for metric in METRICS:
+        patterns = dither.mix(codebook, codebook, metric, 1)
+        assert np.array_equal(patterns, np.repeat(np.arange(50)[:, None], 16, axis=1))
+
+
+def test_bands_and_threads_do_not_change_labels(monkeypatch):
+    pixels = walk(75, 90, 3, 30)
+    index, colors = index_of(pixels)
+    codebook = np.random.default_rng(2).integers(0, 256, (40, 3), dtype=np.uint8)
+    whole = dither.ordered(index, colors, codebook, "perceptual", 1)
+    monkeypatch.setattr(dither, "_COLORS", 100)
+    monkeypatch.setattr(dither, "_PIXELS", 900)
+    for threads in (1, 3):
+        found = dither.ordered(index, colors, codebook, "perceptual", threads)
+        assert np.array_equal(found, whole)
+
+
+def test_the_pattern_repeats_every_four_pixels():
+    pixels = np.full((30, 31, 1), 100, np.uint8)
+    labels = kqf.quantize(pixels, palette=BLACK_WHITE, dither="ordered").labels
+    assert np.array_equal(labels[4:], labels[:-4])
+    assert np.array_equal(labels[:, 4:], labels[:, :-4])
+    assert len(np.unique(labels)) == 2
+
+
+# --- options
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_of_few_colours_is_stored_exactly(name):
+    pixels = walk(9, 9, 3, 40)
+    plain = kqf.encode(pixels, effort=1)
+    assert kqf.encode(pixels, dither=name, effort=1) == plain
+    palette = np.unique(pixels.reshape(-1, 3), axis=0)[::-1]
+    image = kqf.quantize(pixels, palette=palette, dither=name)
+    assert np.array_equal(image.pixels, pixels)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_palette_keeps_its_order_and_entries_that_nothing_uses(name):
+    palette = np.array([[200, 0, 0], [0, 0, 0], [9, 250, 9], [255, 255, 255]], np.uint8)
+    pixels = np.repeat(ramp(16, 64), 3, axis=2)
+    image = kqf.quantize(pixels, palette=palette, dither=name)
+    assert image.codebook.tolist() == palette.tolist()
+    assert {1, 3} <= set(np.unique(image.labels))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_encode_quantize_and_save_take_a_dither_and_repeat_themselves(china, name, tmp_path):
+    options = {"dither": name, "colors": 12, "effort": 1, "learner": "octree"}
+    data = kqf.encode(china, threads=1, **options)
+    image = kqf.quantize(china, **options)
+    assert np.array_equal(kqf.decode(data), image.pixels)
+    Image.fromarray(china).save(tmp_path / "image.kqf", threads=3, **options)
+    assert (tmp_path / "image.kqf").read_bytes() == data
+
+
+@pytest.mark.parametrize("name", [3, "", "bayer", True, ["ordered"], np.array(["ordered", "x"])])
+def test_an_unknown_dither_is_a_value_error(name):
+    with pytest.raises(
+        ValueError, match="dither must be one of None, floyd-steinberg, ordered, not"
+    ):
+        kqf.encode(walk(5, 5, 3), dither=name)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_floyd_steinberg_of_alpha_is_a_value_error(channels):
+    with pytest.raises(ValueError, match="dither 'floyd-steinberg' can't do alpha"):
+        kqf.encode(walk(5, 5, channels), dither="floyd-steinberg")
+
+
+def test_floyd_steinberg_by_the_perceptual_metric_is_a_value_error():
+    with pytest.raises(ValueError, match="'floyd-steinberg' can't do metric 'perceptual'"):
+        kqf.encode(walk(5, 5, 3), dither="floyd-steinberg", metric="perceptual")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dithering_below_quality_100_is_a_value_error(name):
+    with pytest.raises(ValueError, match=f"dither='{name}' is for quality 100 alone"):
+        kqf.encode(walk(5, 5, 3), dither=name, quality=99)

@@ -1,0 +1,66 @@
+"""How far a picture is from the original."""
+
+import sys
+from math import inf, log10
+
+import numpy as np
+import pytest
+
+from kqf.metrics import LargestError, largest_error, psnr, ssim
+
+
+def test_psnr_of_a_known_error():
+    original = np.zeros((2, 5, 3), np.uint8)
+    result = original.copy()
+    result[0, 0] = (3, 4, 5)
+    assert psnr(original, result) == pytest.approx(10 * log10(255**2 / (50 / 30)))
+    assert psnr(original[..., 0], result[..., 0]) == pytest.approx(10 * log10(255**2 / 0.9))
+
+
+def test_psnr_of_equal_pictures_is_infinite():
+    assert psnr(np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.uint8)) == inf
+
+
+def test_what_alpha_hides_is_no_error():
+    original = np.zeros((3, 3, 4), np.uint8)
+    result = original.copy()
+    result[..., :3] = 200
+    assert psnr(original, result) == inf
+    original[..., 3] = result[..., 3] = 51
+    assert largest_error(original, result).distance == pytest.approx(40 * 3**0.5)
+
+
+def test_the_largest_error_is_found_at_its_place():
+    original = np.full((4, 6, 3), 100, np.uint8)
+    result = original.copy()
+    result[3, 1] = (100, 103, 104)
+    result[2, 5] = (103, 104, 100)
+    result[1, 1] = (100, 100, 104)
+    assert largest_error(original, result) == LargestError(5.0, 5, 2)
+
+
+def test_other_shapes_are_refused():
+    with pytest.raises(ValueError, match="one shape"):
+        psnr(np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8))
+
+
+def test_ssim_is_1_for_equal_pictures_and_falls_with_noise():
+    random = np.random.default_rng(0)
+    original = random.integers(60, 200, (40, 40, 3)).astype(np.uint8)
+    assert ssim(original, original) == pytest.approx(1)
+    near = ssim(original, original + np.uint8(1) * random.integers(0, 9, original.shape, np.uint8))
+    far = ssim(original, original + np.uint8(1) * random.integers(0, 55, original.shape, np.uint8))
+    assert far < near < 1
+
+
+def test_without_scikit_image_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage.metrics", None)
+    with pytest.raises(ImportError, match=r"pip install 'kqf\[ssim\]'"):
+        ssim(np.zeros((20, 20), np.uint8), np.zeros((20, 20), np.uint8))
+
+
+@pytest.mark.parametrize("shape", [(10, 40, 3), (40, 10), (1, 1)])
+def test_ssim_of_an_image_smaller_than_its_window_is_an_error(shape):
+    pixels = np.zeros(shape, np.uint8)
+    with pytest.raises(ValueError, match="11 x 11 pixels at least, not"):
+        ssim(pixels, pixels)
