@@ -11,10 +11,13 @@ import typer
 
 import kqf
 from kqf.cli import messages as lines
-from kqf.cli import showing
+from kqf.cli.compare import compare
 from kqf.cli.convert import convert
+from kqf.cli.palette import palette as show_palette
 from kqf.cli.parameters import AsJson, Threads
+from kqf.cli.report import report
 from kqf.cli.session import session
+from kqf.cli.view import view
 from kqf.convert.api import PIPE, read_input
 from kqf.plugins.pillow import KqfImageFile
 from kqf.text import escape, reason
@@ -88,8 +91,13 @@ def _source(name: str) -> Path | bytes:
     return Path(name) if name != PIPE and Path(name).is_file() else read_input(name)
 
 
-for command in (showing.report, showing.compare, showing.palette, showing.view):
-    app.command()(command)
+for name, command in (
+    ("report", report),
+    ("compare", compare),
+    ("palette", show_palette),
+    ("view", view),
+):
+    app.command(name)(command)
 
 
 def main() -> None:

@@ -1,0 +1,38 @@
+"""``kqf compare``."""
+
+import json
+
+import pytest
+from command import draw, many, names, run
+from PIL import Image
+
+import kqf
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_compare():
+    draw("a.png", many())
+    options = ("--colors", 4, "--learners", "kmeans, octree")
+    text = run("compare", "a.png", *options, "-o", "r.png").stdout
+    assert "| kmeans  |" in text
+    assert "| octree  |" in text
+    with Image.open("r.png") as image:
+        assert image.width > 40
+    run("compare", "a.png", *options, "-o", "r.html")
+    assert text.count("\n") > 4
+    found = json.loads(run("compare", "a.png", *options, "--json").stdout)
+    assert [each["learner"] for each in found["learners"]] == ["kmeans", "octree"]
+    assert found["learners"][0]["bytes"] == len(kqf.encode(many(), colors=4, quality=100))
+
+
+def test_compare_refuses_what_it_does_not_know():
+    draw("a.png", many())
+    result = run("compare", "a.png", "--learners", "best", "-o", "r.png", code=1)
+    assert result.stderr.startswith("kqf: a.png: learner must be one of kmeans, ")
+    assert run("compare", "none.png", "-o", "r.png", code=1).stdout == ""
+    assert names() == ["a.png"]

@@ -1,0 +1,144 @@
+"""``kqf report``."""
+
+import csv
+import io
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import draw, few, many, names, run
+from PIL import Image
+
+import kqf
+from kqf.cli import report as reporting
+from kqf.report import html as page
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_report_in_a_pipe_is_markdown():
+    draw("a_b.png", many())
+    draw("b.png", few())
+    text = run("report", "a_b.png", "b.png").stdout
+    assert text.startswith("a_b.png: PNG, 40 x 24, RGB, ")
+    assert "| raw pixels  " in text
+    assert "Suggested: 5 colours, all of its colours, so nothing is lost.\n" in text
+    assert "Geometric means over 2 images\n\n| stored as" in text
+    assert "Files of as many colours over 2 images\n" in text
+    assert "\x1b" not in text
+
+
+def test_report_as_json():
+    draw("a.png", many())
+    Path("b.kqf").write_bytes(kqf.encode(few()))
+    result = run("report", "--json", "a.png", "none.png", "b.kqf", code=1)
+    assert result.stderr == "kqf: none.png: No such file or directory\n"
+    found = json.loads(result.stdout)
+    assert [image.get("file_format") for image in found["images"]] == ["PNG", None, "KQF"]
+    assert found["images"][1] == {"name": "none.png", "error": "No such file or directory"}
+    row = next(
+        row for row in found["images"][0]["rows"] if row["name"] == "KQF, 16 colours, quality 100"
+    )
+    result = kqf.decode(kqf.encode(many(), colors=16, quality=100))
+    assert row["psnr"] == kqf.psnr(many(), result)
+    assert row["largest_error"] == vars(kqf.largest_error(many(), result))
+    assert {row["name"] for row in found["summary"]} <= {
+        row["name"] for row in found["images"][0]["rows"]
+    }
+
+
+@pytest.mark.parametrize("suffix", ["html", "md", "csv", "json"])
+def test_one_unreadable_image_does_not_end_a_report(suffix):
+    draw("a.png", few())
+    Path("bad<i>.png").write_bytes(Path("a.png").read_bytes()[:60])
+    Image.fromarray(few()).save(
+        "two.gif", save_all=True, append_images=[Image.fromarray(few(colors=9))]
+    )
+    Image.fromarray(many()[..., 0].astype(np.uint16) * 256).save("deep.png")
+    arguments = ("bad<i>.png", "a.png", "two.gif", "deep.png", "-o", f"r.{suffix}")
+    result = run("report", *arguments, code=1)
+    assert [line.split(": ")[1] for line in result.stderr.splitlines()] == [
+        "bad<i>.png",
+        "two.gif",
+        "deep.png",
+    ]
+    text = Path(f"r.{suffix}").read_text("utf-8")
+    assert "holds 2 frames and a KQF file holds one" in text
+    assert "has more than the 8 bits" in text
+    if suffix == "html":
+        assert "<td>bad&lt;i&gt;.png</td>" in text
+        assert "bad<i>" not in text
+        assert text.count('<section class="card image"') == 1
+    if suffix == "csv":
+        rows = list(csv.DictReader(io.StringIO(text)))
+        assert {row["image"] for row in rows if row["error"]} == {*arguments[:1], *arguments[2:4]}
+        assert any(row["image"] == "a.png" and row["bytes"] for row in rows)
+    if suffix == "json":
+        assert [("error" in image) for image in json.loads(text)["images"]] == [
+            True,
+            False,
+            True,
+            True,
+        ]
+    assert not list(Path().glob("*.tmp"))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1"])
+def test_a_page_of_one_pixel(mode):
+    Image.new(mode, (1, 1)).save("a.png")
+    run("report", "a.png", "-o", "r.html")
+    assert "1 \N{MULTIPLICATION SIGN} 1 pixels" in Path("r.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("command", ["report", "compare"])
+def test_what_must_fail_fails_before_the_work(command, monkeypatch):
+    draw("a.png", few())
+    result = run(command, "a.png", "-o", "none/r.html", code=1)
+    assert result.stderr == "kqf: none/r.html: there is no folder none\n"
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.setattr(f"kqf.cli.{command}.load", lambda data: pytest.fail("worked in vain"))
+    result = run(command, "a.png", "-o", "r.html", code=1)
+    assert result.stderr == f"kqf: r.html: {page._MISSING}\n"
+    assert names() == ["a.png"]
+
+
+def test_a_report_without_scikit_image_has_no_ssim(monkeypatch):
+    draw("a.png", few())
+    monkeypatch.setitem(sys.modules, "skimage.metrics", None)
+    rows = json.loads(run("report", "a.png", "--json").stdout)["images"][0]["rows"]
+    assert {row["ssim"] for row in rows} == {None}
+
+
+def test_an_output_that_cannot_be_written():
+    draw("a.png", few())
+    Path("r.csv").mkdir()
+    result = run("report", "a.png", "-o", "r.csv", code=1)
+    assert result.stderr.startswith("kqf: r.csv: cannot be written: ")
+
+
+def test_names_that_are_no_text_and_names_of_tags():
+    names = [os.fsdecode(b"\xff<i>.png"), "b<i>.png"]
+    try:
+        for name in names:
+            draw(name, few())
+    except OSError:
+        pytest.skip("this file system takes only text")
+    for suffix in ("html", "md", "csv", "json"):
+        run("report", *names, "-o", f"r.{suffix}")
+        text = Path(f"r.{suffix}").read_text("utf-8")
+        assert ("\\udcff&lt;i&gt;.png" if suffix == "html" else "udcff") in text
+        assert suffix not in ("html", "md") or not re.search(r"(?<!\\)<i>", text)
+
+
+def test_report_finds_the_sample_images():
+    found = reporting.sample_images()
+    assert [Path(name).name for name in found] == ["china.jpg", "flower.jpg"]
+    assert all(Path(name).is_file() for name in found)
