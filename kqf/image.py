@@ -2,10 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kqf.threads import each
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from kqf.io.files import Source, Target
 
 # Labels looked up at a time: numpy makes an index of eight bytes of each, or of each two.
 BAND = 2**18
@@ -15,14 +21,17 @@ _PAIRED = 2**19
 
 @dataclass(frozen=True, eq=False)
 class IndexedImage:
-    """Labels, the codebook that they are rows of, and what else a file says of the image.
+    """Labels, the codebook whose rows they number, and metadata.
+
+    Two are equal if labels, codebook and metadata are. As arrays can be changed, an indexed image
+    has no hash.
 
     Attributes:
         labels: (H, W) uint8, each below K.
         codebook: (K, C) uint8, K from 1 to 256, C 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA),
             straight alpha.
         metadata: any of ``icc_profile``, ``exif``, ``xmp`` (bytes), ``dpi`` (two floats, pixels
-            per inch) and ``comment`` (str).
+            per inch) and ``comment`` (str); a dict of its own for each image.
     """
 
     labels: np.ndarray
@@ -31,15 +40,80 @@ class IndexedImage:
 
     def __post_init__(self) -> None:
         check_indexed(self.labels, self.codebook)
+        object.__setattr__(self, "metadata", dict(self.metadata))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, IndexedImage):
+            return NotImplemented
+        return (
+            np.array_equal(self.labels, other.labels)
+            and np.array_equal(self.codebook, other.codebook)
+            and self.metadata == other.metadata
+        )
 
     @property
     def pixels(self) -> np.ndarray:
         """The pixels: (H, W) uint8 for gray, (H, W, C) uint8 otherwise."""
         return look_up(self.labels, self.codebook)
 
+    @classmethod
+    def open(cls, source: "Source") -> "IndexedImage":
+        """Read an indexed image from a file of any format that Pillow reads.
+
+        The palette of an image that has one is kept as it is, RGB or RGBA; of any other image,
+        which may have at most 256 colours, the codebook holds these.
+
+        Arguments:
+            source: path, URL that fsspec knows, bytes-like object or binary file.
+
+        Raises:
+            FormatError: a KQF file breaks a rule. ValueError: not an image, damaged, or of more
+            than 256 colours. OSError: the file can't be read.
+        """
+        # Imported only here: an image is needed by the modules that read and write files.
+        from kqf.image_files import load
+
+        return load(source)
+
+    def save(self, path_or_file: "Target", format: str | None = None, **options: Any) -> None:  # noqa: A002 - as Pillow's Image.save
+        """Write the image to a file, with exactly its colours where the format can hold them.
+
+        Palette PNG and GIF keep the codebook as their palette, in its order; PNG is written with
+        1, 2, 4 or 8 bits a pixel and, if it is installed, optimised by oxipng. WebP is lossless.
+        A path holds all of the file at the end, or is left as it was.
+
+        Arguments:
+            path_or_file: path, URL that fsspec knows, or binary file open for writing.
+            format: ``"KQF"`` or the name of one of Pillow's formats; None to choose it by the
+                suffix of the name.
+            options: for KQF, those of ``kqf.encode_indexed``; for PNG, ``keep_palette=False`` to
+                let oxipng sort the palette and leave unused colours out; for all other formats,
+                those of Pillow's writer.
+
+        Raises:
+            ValueError: the format is unknown or can't hold the image. OSError: the file can't be
+            written.
+
+        Warns:
+            UserWarning: the format does not keep some of the metadata.
+        """
+        # Imported only here: an image is needed by the modules that read and write files.
+        from kqf.image_files import save
+
+        save(self, path_or_file, format, options)
+
+    def to_pillow(self) -> "Image.Image":
+        """Return the image as one of Pillow's, of mode ``P``, with the metadata in its ``info``."""
+        # Imported only here: decoding does not need Pillow.
+        from kqf.display import picture_of
+
+        picture = picture_of(self.labels, self.codebook)
+        picture.info.update(self.metadata)
+        return picture
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the picture, its colours and numbers."""
-        # Imported where it is used: Pillow is more than decoding needs.
+        # Imported only here: decoding does not need Pillow.
         from kqf.display import as_html
 
         return as_html(self.labels, self.codebook)

@@ -122,3 +122,31 @@ def test_looking_up_takes_little_beside_the_pixels(shape):
     tracemalloc.stop()
     # An index of eight bytes for all labels would be twice as much again.
     assert peak < 2 * pixels.nbytes
+
+
+def changed(array):
+    array = array.copy()
+    array.flat[0] ^= 1
+    return array
+
+
+def test_images_are_equal_by_content():
+    labels, codebook = np.array([[0, 1]], U8), np.array([[1], [2]], U8)
+    image = IndexedImage(labels, codebook, {"comment": "x"})
+    assert image == IndexedImage(labels.copy(), codebook.copy(), {"comment": "x"})
+    assert image != IndexedImage(changed(labels), codebook, {"comment": "x"})
+    assert image != IndexedImage(labels, changed(codebook), {"comment": "x"})
+    assert image != IndexedImage(labels, codebook)
+    assert image != IndexedImage(labels.T.copy(), codebook, {"comment": "x"})
+    assert image != labels.tolist()
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(image)
+
+
+def test_metadata_is_not_shared():
+    metadata = {"comment": "x"}
+    image = IndexedImage(np.zeros((1, 1), U8), np.zeros((1, 1), U8), metadata)
+    metadata["comment"] = "y"
+    assert image.metadata == {"comment": "x"}
+    other = IndexedImage(image.labels, image.codebook, image.metadata)
+    assert other.metadata is not image.metadata

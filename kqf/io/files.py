@@ -31,7 +31,7 @@ def open_source(source: Source) -> Iterator[tuple[BinaryIO, int]]:
         data = source.tobytes() if isinstance(source, memoryview) else source
         stream: BinaryIO = io.BytesIO(data)
     elif isinstance(source, str | os.PathLike):
-        with Path(source).open("rb") as file, open_source(file) as opened:
+        with _open_name(source) as file, open_source(file) as opened:
             yield opened
         return
     else:
@@ -39,6 +39,12 @@ def open_source(source: Source) -> Iterator[tuple[BinaryIO, int]]:
         seekable = getattr(source, "seekable", None)
         stream = source if seekable and seekable() else io.BytesIO(_read_to_end(source))
     yield stream, size_of(stream)
+
+
+def _open_name(name: str | os.PathLike[str]) -> BinaryIO:
+    if isinstance(name, str) and "://" in name:
+        return open_url(name, "rb")
+    return Path(name).open("rb")
 
 
 def check_file(source: object) -> None:

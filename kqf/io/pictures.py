@@ -179,12 +179,16 @@ def codebook_of(image: Image.Image) -> np.ndarray:
 
 
 def save(
-    image: Image.Image, file_format: str, metadata: Mapping[str, Any]
+    image: Image.Image,
+    file_format: str,
+    metadata: Mapping[str, Any],
+    options: Mapping[str, Any] | None = None,
 ) -> tuple[bytes, bool | None, list[str]]:
     """Save an image in one of Pillow's formats, with its very pixels if they can be had.
 
     Arguments:
         image: without metadata of its own in ``info``, which some writers would take.
+        options: of Pillow's writer, before those chosen here.
 
     Returns:
         the file; whether it shows the very pixels, None of a format that Pillow can't read back;
@@ -193,9 +197,10 @@ def save(
     Raises:
         ValueError: the format cannot hold it.
     """
-    options = {**_SAVE_OPTIONS.get(file_format, {}), **metadata}
+    chosen = {**_SAVE_OPTIONS.get(file_format, {}), **metadata}
     if file_format == "PNG":
-        options["pnginfo"] = _png_texts(metadata)
+        chosen["pnginfo"] = png_texts(metadata)
+    chosen.update(options or {})
     # Pillow's convert can leave a palette behind that its GIF writer reads wrongly: of a copy.
     rgba = image.copy().convert("RGBA")
     if "exif" in metadata:
@@ -207,7 +212,7 @@ def save(
     for candidate in (image, image.copy().convert("RGBA" if translucent else "RGB")):
         buffer = io.BytesIO()
         try:
-            candidate.save(buffer, file_format, **options)
+            candidate.save(buffer, file_format, **chosen)
         except Exception as error:
             # What its writers raise is of as many kinds as what its readers do.
             problem = reason(error)
@@ -238,7 +243,7 @@ def _same(image: Image.Image, other: Image.Image) -> bool:
     return np.array_equal(np.asarray(first), np.asarray(second))
 
 
-def _png_texts(metadata: Mapping[str, Any]) -> PngImagePlugin.PngInfo:
+def png_texts(metadata: Mapping[str, Any]) -> PngImagePlugin.PngInfo:
     texts = PngImagePlugin.PngInfo()
     if "xmp" in metadata:
         texts.add_itxt("XML:com.adobe.xmp", metadata["xmp"].decode("utf-8", "replace"))

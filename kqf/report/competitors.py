@@ -10,9 +10,8 @@ from PIL import Image, features
 
 import kqf
 from kqf.display import picture_of
+from kqf.io.palette_images import palette_png
 
-# oxipng's default: above it, palette images take many times as long for hardly a byte less.
-_OXIPNG_LEVEL = 2
 # For scale alone: Pillow's default.
 _JPEG_QUALITY = 75
 _MOST_COLORS = 256
@@ -91,13 +90,13 @@ def ways(
     for colors in counts:
 
         def png8(colors: int = colors) -> bytes:
-            return _png8(same_labels(colors))
+            return palette_png(same_labels(colors), keep_palette=False)
 
         yield Way("PNG8 of KQF's labels", colors, None, png8, by_pillow)
     for colors in counts:
 
         def by_quantize(colors: int = colors) -> bytes:
-            return _png8(full.quantize(colors, dither=Image.Dither.NONE))
+            return palette_png(full.quantize(colors, dither=Image.Dither.NONE), keep_palette=False)
 
         yield Way("PNG8 by Pillow", colors, None, by_quantize, by_pillow)
     if features.check("webp"):
@@ -108,24 +107,6 @@ def ways(
             lambda: webp(same_labels(most).convert(full.mode)),
             by_pillow,
         )
-
-
-def png8_writer() -> str:
-    """Say what optimises PNG8: oxipng where it is installed, else Pillow alone."""
-    try:
-        import oxipng
-    except ImportError:
-        return "Pillow, optimize=True"
-    return f"{oxipng.__name__}, level {_OXIPNG_LEVEL}"
-
-
-def _png8(picture: Image.Image) -> bytes:
-    data = _save(picture, "PNG", optimize=True)
-    try:
-        import oxipng
-    except ImportError:
-        return data
-    return min(data, oxipng.optimize_from_memory(data, level=_OXIPNG_LEVEL), key=len)
 
 
 def _save(picture: Image.Image, file_format: str, **options: object) -> bytes:

@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Sequence
 
+from kqf.io.palette_images import png_optimizer
 from kqf.report import tables
-from kqf.report.competitors import png8_writer
 from kqf.report.measure import ImageReport, Unreadable, compare, counted, summarize
 from kqf.report.tables import Table
 from kqf.text import escape
@@ -66,7 +66,7 @@ def as_markdown(results: Sequence[Result]) -> str:
         table = tables.markdown(Table(_inline(suggestion_of(each)), tables.ROWS, each.rows))
         blocks.append(f"## {_inline(title_of(each))}\n\n{table}")
     blocks += [f"## {tables.markdown(table)}" for table in summary_tables(reports)]
-    notes = [*NOTES, f"PNG8 is optimised by {png8_writer()}."]
+    notes = [*NOTES, f"PNG8 is optimised by {png_optimizer()}."]
     blocks.append("\n".join(f"- {note}" for note in notes) + "\n")
     return "\n".join(blocks)
 

@@ -15,8 +15,9 @@ from PIL import Image, features
 
 import kqf
 from kqf.display import in_color, picture_of
+from kqf.io.palette_images import png_optimizer
 from kqf.quantization.colorspace import srgb_to_oklab
-from kqf.report.competitors import png8_writer, shown
+from kqf.report.competitors import shown
 from kqf.report.documents import CHANNELS, NOTES, suggestion_of, summary_tables
 from kqf.report.measure import ImageReport, Row, Unreadable, counted
 from kqf.report.tables import ELBOW, ROWS, Table
@@ -173,7 +174,7 @@ def render(
         sections=sections,
         summaries=summary_tables(reports),
         unreadable=[(escape(each.name), escape(each.error)) for each in unreadable],
-        notes=[*NOTES, f"PNG8 is optimised by {png8_writer()}."] if reports else [],
+        notes=[*NOTES, f"PNG8 is optimised by {png_optimizer()}."] if reports else [],
         versions=f"KQF {kqf.__version__}, Pillow {PIL.__version__}, "
         f"Python {platform.python_version()}, {platform.machine()}",
         style=style,
