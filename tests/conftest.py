@@ -1,6 +1,7 @@
 """Images, strategies and hands to take files apart, shared by the tests."""
 
 import os
+import signal
 import struct
 import zlib
 from importlib.util import find_spec
@@ -26,6 +27,26 @@ def _scheduler_of_its_own():
 
     with dask.config.set(scheduler="threads"):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_are_not_ignored():
+    """Let SIGINT reach the processes that tests start.
+
+    Shells start what runs in the background with SIGINT ignored, and children inherit that.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return a new folder, which is the working directory during the test."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
