@@ -24,7 +24,8 @@ from kqf.convert import batch
 from kqf.convert.api import PIPE, Wishes, convert_file, read_input
 from kqf.io.inputs import is_many
 from kqf.io.paths import absolute, is_url, localized
-from kqf.palettes.api import read_palette
+from kqf.palettes.coerce import load_palette
+from kqf.palettes.files import read_palette
 
 Metric = StrEnum("Metric", ["MSE", "PERCEPTUAL"])
 Predictor = StrEnum("Predictor", ["AUTO", "NONE", "LEFT", "UP"])
@@ -220,7 +221,11 @@ def convert(
     with session(len(names)) as here:
         if palette is not None:
             with here.file(palette):
-                given["palette"] = read_palette(palette, read_input(palette))
+                given["palette"] = (
+                    read_palette(PIPE, read_input(PIPE))
+                    if palette == PIPE
+                    else load_palette(palette)
+                )
         if output.endswith("/") and not as_batch and not is_url(output):
             with here.file(output):
                 Path(output).mkdir(parents=True, exist_ok=True)

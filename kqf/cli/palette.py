@@ -12,10 +12,11 @@ from kqf.cli.output import can_write, write_output
 from kqf.cli.parameters import AsJson, Seed, Threads
 from kqf.cli.session import Session, session
 from kqf.convert.api import read_input
+from kqf.convert.palette import swatches_of_file, swatches_of_images
 from kqf.io.inputs import is_many, sources_of
 from kqf.io.pictures import load, without_palette
-from kqf.palettes.api import learned_together, swatches_of
-from kqf.palettes.files import Swatch, writer_of
+from kqf.palettes.files import writer_of
+from kqf.palettes.swatches import Swatch
 from kqf.text import escape
 
 # Columns of a terminal that a swatch takes with its text.
@@ -72,9 +73,9 @@ def palette(
             return
         with here.file(source):
             if len(sources) > 1 or is_many(source):
-                swatches = learned_together(_pixels(here, sources), colors, **options)
+                swatches = swatches_of_images(lambda: _pixels(here, sources), colors, **options)
             else:
-                swatches, lost = swatches_of(source, read_input(source), colors, **options)
+                swatches, lost = swatches_of_file(source, read_input(source), colors, **options)
             for note in lost:
                 here.note(source, note)
             made = make(swatches) if make else b""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import kqf
+from kqf.convert.palette import match_image
 from kqf.io.files import write_whole
 from kqf.io.large_tiff import is_large, open_tiff
 from kqf.io.paths import exists, identity, is_same, is_url, read, with_suffix, write
@@ -24,7 +25,6 @@ from kqf.io.pictures import (
     take_metadata,
     without_palette,
 )
-from kqf.palettes.api import meet
 from kqf.text import reason
 
 PIPE = "-"
@@ -274,7 +274,7 @@ def _to_kqf(data: bytes, from_kqf: bool, wishes: Wishes) -> _Made:
         options, meant = storage, kqf.IndexedImage(np.asarray(image), codebook)
     else:
         if "palette" in options:
-            image, options["palette"] = meet(image, options["palette"])
+            image, options["palette"] = match_image(image, options["palette"])
         image = without_palette(image)
         if "keep" in options and image.mode == "RGBA":
             options["keep"] = [(*color, 255)[:4] for color in options["keep"]]

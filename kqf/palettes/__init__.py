@@ -1,1 +1,1 @@
-"""Palette files, and the palette of an image."""
+"""Palettes: files, built-in ones, and what callers pass as one."""

@@ -9,8 +9,8 @@ from command import Terminal, draw, few, many, names, palette_image, run
 
 import kqf
 from kqf.cli import palette as showing_palette
-from kqf.palettes.api import read_palette
-from kqf.palettes.files import Swatch
+from kqf.palettes.files import read_palette
+from kqf.palettes.swatches import Swatch
 
 
 @pytest.fixture(autouse=True)

@@ -60,7 +60,7 @@ def test_palettes_and_images_of_other_channels():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"#12345\n", "unknown color specifier: '#12345'"),
+        (b"#12345\n", "line 1: expected a colour such as #ff8000, #f80 or orange, found '#12345'"),
         (b"\n", "has 0 colours: a palette has 1 to 256"),
         (b"000000\n" * 257, "has 257 colours: a palette has 1 to 256"),
         (b"\xff\xfe\xfd", "is no image and no palette"),
