@@ -14,7 +14,8 @@ from kqf.cli.session import Session, session
 from kqf.convert.api import read_input
 from kqf.convert.palette import swatches_of_file, swatches_of_images
 from kqf.io.inputs import is_many, sources_of
-from kqf.io.pictures import load, without_palette
+from kqf.io.modes import without_palette
+from kqf.io.pictures import load
 from kqf.palettes.files import writer_of
 from kqf.palettes.swatches import Swatch
 from kqf.text import escape

@@ -13,7 +13,8 @@ from kqf.cli.output import PAGES, can_write, check_output, write_output
 from kqf.cli.parameters import AsJson, Threads
 from kqf.cli.session import session
 from kqf.convert.api import read_input
-from kqf.io.pictures import load, without_palette
+from kqf.io.modes import without_palette
+from kqf.io.pictures import load
 
 _DOCUMENTS = (*PAGES, ".md", ".csv", ".json")
 

@@ -14,17 +14,11 @@ import numpy as np
 import kqf
 from kqf.convert.palette import match_image
 from kqf.io.files import write_whole
+from kqf.io.image_metadata import stripped, take_metadata, upright_labels
 from kqf.io.large_tiff import is_large, open_tiff
+from kqf.io.modes import codebook_of, without_palette
 from kqf.io.paths import exists, identity, is_same, is_url, read, with_suffix, write
-from kqf.io.pictures import (
-    codebook_of,
-    format_of,
-    is_kqf,
-    load,
-    save,
-    take_metadata,
-    without_palette,
-)
+from kqf.io.pictures import format_of, is_kqf, load, load_picture, save
 from kqf.text import reason
 
 PIPE = "-"
@@ -262,14 +256,20 @@ def _to_kqf(data: bytes, from_kqf: bool, wishes: Wishes) -> _Made:
     storage = {key: value for key, value in options.items() if key in _STORAGE}
     if from_kqf and kqf.info(data).colors <= colors:
         meant = kqf.read_indexed(data, threads=threads)
-        metadata = {} if wishes.strip else meant.metadata
+        metadata = meant.metadata
+        if wishes.strip:
+            meant = kqf.IndexedImage(upright_labels(meant.labels, metadata), meant.codebook)
+            metadata = {}
         made = kqf.encode_indexed(meant.labels, meant.codebook, metadata=metadata, **storage)
         if wishes.verify:
             _verify(kqf.read_indexed(made, threads=threads), meant)
         return made, True, [], None
-    image, lost = load(data, wishes.frame)
+    picture = load_picture(data, wishes.frame)
+    image, notes = picture.image, [*picture.changes]
     if wishes.strip:
-        take_metadata(image)
+        image = stripped(image)
+    else:
+        notes += picture.dropped
     if image.mode == "P" and len(codebook := codebook_of(image)) <= colors:
         options, meant = storage, kqf.IndexedImage(np.asarray(image), codebook)
     else:
@@ -290,7 +290,7 @@ def _to_kqf(data: bytes, from_kqf: bool, wishes: Wishes) -> _Made:
     same = np.array_equal(found.pixels, pixels)
     if not same:
         largest = kqf.largest_error(pixels, found.pixels)
-    return buffer.getvalue(), not lost and same, lost, largest
+    return buffer.getvalue(), not picture.changes and same, notes, largest
 
 
 def _verify(found: kqf.IndexedImage, meant: kqf.IndexedImage) -> None:
@@ -307,8 +307,9 @@ def _from_kqf(data: bytes, suffix: str, wishes: Wishes) -> _Made:
     # Its errors name what is wrong, where Pillow's would say that the file is not an image.
     kqf.info(data)
     image, _ = load(data)
-    metadata = take_metadata(image)
-    made, exact, dropped = save(image, file_format, {} if wishes.strip else metadata)
+    if wishes.strip:
+        image = stripped(image)
+    made, exact, dropped = save(image, file_format, take_metadata(image))
     if wishes.verify and not exact:
         what = "shows other pixels" if exact is False else "cannot be read back"
         raise ValueError(f"verification failed: as {file_format} it {what}")

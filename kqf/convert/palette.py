@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 import kqf
-from kqf.io.pictures import codebook_of, is_kqf, is_translucent, load, without_palette
+from kqf.io.modes import codebook_of, is_translucent, without_palette
+from kqf.io.pictures import is_kqf, load
 from kqf.palettes.coerce import match_channels
 from kqf.palettes.files import is_picture, read_palette
 from kqf.palettes.swatches import Swatch, swatches_of

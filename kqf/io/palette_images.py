@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from kqf.display import in_color, picture_of
-from kqf.io.pictures import metadata_of, png_texts
+from kqf.io.image_metadata import metadata_of
+from kqf.io.pictures import png_texts
 
 FORMATS = ("PNG", "GIF", "WEBP")
 

@@ -1,38 +1,49 @@
-"""Pictures of any format, through Pillow."""
+"""Images of other formats, read and written through Pillow."""
 
 import io
 import re
-import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from kqf.io.image_metadata import dropped_metadata, fits_profile, metadata_of, take_metadata
+from kqf.io.modes import in_stored_mode, is_translucent
 from kqf.text import reason
 
-# What KQF stores, and the types in which undamaged files give it.
-_METADATA: dict[str, tuple[type, ...]] = {
-    "icc_profile": (bytes,),
-    "exif": (bytes,),
-    "xmp": (bytes, str),
-    "dpi": (tuple,),
-    "comment": (bytes, str),
-}
 # Enough of the signature to tell a damaged KQF file from something else.
 _KQF_START = b"\x89KQF"
-_STORED = ("1", "L", "LA", "P", "RGB", "RGBA")
-# TIFF keeps its layout in the same directory: these tags alone are about the picture.
-_TIFF_TAGS = (270, 271, 272, 274, 305, 306, 315, 33432)
-_TIFF_DIRECTORIES = (0x8769, 0x8825)
+# Formats whose first picture is what viewers show; the others are previews, views or layers.
+_OF_ONE_PICTURE = {"MPO": "pictures", "PSD": "layers"}
+_SUBFILE_TYPE = 254
+# Reduced versions of another page, and masks.
+_NO_PAGE = 0b101
+_BITS = {"L;2": 2, "L;4": 4}
 _SAVE_OPTIONS: dict[str, dict[str, object]] = {
     "PNG": {"optimize": True},
     # Otherwise Pillow leaves unused colours out and renumbers the others.
     "GIF": {"optimize": False},
     "WEBP": {"lossless": True, "exact": True},
 }
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image from a file of any format.
+
+    Attributes:
+        image: in a mode that KQF stores, its metadata in ``info`` where Pillow's plugins look.
+        changes: how its pixels differ from those in the file, in words.
+        dropped: what else of the file is left out, in words.
+    """
+
+    image: Image.Image
+    changes: list[str]
+    dropped: list[str]
 
 
 def is_kqf(name: str, data: bytes) -> bool:
@@ -54,43 +65,84 @@ def format_of(suffix: str) -> str:
 
 
 def load(data: bytes, frame: int | None = None) -> tuple[Image.Image, list[str]]:
-    """Return the picture in a file, and what was lost on the way, in words.
+    """Return the image in a file, and how its pixels were changed, in words.
+
+    It takes the same arguments as load_picture, and raises the same errors.
+    """
+    picture = load_picture(data, frame)
+    return picture.image, picture.changes
+
+
+def load_picture(data: bytes, frame: int | None = None) -> Picture:
+    """Return the picture in a file.
 
     Arguments:
-        frame: which one of several, from 0; None where there is but one.
-
-    Returns:
-        an image in a mode that KQF stores, its metadata in ``info`` where Pillow's plugins look.
+        frame: which one of several, from 0. Without it the file must hold one picture; previews,
+            overviews and layers beside it do not count.
 
     Raises:
         ValueError: not a picture, damaged, of several frames, or of a mode that KQF can't store.
     """
     with _as_value_errors():
         image = Image.open(io.BytesIO(data))
-        frames = getattr(image, "n_frames", 1)
-    if frame is None and frames > 1:
-        raise ValueError(
-            f"holds {frames} frames and a KQF file holds one: "
-            f"pick one with kqf convert, --frame 0 to --frame {frames - 1}"
-        )
-    if frame is not None and frame >= frames:
-        raise ValueError(f"has no frame {frame}: the last one is {frames - 1}")
+        frames = _frames(image)
+    dropped = []
+    main = _OF_ONE_PICTURE.get(image.format or "")
+    if frame is None and len(frames) > 1:
+        if not main:
+            raise ValueError(
+                f"holds {len(frames)} frames and a KQF file holds one: "
+                f"pick one with kqf convert, --frame 0 to --frame {len(frames) - 1}"
+            )
+        if main == "pictures":
+            dropped.append(f"its other {main} are left out: {len(frames) - 1}")
+    if frame is not None and frame >= len(frames):
+        raise ValueError(f"has no frame {frame}: the last one is {len(frames) - 1}")
     with _as_value_errors():
-        image.seek(frame or 0)
-        deep = re.search(r";16[BLN]", str(image.tile))
+        if frame is not None or not main:
+            image.seek(frames[frame or 0])
+        bits = _bits(image)
         image.load()
-    stored = _as_stored(image)
+    stored, changes = in_stored_mode(image, bits)
     metadata = metadata_of(image)
-    lost = ["16 bits a channel are cut to 8"] if deep else []
-    if image.mode not in _STORED:
-        lost.append(f"mode {image.mode} is converted to {stored.mode}")
-    # It describes inks, which are gone.
-    if image.mode == "CMYK" and metadata.pop("icc_profile", None):
-        lost.append("the profile is dropped")
+    if bits == 16 and not image.mode.startswith("I"):
+        changes.insert(0, "16 bits a channel are cut to 8")
+    if not fits_profile(image, metadata.get("icc_profile")):
+        del metadata["icc_profile"]
+        changes.append("the profile is dropped")
     take_metadata(stored)
     stored.info.update(metadata)
     stored.format = image.format
-    return stored, lost
+    return Picture(stored, changes, [*dropped, *dropped_metadata(image)])
+
+
+def _frames(image: Image.Image) -> list[int]:
+    """Return the numbers under which Pillow has the frames of an image."""
+    if image.format == "TIFF":
+        return _pages(image)
+    first = getattr(image, "_min_frame", 0)
+    return list(range(first, first + getattr(image, "n_frames", 1)))
+
+
+def _pages(image: Any) -> list[int]:
+    """Return the numbers of TIFF's pages, without overviews and masks of others."""
+    types: list[int] = []
+    with suppress(EOFError):
+        while True:
+            # Pillow does not know the pixels of every mask, but has read its tags by then.
+            with suppress(SyntaxError):
+                image.seek(len(types))
+            types.append(int(image.tag_v2.get(_SUBFILE_TYPE, 0)))
+    pages = [number for number, kind in enumerate(types) if not kind & _NO_PAGE]
+    return pages or list(range(len(types)))
+
+
+def _bits(image: Image.Image) -> int | None:
+    """Return the bits a channel in a file that is not loaded yet, None where Pillow keeps them."""
+    layout = str(getattr(image, "tile", ""))
+    if re.search(r";16[BLN]", layout):
+        return 16
+    return next((bits for mode, bits in _BITS.items() if f"'{mode}'" in layout), 8)
 
 
 @contextmanager
@@ -102,80 +154,6 @@ def _as_value_errors() -> Iterator[None]:
     except Exception as error:
         # What Pillow raises about damaged files is of every kind.
         raise ValueError(f"cannot be read: {reason(error)}") from error
-
-
-def _as_stored(image: Image.Image) -> Image.Image:
-    if image.mode in ("1", "L", "RGB") and image.has_transparency_data:
-        return image.convert("RGBA" if image.mode == "RGB" else "LA")
-    if image.mode in _STORED:
-        return image
-    if image.mode.startswith(("I", "F")):
-        raise ValueError(
-            f"mode {image.mode} has more than the 8 bits a channel of KQF: reduce it to 8 first"
-        )
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
-
-
-def metadata_of(image: Image.Image) -> dict[str, Any]:
-    """Return all metadata that KQF stores, in the form in which Pillow's plugins take it."""
-    found = {
-        key: value
-        for key, types in _METADATA.items()
-        if (value := image.info.get(key)) and isinstance(value, types)
-    }
-    if comment := image.info.get("Comment"):
-        found.setdefault("comment", str(comment))
-    if "exif" not in found:
-        try:
-            exif = _exif(image)
-        except Exception as error:
-            # Again of every kind, yet not a reason to give up the picture.
-            warnings.warn(f"EXIF is damaged and dropped: {reason(error)}", stacklevel=1)
-        else:
-            if len(exif):
-                found["exif"] = exif.tobytes()
-    return found
-
-
-def _exif(image: Image.Image) -> Image.Exif:
-    """Return EXIF that is not in one piece in the file: of TIFF, or hidden in PNG's texts."""
-    exif = image.getexif()
-    if image.format != "TIFF":
-        return exif
-    kept = Image.Exif()
-    for tag in _TIFF_TAGS:
-        if tag in exif:
-            kept[tag] = exif[tag]
-    for directory in _TIFF_DIRECTORIES:
-        if entries := exif.get_ifd(directory):
-            kept[directory] = entries
-    return kept
-
-
-def take_metadata(image: Image.Image) -> dict[str, Any]:
-    """Return the metadata in ``info``, and take it away from there."""
-    return {key: image.info.pop(key) for key in _METADATA if key in image.info}
-
-
-def without_palette(image: Image.Image) -> Image.Image:
-    """Return an image of mode L, LA, RGB or RGBA that shows the same."""
-    if image.mode == "P":
-        return image.convert("RGBA" if image.has_transparency_data else "RGB")
-    return image.convert("L") if image.mode == "1" else image
-
-
-def is_translucent(image: Image.Image) -> bool:
-    """Tell whether any pixel lets something shine through."""
-    return image.copy().convert("RGBA").getchannel("A").getextrema() != (255, 255)
-
-
-def codebook_of(image: Image.Image) -> np.ndarray:
-    """Return the codebook (K, C) uint8, C 3 or 4, of an image of mode ``P``."""
-    ramp = image.crop((0, 0, 256, 1))
-    ramp.frombytes(bytes(range(256)))
-    entries = len(image.getpalette("RGB") or ()) // 3
-    codebook: np.ndarray = np.asarray(without_palette(ramp))[0]
-    return codebook[: max(entries, int(np.asarray(image).max()) + 1)]
 
 
 def save(

@@ -188,7 +188,7 @@ def _checked_rows(rows: list[Any]) -> list[list[int]]:
 def _of_pillow(palette: Any) -> np.ndarray:
     from PIL import Image, ImagePalette
 
-    from kqf.io.pictures import codebook_of
+    from kqf.io.modes import codebook_of
     from kqf.palettes.files import palette_of
 
     if isinstance(palette, Image.Image):

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from kqf.decoding.api import read_indexed
-from kqf.io.pictures import codebook_of, is_kqf, load, without_palette
+from kqf.io.modes import codebook_of, without_palette
+from kqf.io.pictures import is_kqf, load
 from kqf.palettes import binary_files as binary
 from kqf.palettes import text_files as texts
 from kqf.palettes.swatches import Swatch

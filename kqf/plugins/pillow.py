@@ -1,41 +1,33 @@
-"""Pillow's view of KQF files.
-
-It is named as Pillow names its own plugins.
-"""
+"""The Pillow plugin for KQF, in the order of Pillow's own plugins."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping
 from inspect import signature
-from typing import IO, Any
+from os import PathLike, fsdecode
+from threading import RLock
+from typing import IO, Any, cast
 
 import numpy as np
 from PIL import Image, ImageFile, ImagePalette
 
 from kqf.decoding.api import check, read_labels, read_pixels
 from kqf.decoding.salvage import Salvager
-from kqf.errors import KqfError
+from kqf.errors import FormatError, KqfError
 from kqf.format.declarations import MAX_COLORS, METADATA_TYPES
 from kqf.format.metadata import build_metadata
 from kqf.format.reader import Reader
 from kqf.format.signature import FORMAT
 from kqf.io.files import open_source, write_whole
+from kqf.io.image_metadata import fits_profile
+from kqf.io.modes import codebook_of, in_stored_mode, without_palette
 
 _OPENED_AS = {1: "L", 2: "LA", 3: "P", 4: "P"}
-_SAVED_AS = {
-    "1": "L",
-    "L": "L",
-    "LA": "LA",
-    "P": "P",
-    "PA": "RGBA",
-    "RGB": "RGB",
-    "RGBA": "RGBA",
-    "RGBX": "RGB",
-}
-_WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
-_CONVERSIONS = {"I": "L", "I;16": "L", "F": "L", "La": "LA", "RGBa": "RGBA"}
 # Pillow hands out, and most of its writers expect, EXIF with JPEG's prefix; the chunk has none.
 _EXIF_PREFIX = b"Exif\0\0"
+# Of the warnings about an image that is saved: the line that called Image.save.
+_SAVING = 4
 
 
 class KqfImageFile(ImageFile.ImageFile):
@@ -44,23 +36,32 @@ class KqfImageFile(ImageFile.ImageFile):
     Gray opens as ``L``, gray + alpha as ``LA``, RGB and RGBA as ``P``. Alpha is in the palette
     (``RGBA``), except where one entry is transparent and all others are opaque: there the palette
     is ``RGB`` and ``info["transparency"]`` is the entry, the one form that Pillow's GIF writer
-    knows.
+    knows. Of other alpha, that writer makes wrong colours: save the opened image, which takes care
+    of it, or convert a copy to ``RGBA`` first.
+
+    Several threads may share one image that is not loaded yet.
     """
 
     format = FORMAT
     format_description = "KQF palette image"
+    n_frames = 1
+    is_animated = False
 
     _reader: Reader | Salvager | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._loading = RLock()
+        super().__init__(*arguments, **options)
 
     def _open(self) -> None:
         assert self.fp is not None
         self._start = self.fp.tell()
         try:
-            with open_source(self.fp) as (stream, size):  # type: ignore[arg-type]
+            with open_source(cast(Any, self.fp)) as (stream, size):
                 kind = Salvager if ImageFile.LOAD_TRUNCATED_IMAGES else Reader
                 self._reader = reader = kind(stream, size)
         except KqfError as error:
-            if getattr(error, "field", None) == "signature":
+            if isinstance(error, FormatError) and error.field == "signature":
                 raise SyntaxError("not a KQF file") from error
             raise OSError(str(error)) from error
         head = reader.head
@@ -71,7 +72,7 @@ class KqfImageFile(ImageFile.ImageFile):
             self.info["exif"] = _EXIF_PREFIX + self.info["exif"]
         if self._mode == "P":
             self._open_palette(reader.codebook)
-        # What is not loaded yet has a tile; Pillow has no decoder of this name, load() is it.
+        # An image that is not loaded has a tile. load() decodes it: Pillow has no such decoder.
         self.tile = [ImageFile._Tile("kqf", (0, 0, *self._size))]
 
     def _open_palette(self, codebook: np.ndarray) -> None:
@@ -86,12 +87,13 @@ class KqfImageFile(ImageFile.ImageFile):
 
     def load(self) -> Any:
         """Decode the pixels, unless that is done."""
-        if self.tile and self._im is None:
-            self.im = self._decode().im
-            self.readonly = 0
-            self.tile = []
-            self._let_go()
-        return super().load()
+        with self._loading:
+            if self.tile and self._im is None:
+                self.im = self._decode().im
+                self.readonly = 0
+                self.tile = []
+                self._release()
+            return super().load()
 
     def _decode(self) -> Image.Image:
         if self.fp is None or self._reader is None:
@@ -99,12 +101,14 @@ class KqfImageFile(ImageFile.ImageFile):
         try:
             reader = self._reader
             if ImageFile.LOAD_TRUNCATED_IMAGES:
-                # Who opened it need not have known that it is damaged.
+                # The setting may be newer than the reader.
                 self.fp.seek(self._start)
                 reader = Salvager(reader.stream, reader.file_bytes)
             # Pillow has checked the size when it opened the file, against its own limit.
             read = read_labels if self.mode == "P" else read_pixels
             pixels = read(reader, max_pixels=None)
+            if isinstance(reader, Salvager) and (damage := reader.damage()):
+                warnings.warn(damage, stacklevel=3)
         except KqfError as error:
             raise OSError(str(error)) from error
         # L and P live on in this array; as nobody else holds it, the image may be drawn on.
@@ -123,18 +127,34 @@ class KqfImageFile(ImageFile.ImageFile):
             raise RuntimeError("verify() must come before the image is loaded or closed")
         try:
             self.fp.seek(self._start)
-            check(self.fp)  # type: ignore[arg-type]
+            check(cast(Any, self.fp))
         except KqfError as error:
             raise OSError(str(error)) from error
         finally:
             self.tile = []
-            self._let_go()
+            self._release()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._exclusive_fp and self.fp:
             self.fp.close()
         self.fp = None
         self._reader = None
+
+    def save(
+        self,
+        fp: Any,
+        format: str | None = None,  # noqa: A002 - Pillow's name
+        **params: Any,
+    ) -> None:
+        """Save as ``Image.save`` does, with all transparent entries in one for GIF.
+
+        Raises:
+            OSError: GIF cannot hold translucent entries.
+        """
+        if self.palette and self.palette.mode == "RGBA" and _saves_gif(fp, format):
+            _with_one_transparent_entry(self).save(fp, format, **params)
+        else:
+            super().save(fp, format, **params)
 
     # Pillow's own state keeps palettes without their alpha.
     def __getstate__(self) -> list[Any]:
@@ -143,22 +163,55 @@ class KqfImageFile(ImageFile.ImageFile):
         return [state, mode, self.getpalette(mode)]
 
     def __setstate__(self, state: list[Any]) -> None:
+        self._loading = RLock()
         state, mode, palette = state
         super().__setstate__(state)
         if mode:
             self.putpalette(palette, mode)
 
 
+def _saves_gif(fp: Any, format_name: str | None) -> bool:
+    if format_name:
+        return format_name.upper() == "GIF"
+    name = getattr(fp, "name", fp)
+    return isinstance(name, str | bytes | PathLike) and fsdecode(name).lower().endswith(".gif")
+
+
+def _with_one_transparent_entry(im: Image.Image) -> Image.Image:
+    """Return a copy whose transparent entries are one, as GIF needs it."""
+    codebook = codebook_of(im)
+    alpha = codebook[:, 3]
+    if ((alpha > 0) & (alpha < 255)).any():
+        raise OSError(
+            "GIF holds no translucent colours, only one that is transparent: "
+            "convert it first, im.convert('RGB') for an opaque image"
+        )
+    (transparent,) = np.nonzero(alpha == 0)
+    table = np.arange(MAX_COLORS, dtype=np.uint8)
+    table[transparent] = transparent[:1]
+    merged = Image.fromarray(table[np.asarray(im)])
+    merged.putpalette(codebook[:, :3].tobytes())
+    merged.info = dict(im.info)
+    if len(transparent):
+        merged.info["transparency"] = int(transparent[0])
+    return merged
+
+
 def save(im: Image.Image, fp: IO[bytes]) -> None:
-    """Write an image as KQF, with the options in its ``encoderinfo``, as Pillow's writers do."""
-    # Who opens files needs no encoder.
+    """Write an image as KQF, with the options in its ``encoderinfo``, as Pillow's writers do.
+
+    Modes 1, L, LA, P, PA, RGB, RGBA and RGBX are saved as they are. Those of premultiplied alpha,
+    16 bits, CMYK, YCbCr, LAB and HSV are converted, with a UserWarning that says how.
+
+    Raises:
+        OSError: modes I, F and BGR, with the conversion to use.
+        TypeError, ValueError: an option or its value is not allowed.
+    """
+    # Import lazily: opening a file does not need the encoder.
     from kqf.encoding.api import encode, encode_indexed
 
-    if im.mode not in _SAVED_AS:
-        mode = _CONVERSIONS.get(im.mode, "RGB")
-        raise OSError(f"cannot write mode {im.mode} as KQF: convert it first, im.convert({mode!r})")
     options = dict(im.encoderinfo)
-    # With save_all=False they come here, where Pillow's own writers overlook them.
+    # Pillow comes here with save_all=False, where its own writers ignore append_images.
     if list(options.pop("append_images", None) or ()):
         raise ValueError("a KQF file holds one image: append_images must be empty")
     metadata = _metadata(im, options)
@@ -167,20 +220,33 @@ def save(im: Image.Image, fp: IO[bytes]) -> None:
     for name in options:
         if name not in known:
             raise TypeError(f"KQF has no option {name!r}: expected one of {', '.join(known)}")
-    if im.mode == "P":
-        labels, codebook = _as_labels(im)
+    try:
+        stored, notes = in_stored_mode(im)
+    except ValueError as error:
+        raise OSError(f"cannot write mode {im.mode} as KQF: {error}") from error
+    for note in notes:
+        warnings.warn(note, stacklevel=_SAVING)
+    if stored.mode == "P":
+        labels, codebook = np.asarray(stored), codebook_of(stored)
         options = _options_of_labels(options, codebook, signature(encode_indexed).parameters)
         data = encode_indexed(labels, codebook, metadata=metadata, **options)
     else:
-        data = encode(_as_pixels(im), metadata=metadata, **options)
-    write_whole(fp, data)  # type: ignore[arg-type]
+        data = encode(np.asarray(without_palette(stored)), metadata=metadata, **options)
+    write_whole(cast(Any, fp), data)
 
 
 def save_all(im: Image.Image, fp: IO[bytes]) -> None:
-    """Write an image of one frame, as save does; refuse one of several."""
+    """Write an image of one frame, as save does.
+
+    Raises:
+        ValueError: the image has several frames.
+    """
     frames = getattr(im, "n_frames", 1)
     if frames > 1:
-        raise ValueError(f"a KQF file holds one image: save_all has {frames} frames to save")
+        raise ValueError(
+            f"a KQF file holds one image, and save_all was to save {frames} frames: "
+            "without save_all the current frame is saved"
+        )
     save(im, fp)
 
 
@@ -194,7 +260,7 @@ def _metadata(im: Image.Image, options: dict[str, Any]) -> dict[str, object]:
             value = _as_metadata(key, value)
         if not value:
             continue
-        # Other formats leave densities of 0 and the like, which are no reason to fail.
+        # Other formats give densities of 0 and the like, which are no reason to fail.
         if given or key not in ("dpi", "comment") or _fits(key, value):
             metadata[key] = value
     return metadata
@@ -202,7 +268,9 @@ def _metadata(im: Image.Image, options: dict[str, Any]) -> dict[str, object]:
 
 def _from_info(im: Image.Image, key: str) -> Any:
     raw = im.info.get(key)
-    # What has been taken out of getexif() must not come back from where it was read.
+    if key == "icc_profile" and not fits_profile(im, raw):
+        return None
+    # A tag that was removed from getexif() must not come back from the bytes that it was read from.
     edited: Any = getattr(im, "_exif", None)
     if key == "exif" and raw and getattr(edited, "_loaded_exif", None) == raw:
         unchanged = Image.Exif()
@@ -248,24 +316,6 @@ def _with_transparency(im: Image.Image, options: dict[str, Any]) -> Image.Image:
             raise ValueError(f"transparency= is for mode P, not {im.mode}: use an alpha channel")
         im.info["transparency"] = transparency
     return im
-
-
-def _as_pixels(im: Image.Image) -> np.ndarray:
-    mode = _SAVED_AS[im.mode]
-    if im.mode in ("1", "L", "RGB") and im.has_transparency_data:
-        mode = _WITH_ALPHA[mode]
-    return np.asarray(im if mode == im.mode else im.convert(mode))
-
-
-def _as_labels(im: Image.Image) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels of a ``P`` image and its codebook, each entry as Pillow shows it."""
-    labels = np.asarray(im)
-    # An image of every label, with this palette and transparency.
-    ramp = im.crop((0, 0, MAX_COLORS, 1))
-    ramp.frombytes(bytes(range(MAX_COLORS)))
-    colors = np.asarray(ramp.convert("RGBA" if ramp.has_transparency_data else "RGB"))[0]
-    entries = len(im.getpalette(None) or ()) // len(im.im.getpalettemode())
-    return labels, colors[: max(entries, int(labels.max(initial=0)) + 1)]
 
 
 def _options_of_labels(

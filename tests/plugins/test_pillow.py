@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageSequence, UnidentifiedImageError
 
 import kqf
 from kqf.format.chunks import build_chunk
@@ -193,6 +193,38 @@ class TestModes:
         assert np.array_equal(pixels * visible, kqf.decode(data) * visible)
         assert np.array_equal(visible, kqf.decode(data)[..., 3:] > 0)
 
+    @pytest.mark.parametrize("door", ["name", "format", "copy"])
+    def test_several_transparent_colours_survive_saving_as_gif(self, tmp_path, door):
+        codebook = make_codebook(20, 4)
+        codebook[:, 3] = 255
+        codebook[[3, 7, 19], 3] = 0
+        data = kqf.encode_indexed(make_labels(20), codebook)
+        path = tmp_path / ("image.gif" if door == "name" else "image")
+        im = open_bytes(data)
+        if door == "copy":
+            im = copy.deepcopy(im)
+        im.save(path, None if door == "name" else "GIF")
+        with Image.open(path) as saved:
+            pixels = np.asarray(saved.convert("RGBA"))
+        visible = kqf.decode(data)[..., 3:] > 0
+        assert np.array_equal(pixels[..., 3:] > 0, visible)
+        assert np.array_equal(pixels * visible, kqf.decode(data) * visible)
+        assert np.array_equal(np.asarray(im), make_labels(20))
+
+    def test_hidden_opaque_colours_survive_saving_as_gif(self):
+        codebook = make_codebook(20, 4)
+        codebook[:, 3] = 255
+        file = io.BytesIO()
+        data = kqf.encode_indexed(make_labels(20), codebook)
+        open_bytes(data).save(file, "GIF")
+        assert np.array_equal(np.asarray(Image.open(file).convert("RGBA")), kqf.decode(data))
+
+    def test_translucent_colours_are_refused_as_gif(self):
+        file = io.BytesIO()
+        with pytest.raises(OSError, match=r"GIF holds no translucent colours.*convert\('RGB'\)"):
+            open_bytes(make_file(4)).save(file, "GIF")
+        assert not file.getvalue()
+
     def test_rgb_saved_as_gif_keeps_its_colours(self):
         file = io.BytesIO()
         open_bytes(make_file(3)).save(file, "GIF")
@@ -324,6 +356,15 @@ class TestOpening:
         for seed, labels in enumerate(loaded):
             assert np.array_equal(labels, make_labels(9, seed % 24))
 
+    def test_many_threads_share_an_image_that_is_not_loaded(self):
+        data = make_file(4, tile=8)
+        expected = kqf.decode(data)
+        with ThreadPoolExecutor(8) as pool:
+            for _ in range(30):
+                im = open_bytes(data)
+                for pixels in pool.map(lambda im: np.asarray(im.convert("RGBA")), [im] * 8):
+                    assert np.array_equal(pixels, expected)
+
     def test_spawned_workers_open_files(self, path):
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context, initializer=kqf.register) as pool:
@@ -360,6 +401,66 @@ class TestOpening:
         assert other.palette.mode == "RGB"
         assert other.getpalette() == im.getpalette()
         assert np.array_equal(np.asarray(other.convert("RGBA")), pixels)
+
+
+class TestAsPillowsOwn:
+    """What Pillow's plugins for PNG and GIF do, and KQF does too."""
+
+    @pytest.fixture(params=["PNG", "GIF", "KQF"])
+    def path(self, request, tmp_path):
+        path = tmp_path / f"image.{request.param.lower()}"
+        open_bytes(make_file()).save(path)
+        return path
+
+    def test_one_frame(self, path):
+        with Image.open(path) as im:
+            assert (im.n_frames, im.is_animated, im.tell()) == (1, False, 0)
+            im.seek(0)
+            with pytest.raises(EOFError):
+                im.seek(1)
+            assert [frame.size for frame in ImageSequence.Iterator(im)] == [(WIDTH, HEIGHT)]
+            assert np.array_equal(np.asarray(im.convert("RGB")), kqf.decode(make_file()))
+
+    def test_thumbnail_and_draft(self, path):
+        with Image.open(path) as im:
+            assert im.draft("L", (9, 9)) is None
+            im.thumbnail((20, 20))
+            assert im.size == (20, 15)
+            assert im.mode == "P"
+
+    def test_a_loaded_image_stays_usable_when_it_is_closed(self, path):
+        with Image.open(path) as im:
+            im.load()
+        assert im.convert("RGB").size == (WIDTH, HEIGHT)
+        im.close()
+        with pytest.raises(ValueError, match=r"[Cc]losed"):
+            im.convert("RGB")
+
+    def test_verify_leaves_no_image(self, path):
+        with Image.open(path) as im:
+            im.verify()
+            with pytest.raises((OSError, AssertionError)):
+                im.load()
+
+    def test_info_is_not_shared_with_copies(self, path):
+        with Image.open(path) as im:
+            im.info["note"] = 1
+            other = im.copy()
+            other.info["note"] = 2
+            assert im.info["note"] == 1
+
+    def test_saving_without_changes_keeps_the_palette(self, path):
+        with Image.open(path) as im:
+            again = resave(im)
+        assert np.array_equal(np.asarray(again), make_labels(20))
+
+    def test_edited_exif_is_saved_where_it_is_given(self, path):
+        with Image.open(path) as im:
+            exif = im.getexif()
+            exif[ORIENTATION] = 8
+            exif[0x010F] = "maker"
+            again = resave(im, exif=exif)
+        assert dict(again.getexif()) == {ORIENTATION: 8, 0x010F: "maker"}
 
 
 class TestVerify:
@@ -433,7 +534,9 @@ class TestDamage:
     def test_truncated_files_show_what_is_there_on_request(self, monkeypatch):
         data = make_file(tile=(WIDTH, 11))
         monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
-        labels = np.asarray(open_bytes(data[: data.rindex(b"LABL") + 9]))
+        with pytest.warns(kqf.DamageWarning, match="1 of 3 tiles") as caught:
+            labels = np.asarray(open_bytes(data[: data.rindex(b"LABL") + 9]))
+        assert [warning.message.lost for warning in caught] == [((0, 22, WIDTH, HEIGHT),)]
         assert np.array_equal(labels[:22], make_labels(20)[:22])
         assert not labels[22:].any()
 
@@ -444,9 +547,22 @@ class TestDamage:
         opened_before = open_bytes(spoiled)
         monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
         for image in (opened_before, open_bytes(spoiled)):
-            labels = np.asarray(image)
+            with pytest.warns(kqf.DamageWarning, match="1 of 3 tiles") as caught:
+                labels = np.asarray(image.crop())
+            assert len(caught) == 1
             assert np.array_equal(labels[11:], make_labels(20)[11:])
             assert not labels[:11].any()
+
+    def test_the_warning_names_the_line_that_loads(self, monkeypatch):
+        data = make_file()[:-12]
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+        with pytest.warns(kqf.DamageWarning, match="DONE") as caught:
+            open_bytes(data).load()
+        assert caught[0].filename == __file__
+
+    def test_sound_files_do_not_warn(self, monkeypatch):
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+        assert np.array_equal(np.asarray(open_bytes(make_file())), make_labels(20))
 
     def test_no_cut_or_flipped_byte_raises_anything_but_oserror(self):
         data = make_file(4, tile=24, metadata={"comment": "x", "dpi": (72, 72)})
@@ -511,23 +627,40 @@ class TestSaving:
         im = Image.fromarray(pixels).convert("RGBX")
         assert np.array_equal(kqf.decode(save_bytes(im)), pixels)
 
+    @pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "HSV", "LAB", "RGBa", "La"])
+    def test_other_modes_are_converted_and_say_so(self, mode):
+        colors = np.array([[[9, 8, 7, 255], [90, 5, 70, 90], [200, 0, 99, 255]]], np.uint8)
+        im = Image.fromarray(colors)
+        im = im.convert("LA").convert("La") if mode == "La" else im.convert("RGB").convert(mode)
+        target = {"La": "LA", "RGBa": "RGBA"}.get(mode, "RGB")
+        with pytest.warns(UserWarning, match=f"mode {mode} is converted to {target}") as caught:
+            data = save_bytes(im, quality=100)
+        assert caught[0].filename == __file__
+        assert np.array_equal(kqf.decode(data), np.asarray(im.convert(target)))
+
+    def test_the_profile_of_inks_is_dropped(self):
+        inks = Image.new("CMYK", (2, 2))
+        inks.info["icc_profile"] = ICC[:16] + b"CMYK" + ICC[20:]
+        with pytest.warns(UserWarning, match="converted"):
+            assert "icc_profile" not in resave(inks).info
+        assert "icc_profile" not in resave(inks.convert("RGB")).info
+        assert resave(Image.new("RGB", (2, 2)), icc_profile=ICC).info["icc_profile"] == ICC
+
     @pytest.mark.parametrize(
-        ("mode", "target"),
-        [
-            ("CMYK", "RGB"),
-            ("YCbCr", "RGB"),
-            ("HSV", "RGB"),
-            ("LAB", "RGB"),
-            ("I", "L"),
-            ("F", "L"),
-            ("I;16", "L"),
-            ("La", "LA"),
-            ("RGBa", "RGBA"),
-        ],
+        ("mode", "dtype"), [("I;16", "<u2"), ("I;16B", ">u2"), ("I;16L", "<u2")]
     )
-    def test_other_modes_are_refused_with_the_conversion_to_use(self, mode, target):
-        with pytest.raises(OSError, match=f"mode {mode} as KQF.*convert\\('{target}'\\)"):
-            save_bytes(Image.new(mode, (2, 2)))
+    def test_of_16_bits_the_higher_byte_is_kept(self, mode, dtype):
+        values = np.array([[0, 255, 256, 0x1234, 0xFFFF]], dtype)
+        im = Image.frombytes(mode, (5, 1), values.tobytes())
+        with pytest.warns(UserWarning, match="16 bits a channel are cut to 8"):
+            assert kqf.decode(save_bytes(im)).tolist() == [[0, 0, 1, 0x12, 0xFF]]
+
+    @pytest.mark.parametrize("mode", ["I", "F"])
+    def test_modes_without_a_range_are_refused_and_nothing_is_written(self, mode):
+        file = io.BytesIO()
+        with pytest.raises(OSError, match=f"cannot write mode {mode} as KQF: .*convert\\('L'\\)"):
+            Image.new(mode, (2, 2)).save(file, "KQF")
+        assert not file.getvalue()
 
     def test_by_extension_path_and_open_file(self, tmp_path):
         im = Image.new("RGB", (3, 2), "red")
@@ -579,7 +712,7 @@ class TestSaving:
 
     def test_a_failed_save_leaves_no_file(self, tmp_path):
         path = tmp_path / "no.kqf"
-        for mode, options in (("CMYK", {}), ("RGB", {"effort": 99}), ("P", {"comment": 1})):
+        for mode, options in (("F", {}), ("RGB", {"effort": 99}), ("P", {"comment": 1})):
             with pytest.raises((OSError, ValueError, TypeError)):
                 Image.new(mode, (2, 2)).save(path, **options)
             assert not path.exists()
