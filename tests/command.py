@@ -5,15 +5,18 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pytest
 from conftest import walk
 from PIL import Image, ImageCms, PngImagePlugin
 from typer.testing import CliRunner
 
 import kqf
 from kqf.cli import app as cli
+from kqf.cluster import executors
 
 ROOT = Path(kqf.__file__).parents[1]
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -26,6 +29,17 @@ def run(*arguments, code=0, stdin=None):
         raise result.exception
     assert result.exit_code == code, result.output
     return result
+
+
+def run_batch(*arguments, code=0, stdin=None):
+    """Run a batch in this process, by one thread; return what it prints and says on stderr.
+
+    Its processes take seconds to start. Where they matter, ``run_process`` starts them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(executors, "pool", ThreadPoolExecutor)
+        result = run("convert", "--jobs", 1, "--effort", 1, *arguments, code=code, stdin=stdin)
+    return result.stdout, result.stderr
 
 
 def start(*arguments, **options):

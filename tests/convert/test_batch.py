@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import draw, few, many, names, run, run_process, start
+from command import draw, few, many, names, run, run_batch, run_process, start
 
 import kqf
 from kqf.convert.api import Wishes
@@ -36,9 +36,8 @@ def tree(count=3):
 
 
 def convert(*arguments, code=0):
-    """Run a batch of one process; return the states by name, and what is said on stderr."""
-    arguments = "convert", "--json", "--jobs", 1, "--effort", 1, *arguments
-    out, err = run_process(*arguments, code=code)
+    """Run a batch; return the records by name, and what is said on stderr."""
+    out, err = run_batch("--json", *arguments, code=code)
     records = [json.loads(line) for line in out.splitlines()]
     return {Path(record["input"]).name: record for record in records}, err
 

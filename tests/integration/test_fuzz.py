@@ -1,14 +1,15 @@
-"""The parts of tools/fuzz that need no fuzzer: the vectors through all targets, and the mutator."""
+"""The parts of tools/stress that need no fuzzer: vectors through all targets, and the mutator."""
 
 import io
 import random
 import struct
-import sys
 import zlib
 from pathlib import Path
 
+import mutator
 import numpy as np
 import pytest
+import targets
 from conftest import take_apart
 
 import kqf
@@ -18,11 +19,6 @@ FOLDER = ROOT / "spec" / "vectors"
 VECTORS = [path for name in ("valid", "invalid") for path in sorted((FOLDER / name).iterdir())]
 VALID = [path for path in VECTORS if path.parent.name == "valid"]
 EXAMPLE = FOLDER / "valid" / "A_example.kqf"
-
-sys.path.append(str(ROOT / "tools" / "fuzz"))
-
-import mutator  # noqa: E402
-import targets  # noqa: E402
 
 
 def change_bytes(data, most):

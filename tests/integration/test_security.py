@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from command import draw, few, many, names, run_process
+from command import draw, few, many, names, run_batch
 from conftest import head, put_together
 
 import kqf
@@ -74,23 +74,13 @@ def test_work_grows_with_the_file_and_no_faster(way):
         assert source.bytes_read < 32 * len(data)
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def convert(*arguments):
-    return run_process("convert", "--jobs", 1, "--effort", 1, *arguments)
-
-
 def test_a_batch_enters_no_folder_by_a_link(folder):
     for name in ("in", "elsewhere"):
         Path(name).mkdir()
         draw(f"{name}/{name}.bmp", many())
     Path("in/link").symlink_to(folder / "elsewhere")
     Path("in/up").symlink_to(folder)
-    convert("in", "-o", "out")
+    run_batch("in", "-o", "out")
     assert names("out") == ["in.kqf"]
 
 
@@ -99,7 +89,7 @@ def test_a_batch_leaves_the_sources_of_links_alone(folder):
     draw("secret.bmp", many())
     before = Path("secret.bmp").read_bytes()
     Path("in/a.bmp").symlink_to(folder / "secret.bmp")
-    convert("in", "-o", "out")
+    run_batch("in", "-o", "out")
     assert names("out") == ["a.kqf"]
     assert not Path("out/a.kqf").is_symlink()
     assert names() == ["in", "out", "secret.bmp"]
@@ -112,7 +102,7 @@ def test_names_from_a_list_stay_in_the_output_folder(folder):
     draw("b.bmp", many())
     draw("in/few.png", few())
     listed = f"in/deep/../a.bmp\n{folder}/b.bmp\n"
-    run_process("convert", "--list", "--effort", 1, "-o", "out/deep", stdin=listed.encode())
+    run_batch("--list", "-o", "out/deep", stdin=listed)
     assert names("out/deep") == ["a.kqf", "b.kqf"]
     assert names("out") == ["deep"]
     assert names() == ["b.bmp", "in", "out"]

@@ -1,6 +1,5 @@
-"""Work done again and again in one process: a short run of tools/soak.py."""
+"""Work done again and again in one process: a short run of tools/stress/soak.py."""
 
-import importlib.util
 import itertools
 import mmap
 import os
@@ -10,16 +9,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import soak
 
 import kqf
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's /proc")
-TOOL = Path(__file__).parents[2] / "tools" / "soak.py"
+TOOL = Path(__file__).parents[2] / "tools" / "stress" / "soak.py"
 
 
 def table():
     process = subprocess.run(
-        [sys.executable, TOOL, "--number", "3000", "--encode", "20", "--warm", "2000"],
+        [sys.executable, TOOL, "--number", "1000", "--encode", "20", "--warm", "700"],
         env=os.environ | {"PYTHONPATH": str(Path(kqf.__file__).parents[1])},
         capture_output=True,
         text=True,
@@ -38,8 +38,8 @@ def table():
 def test_reading_and_encoding_leave_nothing_open_nor_change():
     rows = table()
     assert [(row["work"], row["threads"], row["pieces"]) for row in rows] == [
-        ("read", "1", "3,000"),
-        ("read", "8", "3,000"),
+        ("read", "1", "1,000"),
+        ("read", "8", "1,000"),
         ("encode", "1", "20"),
         ("encode", "8", "20"),
     ]
@@ -52,31 +52,20 @@ def test_reading_and_encoding_leave_nothing_open_nor_change():
             assert before == after
 
 
-@pytest.fixture(scope="module")
-def soak():
-    spec = importlib.util.spec_from_file_location("soak", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    # Where its dataclasses look for their module.
-    sys.modules["soak"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["soak"]
-
-
-def run(soak, work, watch=None):
+def run(work, watch=None):
     (row,) = soak.soak("made", [work], 40, [1], 10, watch or SimpleNamespace(texts=[]))
     return row
 
 
-def test_work_that_leaves_nothing_is_flat(soak):
-    row = run(soak, lambda: b"the same")
+def test_work_that_leaves_nothing_is_flat():
+    row = run(lambda: b"the same")
     assert row.is_flat(grow=1)
     assert (row.number, row.refused) == (40, 0)
 
 
-def test_what_is_left_is_found(soak):
+def test_what_is_left_is_found():
     left = []
-    row = run(soak, lambda: left.append(os.open(os.devnull, os.O_RDONLY)))
+    row = run(lambda: left.append(os.open(os.devnull, os.O_RDONLY)))
     for number in left:
         os.close(number)
     assert row.files[1] == row.files[0] + 40
@@ -88,17 +77,17 @@ def test_what_is_left_is_found(soak):
         kept.append(mmap.mmap(-1, 2**20))
         kept[-1].write(bytes(2**20))
 
-    row = run(soak, keep)
+    row = run(keep)
     for each in kept:
         each.close()
     assert row.mib_end - row.mib_first == pytest.approx(30, abs=5)
     assert row.is_flat(grow=40)
     assert not row.is_flat(grow=20)
     count = itertools.count()
-    row = run(soak, lambda: next(count))
+    row = run(lambda: next(count))
     assert row.changed == 40
     assert not row.is_flat(grow=1)
     watch = SimpleNamespace(texts=[])
-    row = run(soak, lambda: watch.texts.append("unclosed file"), watch)
+    row = run(lambda: watch.texts.append("unclosed file"), watch)
     assert row.warned == 40
     assert not row.is_flat(grow=1)

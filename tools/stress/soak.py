@@ -1,7 +1,7 @@
 """Reading and writing again and again: what it leaves behind, and whether results stay the same.
 
     pip install .
-    python tools/soak.py [--number N] [--threads N] [--warm N] [--grow MIB]
+    python tools/stress/soak.py [--number N] [--threads N] [--warm N] [--grow MIB]
 
 It goes through the vectors of the specification, valid and invalid, and some made images, each
 opened and loaded in eight ways; then through arrays of every kind, encoded with every option; first
@@ -34,7 +34,7 @@ from PIL import Image
 
 import kqf
 
-VECTORS = Path(__file__).parent.parent / "spec" / "vectors"
+VECTORS = Path(__file__).parents[2] / "spec" / "vectors"
 # Pieces of work sent out at once.
 WAITING = 10
 PAGE = os.sysconf("SC_PAGE_SIZE")

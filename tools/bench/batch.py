@@ -1,7 +1,7 @@
 """Many images by the command, with one process and with two: throughput and memory.
 
     pip install .
-    python tools/batch.py [--number N] [--effort N] [--jobs N ...] [--scheduler]
+    python tools/benchmark.py batch [--number N] [--effort N] [--jobs N ...] [--scheduler]
 
 It makes images of 768 x 512 pixels of scikit-learn's two sample photographs, no two alike, and runs
 ``kqf convert FOLDER -o FOLDER`` over a quarter of them and over all, once for each number of
@@ -10,24 +10,26 @@ Windows): flat if it does not grow with the number of images. With ``--scheduler
 it also runs them on a ``distributed.LocalCluster`` of two processes and compares the bytes.
 """
 
-import argparse
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_sample_images
+
+from .images import samples
+from .output import parser_for
 
 SIZE = 768, 512
 
 
 def draw(folder: Path, number: int) -> None:
     folder.mkdir()
-    photographs = [Image.fromarray(image) for image in load_sample_images().images]
+    photographs = [Image.fromarray(image) for image in samples().values()]
     random = np.random.default_rng(0)
     for index in range(number):
         photograph = photographs[index % len(photographs)]
@@ -57,15 +59,13 @@ def same(one: Path, other: Path) -> bool:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main(arguments: Sequence[str]) -> None:
+    parser = parser_for(__doc__)
     parser.add_argument("--number", type=int, default=1000)
     parser.add_argument("--effort", type=int, default=5)
     parser.add_argument("--jobs", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--scheduler", action="store_true")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         draw(folder / "few", max(asked.number // 4, 1))
@@ -93,7 +93,3 @@ def main() -> None:
                 convert(folder / "all", folder / "cluster", *options)
             equal = same(folder / "cluster", folder / f"all-{asked.jobs[0]}")
             print(f"\nbytes from the cluster: {'the same' if equal else 'OTHERS'}")
-
-
-if __name__ == "__main__":
-    main()

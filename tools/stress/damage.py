@@ -1,7 +1,7 @@
 """Every cut and every change of one byte of some files: what decoding, checking and salvage say.
 
     pip install .
-    python tools/damage.py [--values N] [FILE ...]
+    python tools/stress/damage.py [--values N] [FILE ...]
 
 Without any files it makes small ones of scikit-learn's sample photographs: each predictor, tiles,
 metadata, gray and alpha. Every truncation and, at every byte, each of the 255 other values (or N of

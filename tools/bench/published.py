@@ -1,7 +1,7 @@
 """What tutorials and papers publish about colours by k-means, beside what is measured here.
 
     pip install '.[report]'
-    python tools/published.py [-o FOLDER] [--photo IMAGE] [--sky IMAGE]
+    python tools/benchmark.py published [-o FOLDER] [--photo IMAGE] [--sky IMAGE]
 
 Prints, for each result, what was published and what this machine measures:
 
@@ -17,20 +17,21 @@ and third result cannot be had here: without ``--photo``, crops of scikit-learn'
 mirror images make one of that size; without ``--sky``, the upper part of china.jpg is the sky.
 """
 
-import argparse
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
-from sklearn.datasets import load_sample_image
 
 import kqf
 from kqf.report import html as page
 from kqf.report import tables
 from kqf.report.measure import count_distinct
 from kqf.report.methods import draw, learn_each
+
+from .encoders import save
+from .images import read, samples
+from .output import parser_for
 
 SIZE = (1280, 720)
 SKY_ROWS = 180
@@ -45,28 +46,22 @@ PNG_KB, STORED_KB = 1_757, 433
 Line = tuple[str, float | None, float]
 
 
-def main() -> None:
-    """Measure and print everything."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(arguments: Sequence[str]) -> None:
+    parser = parser_for(__doc__)
     parser.add_argument("-o", metavar="FOLDER", type=Path, help="write pages and pictures here")
-    parser.add_argument("--photo", metavar="IMAGE", help="of 1280 x 720 pixels or so")
-    parser.add_argument("--sky", metavar="IMAGE", help="of a sky")
-    chosen = parser.parse_args()
+    parser.add_argument("--photo", metavar="IMAGE", type=Path, help="of 1280 x 720 pixels or so")
+    parser.add_argument("--sky", metavar="IMAGE", type=Path, help="of a sky")
+    chosen = parser.parse_args(arguments)
     if chosen.o:
         page.check_installed()
         chosen.o.mkdir(parents=True, exist_ok=True)
-    palace, flower = (load_sample_image(name) for name in ("china.jpg", "flower.jpg"))
+    palace, flower = samples().values()
     show("Summer Palace, 64 colours", palace_lines(palace, chosen.o))
-    photo = opened(chosen.photo) if chosen.photo else mosaic(palace, flower)
+    photo = read(chosen.photo)[..., :3] if chosen.photo else mosaic(palace, flower)
     show("128 colours on disk", disk_lines(photo))
-    sky = opened(chosen.sky) if chosen.sky else palace[:SKY_ROWS]
+    sky = read(chosen.sky)[..., :3] if chosen.sky else palace[:SKY_ROWS]
     show("Sky, 6 and 4 colours", colors_lines(sky, (6, 4), "sky", chosen.o))
     show("Flower, 3 and 10 colours", colors_lines(flower, (3, 10), "flower", chosen.o))
-
-
-def opened(name: str) -> np.ndarray:
-    with Image.open(name) as image:
-        return np.asarray(image.convert("RGB"))
 
 
 def mosaic(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -105,10 +100,9 @@ def palace_lines(pixels: np.ndarray, folder: Path | None) -> list[Line]:
 
 def disk_lines(pixels: np.ndarray) -> list[Line]:
     """Compare a PNG to 128 colours and labels on disk."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
+    png = save(Image.fromarray(pixels), "PNG", optimize=True)
     stored = kqf.encode(pixels, colors=128, quality=100)
-    sizes = [len(buffer.getvalue()) / 1000, len(stored) / 1000]
+    sizes = [len(png) / 1000, len(stored) / 1000]
     return [
         ("PNG, KB", PNG_KB, sizes[0]),
         ("labels and codebook (KQF), KB", STORED_KB, sizes[1]),
@@ -156,7 +150,3 @@ def show(title: str, lines: Sequence[Line]) -> None:
     print(f"\n{title}\n{'':<42}{'published':>12}{'measured':>12}")
     for name, published, measured in lines:
         print(f"{name:<42}{number(published):>12}{number(measured):>12}")
-
-
-if __name__ == "__main__":
-    main()

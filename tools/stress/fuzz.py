@@ -1,7 +1,7 @@
 """Fuzz the decoder, the Pillow plugin and the encoder, one target after another.
 
     pip install '.[fuzz]'
-    python tools/fuzz/run.py [--seconds N] [--target NAME ...] [--corpus FOLDER] [--seed N]
+    python tools/stress/fuzz.py [--seconds N] [--target NAME ...] [--corpus FOLDER] [--seed N]
                              [--no-replay]
 
 The fuzzer is atheris. Files begin as the vectors of the specification and are changed by
@@ -11,7 +11,7 @@ Inputs that reach something new are kept in ``FOLDER/NAME``, and the next run go
 An input that breaks a rule ends its target and makes the command exit with 1. It is left in
 ``FOLDER/NAME.found``, and shows the same again, without the fuzzer, by
 
-    python tools/fuzz/harness.py --replay NAME FOLDER/NAME.found FOLDER/NAME.found/crash-...
+    python tools/stress/harness.py --replay NAME FOLDER/NAME.found FOLDER/NAME.found/crash-...
 
 All figures but those of the fuzzer come from a second run over the inputs kept, without it:
 coverage of lines and branches, the slowest input, and the one that took most memory.

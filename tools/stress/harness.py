@@ -1,7 +1,7 @@
 """One target in one process: fuzzed by atheris, or given the files of folders.
 
-    python tools/fuzz/harness.py TARGET RECORDS [libFuzzer's options] CORPUS [FOLDER ...]
-    python tools/fuzz/harness.py --replay TARGET RECORDS FILE|FOLDER ...
+    python tools/stress/harness.py TARGET RECORDS [libFuzzer's options] CORPUS [FOLDER ...]
+    python tools/stress/harness.py --replay TARGET RECORDS FILE|FOLDER ...
 
 RECORDS is a folder for the inputs that took most time and most memory, ``slowest`` and ``largest``.
 

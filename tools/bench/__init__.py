@@ -1,0 +1,1 @@
+"""Benchmarks of KQF beside other encoders and decoders: ``python tools/benchmark.py NAME``."""

@@ -1,0 +1,142 @@
+"""An image larger than memory: made block by block, encoded, and read in regions.
+
+    pip install '.[dask]'
+    python tools/benchmark.py large [--sides N ...] [--effort N] [--quality N] [--regions N]
+                                    [--folder DIR] [--markdown FILE]
+
+For each side it makes an RGB image of side x side pixels out of enlarged crops of scikit-learn's
+two sample photographs, no two blocks alike, encodes it by ``kqf.encode_dask`` and reads regions of
+1024 x 1024 by ``kqf.open``, each in a process of its own. It prints seconds, seconds for each
+megapixel, the peak of memory, bytes, and of the regions the share of the bytes that were fetched
+and the seconds, the most of each.
+"""
+
+import io
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import dask.array
+import numpy as np
+from PIL import Image
+
+import kqf
+
+from .images import samples
+from .output import parser_for
+
+BLOCK = 1024
+REGION = 1024
+# Crops of this side become blocks: photographs hold more detail than two samples tiled would.
+CROP = 256
+
+
+def image(side: int) -> dask.array.Array:
+    """Return an array (side, side, 3) uint8 that looks like photographs."""
+    photographs = list(samples().values())
+    chunks = tuple(min(BLOCK, side - at) for at in range(0, side, BLOCK))
+    return dask.array.map_blocks(
+        block,
+        photographs,
+        chunks=(chunks, chunks, (3,)),
+        dtype=np.uint8,
+        meta=np.empty((0, 0, 0), np.uint8),
+    )
+
+
+def block(photographs: list[np.ndarray], block_info: dict | None = None) -> np.ndarray:
+    """Return one block: a crop, enlarged, with light and noise of its own."""
+    assert block_info is not None
+    (upper, lower), (left, right), _ = block_info[None]["array-location"]
+    random = np.random.default_rng((upper, left))
+    photograph = photographs[random.integers(len(photographs))]
+    y, x = (random.integers(0, length - CROP) for length in photograph.shape[:2])
+    crop = Image.fromarray(photograph[y : y + CROP, x : x + CROP])
+    pixels = np.asarray(crop.resize((BLOCK, BLOCK), Image.Resampling.BICUBIC), np.float32)
+    pixels = pixels[: lower - upper, : right - left] * random.uniform(0.8, 1.1)
+    pixels += random.standard_normal(pixels.shape, np.float32) * 2
+    return np.rint(pixels.clip(0, 255)).astype(np.uint8)
+
+
+class Counting(io.FileIO):
+    """A file that counts the bytes read from it."""
+
+    taken = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = super().read(size)
+        self.taken += len(data)
+        return data
+
+
+def peak() -> float:
+    """Return the most memory this process held so far, MiB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def encode(path: str, side: int, options: dict[str, object]) -> dict[str, float]:
+    array = image(side)
+    start = time.perf_counter()
+    kqf.encode_dask(array, path, **options)
+    return {"seconds": time.perf_counter() - start, "peak_mib": peak()}
+
+
+def read(path: str, side: int, regions: int) -> dict[str, float]:
+    random = np.random.default_rng(0)
+    taken, seconds = [], []
+    size = Path(path).stat().st_size
+    for _ in range(regions):
+        left, upper = (int(at) for at in random.integers(0, side - REGION + 1, 2))
+        with Counting(path) as file:
+            start = time.perf_counter()
+            found = kqf.open(file).read((left, upper, left + REGION, upper + REGION))
+            seconds.append(time.perf_counter() - start)
+            taken.append(file.taken / size)
+        assert found.shape == (REGION, REGION, 3)
+    return {"share": max(taken), "seconds": max(seconds), "peak_mib": peak()}
+
+
+def apart(work: Callable[..., dict[str, float]], *arguments: object) -> dict[str, float]:
+    """Run a function in a fresh process, whose peak of memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = parser_for(__doc__)
+    parser.add_argument("--sides", nargs="+", type=int, default=[8192, 16384, 32768])
+    parser.add_argument("--effort", type=int, default=5)
+    parser.add_argument("--quality", type=int)
+    parser.add_argument("--regions", type=int, default=8)
+    parser.add_argument("--folder", help="for the files made; a temporary one if not given")
+    parser.add_argument("--markdown", type=Path)
+    asked = parser.parse_args(arguments)
+    options = {"effort": asked.effort, "quality": asked.quality}
+    lines = [
+        "| megapixels | seconds | seconds / megapixel | peak MiB | bytes | bits / pixel "
+        "| region: bytes | seconds | peak MiB |",
+        "|" + "---|" * 9,
+    ]
+    print(*lines, sep="\n", flush=True)
+    with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
+        for side in asked.sides:
+            path = str(Path(folder) / f"{side}.kqf")
+            made = apart(encode, path, side, options)
+            size, pixels = Path(path).stat().st_size, side * side
+            regions = apart(read, path, side, asked.regions)
+            lines.append(
+                f"| {pixels / 1e6:.0f} | {made['seconds']:.0f} "
+                f"| {made['seconds'] / pixels * 1e6:.3f} | {made['peak_mib']:.0f} | {size} "
+                f"| {8 * size / pixels:.2f} | {regions['share']:.2%} | {regions['seconds']:.2f} "
+                f"| {regions['peak_mib']:.0f} |"
+            )
+            print(lines[-1], flush=True)
+            Path(path).unlink()
+    if asked.markdown:
+        asked.markdown.write_text("\n".join(lines) + "\n", "utf-8")
