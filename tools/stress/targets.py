@@ -322,7 +322,10 @@ def truncated_allowed(allowed: bool) -> Iterator[None]:
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = allowed
     try:
-        yield
+        with warnings.catch_warnings():
+            if allowed:
+                warnings.simplefilter("ignore", kqf.DamageWarning)
+            yield
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 
