@@ -1,35 +1,32 @@
-"""The command ``kqf``: its subcommands with their options."""
+"""The command ``kqf``: its subcommands, and how it starts and ends."""
 
 import io
-import json
+import os
 import sys
-from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
 import kqf
-from kqf.cli import messages as lines
+from kqf.cli.check import check
+from kqf.cli.command import Command, Group
 from kqf.cli.compare import compare
 from kqf.cli.convert import convert
+from kqf.cli.info import info
 from kqf.cli.palette import palette as show_palette
-from kqf.cli.parameters import AsJson, Threads
 from kqf.cli.report import report
-from kqf.cli.session import session
 from kqf.cli.view import view
-from kqf.convert.api import PIPE, read_input
-from kqf.plugins.pillow import KqfImageFile
-from kqf.text import escape, reason
+from kqf.text import reason
 
-Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="KQF files. - is stdin.")]
-
+_HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
-    add_completion=False,
+    cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings=_HELP_NAMES,
 )
 
 
@@ -43,65 +40,56 @@ def _show_version(asked: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "-v", "--version", callback=_show_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
-    """KQF, a palette image format: at most 256 colours, small files."""
+    """Store images of at most 256 colours in small files.
+
+    \b
+    kqf convert photo.png    write photo.kqf
+    kqf convert photo.kqf    write photo.png
+    kqf report photo.png     compare its size as KQF, PNG, GIF, WebP and JPEG
+
+    "kqf help COMMAND" explains a command and its options.
+    """
 
 
-app.command()(convert)
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "convert": convert,
+    "info": info,
+    "check": check,
+    "view": view,
+    "palette": show_palette,
+    "report": report,
+    "compare": compare,
+}
+for name, command in _COMMANDS.items():
+    app.command(name, cls=Command, context_settings=_HELP_NAMES)(command)
 
 
-@app.command()
-def info(files: Files, as_json: AsJson = False) -> None:
-    """Say what KQF files hold, without decoding them."""
-    with session(len(files)) as here:
-        for name in files:
-            with here.file(name):
-                source = _source(name)
-                head = kqf.info(source)
-                if as_json:
-                    record = {"file": name, **asdict(head), "bits_per_pixel": head.bits_per_pixel}
-                    here.say(json.dumps(record))
-                    continue
-                with KqfImageFile(
-                    io.BytesIO(source) if isinstance(source, bytes) else source
-                ) as it:
-                    here.say("\n".join(lines.described(name, head, it.info)))
-
-
-@app.command()
-def check(files: Files, threads: Threads = None) -> None:
-    """Read every chunk and every tile of KQF files, and say whether they are sound."""
-    with session(len(files)) as here:
-        for name in files:
-            with here.file(name):
-                try:
-                    kqf.check(_source(name), threads=threads)
-                except kqf.KqfError as error:
-                    here.failed = True
-                    here.say(f"{escape(name)}: bad: {escape(error)}")
-                else:
-                    here.say(f"{escape(name)}: ok")
-
-
-def _source(name: str) -> Path | bytes:
-    """Return what reads no more of a file than it must."""
-    # A pipe that has a name, as of bash's <(...), is read but once as well.
-    return Path(name) if name != PIPE and Path(name).is_file() else read_input(name)
-
-
-for name, command in (
-    ("report", report),
-    ("compare", compare),
-    ("palette", show_palette),
-    ("view", view),
-):
-    app.command(name)(command)
+@app.command("help", cls=Command, context_settings=_HELP_NAMES)
+def show_help(
+    ctx: typer.Context,
+    command: Annotated[
+        str, typer.Argument(metavar="[COMMAND]", help="What to explain.", show_default=False)
+    ] = "",
+) -> None:
+    """Explain a command and its options."""
+    root: Any = ctx.parent
+    if not command:
+        print(root.get_help())
+        return
+    _, found, _ = root.command.resolve_command(root, [command])
+    with found.make_context(command, [], parent=root, resilient_parsing=True) as context:
+        print(found.get_help(context))
 
 
 def main() -> None:
     """Run the command; end with its exit code and never with a traceback about bad input."""
+    if sys.stderr is None:
+        _open_stderr()
     # A terminal that lacks a character shall not stop the work.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -109,5 +97,20 @@ def main() -> None:
     try:
         app(prog_name="kqf")
     except OSError as error:
-        # Of --version and --help, or of the system: what is wrong with a file is told above.
+        # It comes from --version and --help, or from the system: errors about files are told above.
         sys.exit(f"kqf: {reason(error)}")
+
+
+def _open_stderr() -> None:
+    """Open the null device as stderr, where whoever started the command has closed it.
+
+    Otherwise the first file that is opened would get the number of stderr, and be written to by
+    libraries that report errors there.
+    """
+    null = os.open(os.devnull, os.O_WRONLY)
+    if null == 2:
+        os.set_inheritable(2, True)
+    else:
+        os.dup2(null, 2)
+        os.close(null)
+    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - a number, for ever

@@ -1,17 +1,34 @@
-"""Lines about files, for people to read."""
+"""What commands print about files, for people to read."""
 
+import io
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kqf
+from kqf.decoding.extent import whole_tiles
 from kqf.text import escape
 
 if TYPE_CHECKING:
     from kqf.convert.api import Converted
 
 _CHANNELS = {1: "gray", 2: "gray + alpha", 3: "RGB", 4: "RGBA"}
-# Pillow hands out EXIF with it, the file has none.
+# Pillow puts this before EXIF, the file does not hold it.
 _EXIF_PREFIX = b"Exif\0\0"
+# Bytes that tell a file's kind.
+_START = 4096
+_KINDS = {
+    b"%PDF": "a PDF document",
+    b"PK\3\4": "a ZIP archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"(\xb5/\xfd": "a Zstandard archive",
+    b"<svg": "an SVG drawing",
+    b"<!DOCTYPE": "a web page",
+    b"<html": "a web page",
+    b"GIMP Palette": "a palette",
+    b"version https://git-lfs": "a Git LFS pointer, not the file itself",
+}
 
 
 def converted(made: "Converted") -> str:
@@ -35,8 +52,8 @@ def ended(totals: Mapping[str, int]) -> str:
     return ", ".join(f"{totals.get(key, 0):,} {text}" for key, text in words.items())
 
 
-def described(name: str, head: kqf.Info, metadata: Mapping[Any, Any]) -> Iterator[str]:
-    """Yield what a KQF file holds, its metadata as Pillow gives it."""
+def described(name: str, head: kqf.Info, metadata: Mapping[str, Any]) -> Iterator[str]:
+    """Yield lines that say what a KQF file holds."""
     yield escape(name)
     for key, value in (
         ("size", f"{head.width:,} x {head.height:,} pixels"),
@@ -45,9 +62,60 @@ def described(name: str, head: kqf.Info, metadata: Mapping[Any, Any]) -> Iterato
         ("predictor", head.predictor),
         ("tiles", f"{head.tiles:,} of {head.tile_width:,} x {head.tile_height:,} pixels"),
         ("file", f"{head.file_bytes:,} bytes, {head.bits_per_pixel:.2f} bits per pixel"),
-        *((key, _value(metadata[key])) for key in head.metadata),
+        *((key, _value(value)) for key, value in metadata.items()),
     ):
         yield f"  {key:<11}  {value}"
+
+
+def in_words(error: kqf.KqfError, source: Path | bytes) -> str:
+    """Return what is wrong with a KQF file, in the words of someone who looks at it."""
+    start = _start_of(source)
+    if (
+        isinstance(error, kqf.FormatError)
+        and error.field == "signature"
+        and start[:4] != b"\x89KQF"
+    ):
+        return f"not a KQF file: {_kind_of(start)}"
+    if not isinstance(error, kqf.TruncatedError):
+        return str(error)
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    try:
+        tiles = kqf.info(source).tiles
+    except kqf.KqfError:
+        return f"cut off before the first tile: only {size:,} bytes are there"
+    return cut_off(whole_tiles(source)[0], tiles, size)
+
+
+def cut_off(whole: int, tiles: int, size: int) -> str:
+    """Return how much is there of a file that ends too early."""
+    there = f"{whole:,} of {tiles:,} tiles are whole"
+    if whole == tiles:
+        there = "all tiles are whole, and the end is missing" if tiles > 1 else "the end is missing"
+    return f"cut off after {size:,} bytes: {there}"
+
+
+def _start_of(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:_START]
+    with source.open("rb") as file:
+        return file.read(_START)
+
+
+def _kind_of(start: bytes) -> str:
+    """Return what a file looks like, by its first bytes."""
+    from PIL import Image
+
+    if not start:
+        return "it is empty"
+    for mark, kind in _KINDS.items():
+        if start.lstrip().startswith(mark):
+            return f"it looks like {kind}"
+    try:
+        with Image.open(io.BytesIO(start)) as image:
+            return f"it looks like a {image.format} image; kqf convert makes a KQF file of it"
+    except Exception:
+        # Pillow's readers raise errors of every kind about files that are cut off.
+        return "it is of no kind that kqf knows"
 
 
 def _value(value: object) -> str:

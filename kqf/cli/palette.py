@@ -1,7 +1,8 @@
-"""``kqf palette``: the colours of images and of palette files."""
+"""``kqf palette``: the colours of images, of palette files and of built-in palettes."""
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,14 +10,15 @@ import numpy as np
 import typer
 
 from kqf.cli.output import can_write, write_output
-from kqf.cli.parameters import AsJson, Seed, Threads
+from kqf.cli.parameters import Quiet, Seed, Threads, whole_number
 from kqf.cli.session import Session, session
-from kqf.convert.api import read_input
-from kqf.convert.palette import swatches_of_file, swatches_of_images
+from kqf.convert.api import PIPE, read_input
+from kqf.convert.palette import swatches_of_file, swatches_of_images, swatches_without_pixels
 from kqf.io.inputs import is_many, sources_of
 from kqf.io.modes import without_palette
 from kqf.io.pictures import load
-from kqf.palettes.files import writer_of
+from kqf.palettes.builtin import BUILTIN, find_builtin
+from kqf.palettes.files import TEXT_FORMATS, WRITTEN, writer_of
 from kqf.palettes.swatches import Swatch
 from kqf.text import escape
 
@@ -26,80 +28,184 @@ _PAINTED = 20
 
 def palette(
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="IMAGE|FILE|FOLDER...",
-            help="An image, a KQF file, or a palette; several images, or a folder, have one "
-            "palette together.",
+            metavar="[IMAGE|PALETTE|FOLDER...]",
+            help="An image, a KQF file, a palette file or the name of a built-in palette. Several "
+            "images, or a folder of images, get one palette together. - reads standard input.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     output: Annotated[
         str,
         typer.Option(
             "-o",
             "--output",
             metavar="FILE",
-            help="Write .png, .svg, .gpl (GIMP), .act (Adobe), .json, .css or .txt; all can be "
-            "read by --palette of convert.",
+            help=f"Write the palette to this file: {', '.join(WRITTEN)}. - writes it to standard "
+            "output. All can be given to --palette of convert.",
+            show_default=False,
+        ),
+    ] = "",
+    file_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="SUFFIX",
+            help="The format for -o -, such as gpl. [default: txt]",
             show_default=False,
         ),
     ] = "",
     colors: Annotated[
         int | None,
-        typer.Option(min=1, max=256, help="Colours at the most. [default: 256, or the file's own]"),
+        typer.Option(
+            "-c",
+            "--colors",
+            metavar="N",
+            parser=whole_number(1, 256),
+            help="Use at most N colours, 1 to 256. [default: 256, or all that a palette has]",
+        ),
     ] = None,
-    learner: Annotated[str | None, typer.Option(help="As of convert. [default: kmeans]")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How to choose colours: kmeans, minibatch, agglomerative, median-cut, octree, "
+            "random or sample:N. [default: kmeans]",
+        ),
+    ] = None,
     seed: Seed = 0,
-    as_json: AsJson = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the built-in palettes.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     threads: Threads = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Show the palette of an image, and the share of the pixels of each colour.
+    """Show or write the colours of an image, of several, or of a palette.
 
-    Of a KQF file or a picture with a palette it is the file's own; of others, what convert would
-    learn.
+    A KQF file, or a picture that has a palette, shows its own. Of other images the colours are
+    those that "kqf convert" would choose, with the share of the pixels that each colour has.
+
+    \b
+    kqf palette photo.png -c 16               show 16 colours for a photograph
+    kqf palette photo.png -c 16 -o photo.gpl  write them for GIMP
+    kqf palette gameboy                       show a built-in palette
     """
+    if listed:
+        _list(as_json)
+        return
+    if not sources:
+        raise typer.BadParameter("name an image or a palette, or give --list", param_hint="IMAGE")
     options: dict[str, Any] = {"seed": seed, "threads": threads}
-    if learner is not None:
-        options["learner"] = learner
-    make = None
-    if output:
-        try:
-            make = writer_of(Path(output).suffix)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="-o") from error
-    source = " ".join(sources)
-    made, lost = b"", list[str]()
-    with session(1) as here:
-        if output and not can_write(here, output, sources):
+    if method is not None:
+        options["learner"] = method
+    make = _writer(output, file_format)
+    title = ", ".join(sources)
+    with session(1, quiet) as here:
+        if output and output != PIPE and not can_write(here, output, sources):
             return
-        with here.file(source):
-            if len(sources) > 1 or is_many(source):
-                swatches = swatches_of_images(lambda: _pixels(here, sources), colors, **options)
+        swatches = list[Swatch]()
+        with here.file(title):
+            if len(sources) > 1 or _is_many(sources[0]):
+                swatches = _together(here, sources, colors, **options)
             else:
-                swatches, lost = swatches_of_file(source, read_input(source), colors, **options)
-            for note in lost:
-                here.note(source, note)
-            made = make(swatches) if make else b""
-            if as_json:
-                found = {"file": source, "colors": [each.record() for each in swatches]}
-                here.say(json.dumps(found, indent=2))
-            elif not output:
-                here.say(_painted(swatches, escape(source)))
-        if made:
-            write_output(here, output, made, quiet=as_json)
+                swatches = _single(here, sources[0], colors, **options)
+        made = b""
+        if make and swatches:
+            with here.attempt(output):
+                made = make(swatches)
+        if output == PIPE:
+            sys.stdout.buffer.write(made)
+            sys.stdout.buffer.flush()
+        elif made:
+            write_output(here, output, made, quiet=as_json or quiet)
+        if as_json and swatches and output != PIPE:
+            found = {"file": title, "colors": [each.record() for each in swatches]}
+            here.say(json.dumps(found, indent=2))
+        elif swatches and not output:
+            here.say(_painted(swatches, escape(title)))
 
 
-def _pixels(here: Session, sources: list[str]) -> Iterator[np.ndarray]:
-    """Yield the pixels of images; those that can't be read are reported and left out."""
-    for name in sources:
-        for path, _ in sources_of(name, None, ""):
+def _writer(output: str, file_format: str) -> Callable[[Sequence[Swatch]], bytes] | None:
+    """Return what makes the file to write, None if there is none."""
+    if not output:
+        if file_format:
+            raise typer.BadParameter("is for -o - alone", param_hint="--format")
+        return None
+    suffix = Path(output).suffix
+    if output == PIPE:
+        suffix = "." + (file_format or "txt").lower().removeprefix(".")
+        if suffix not in TEXT_FORMATS and sys.stdout.isatty():
+            what = f"{suffix} is not text, and stdout is a terminal: redirect it"
+            raise typer.BadParameter(what, param_hint="-o")
+    elif file_format:
+        raise typer.BadParameter("the output's suffix says the format", param_hint="--format")
+    try:
+        return writer_of(suffix)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="-o") from error
+
+
+def _list(as_json: bool) -> None:
+    """Print the built-in palettes."""
+    if as_json:
+        rows = [
+            {
+                "name": name,
+                "about": each.about,
+                "source": each.source,
+                "colors": [f"#{bytes(color).hex()}" for color in each.codebook.tolist()],
+            }
+            for name, each in BUILTIN.items()
+        ]
+        print(json.dumps(rows, indent=2))
+        return
+    width = max(map(len, BUILTIN))
+    for name, each in BUILTIN.items():
+        print(f"{name:{width}}  {each.about}")
+
+
+def _is_many(name: str) -> bool:
+    return not find_builtin(name) and name != PIPE and is_many(name)
+
+
+def _single(here: Session, name: str, colors: int | None, **options: Any) -> list[Swatch]:
+    """Return the palette of one image, palette file or built-in palette."""
+    if builtin := find_builtin(name):
+        return swatches_without_pixels(builtin.codebook, colors or 256)
+    swatches, lost = swatches_of_file(name, read_input(name), colors, **options)
+    for note in lost:
+        here.note(name, note)
+    return swatches
+
+
+def _together(
+    here: Session, sources: list[str], colors: int | None, **options: Any
+) -> list[Swatch]:
+    """Return one palette of several images; those that can't be read are reported, once."""
+    names = [path for name in sources for path, _ in sources_of(name, None, "")]
+    bad = set[str]()
+    seen = set[str]()
+
+    def pixels() -> Iterator[np.ndarray]:
+        # They are read twice: to choose the colours, and to count their shares.
+        first = 0.5 * bool(seen)
+        for number, name in enumerate(names):
+            here.progress(first + 0.5 * number / len(names))
             image = None
-            with here.attempt(path):
-                image, lost = load(read_input(path))
-                for note in lost:
-                    here.note(path, note)
+            if name not in bad:
+                with here.attempt(name):
+                    image, lost = load(read_input(name))
+                    for note in lost if name not in seen else ():
+                        here.note(name, note)
+            seen.add(name)
             if image:
                 yield np.asarray(without_palette(image))
+            else:
+                bad.add(name)
+        if len(bad) == len(names):
+            raise ValueError("there is no image to choose colours for")
+
+    return swatches_of_images(pixels, colors, **options)
 
 
 def _painted(swatches: list[Swatch], title: str) -> str:
@@ -111,14 +217,17 @@ def _painted(swatches: list[Swatch], title: str) -> str:
     from kqf.report.tables import SWATCHES, Table, drawn
 
     console = Console(highlight=False)
+    counted = any(each.pixels for each in swatches)
     if not console.is_terminal or console.color_system != "truecolor" or console.no_color:
-        return drawn(Table(title, SWATCHES, swatches))
+        # A palette that belongs to no image has no shares to show.
+        return drawn(Table(title, SWATCHES if counted else SWATCHES[:2], swatches))
     a_line = max(console.width // _PAINTED, 1)
     line = Text()
     for number, each in enumerate(swatches):
         line.append("   ", Style(bgcolor=each.name[:7]))
+        share = f"{100 * each.share:4.1f}%" if counted else " " * 5
         end = "\n" if (number + 1) % a_line == 0 else " "
-        line.append(f" {each.name:<9}{100 * each.share:4.1f}%{end}")
+        line.append(f" {each.name:<9}{share}{end}")
     with console.capture() as captured:
         console.print(Text(title))
         console.print(line, end="", soft_wrap=True)

@@ -1,10 +1,11 @@
-"""What a command says while it goes through files."""
+"""What a command says while it works through files."""
 
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kqf
@@ -14,13 +15,16 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _BAR_AFTER = 1.0  # seconds
+# Characters of a file's name beside the bar.
+_NAME_WIDTH = 30
 
 
 class Session:
-    """One command on its way through files: to be had from ``session``.
+    """One command on its way through files, as ``session`` gives it.
 
     Arguments:
         total: number of files.
+        quiet: whether to print errors and results alone.
 
     Attributes:
         failed: whether anything was wrong with any file.
@@ -28,34 +32,41 @@ class Session:
         bar: the progress bar, once it is drawn.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, quiet: bool = False) -> None:
         self.failed = False
         self.error = ""
+        self._quiet = quiet
         self._total = total
         self._done = 0.0
         self._steps = total > 1
         self._counted = False
+        self._name = ""
         self.bar: Progress | None = None
 
     def restart(self, total: int) -> None:
-        """Count so many files from here on, and show how many a second."""
+        """Count this many files from here on, and show how many are done a second."""
         self._total, self._done = total, 0.0
         self._steps = self._counted = True
         self._update()
 
     def say(self, line: str, on_stderr: bool = False) -> None:
-        """Print one line; where stdout takes none, end the command."""
+        """Print one line of results; end the command if stdout can't be written to."""
         try:
             print(line, file=sys.stderr if on_stderr else sys.stdout, flush=True)
         except BrokenPipeError:
             raise
         except OSError as error:
-            # No file is at fault, and what is told about others would be lost as well.
+            # No file is at fault, and what is said about others would be lost as well.
             sys.exit(f"kqf: stdout: {reason(error)}")
 
+    def tell(self, line: str, on_stderr: bool = False) -> None:
+        """Print one line about what was done, unless the command is to be quiet."""
+        if not self._quiet:
+            self.say(line, on_stderr)
+
     def note(self, name: str, message: object) -> None:
-        """Say something about a file on stderr, which is no failure in itself."""
-        self.say(f"kqf: {escape(name)}: {escape(message)}", on_stderr=True)
+        """Print on stderr something about a file that is no failure in itself."""
+        self.tell(f"kqf: {escape(name)}: {escape(message)}", on_stderr=True)
 
     @contextmanager
     def attempt(self, name: str) -> Iterator[None]:
@@ -70,70 +81,84 @@ class Session:
             except (kqf.KqfError, ImportError, OSError, ValueError, MemoryError) as error:
                 self.failed = True
                 self.error = reason(error)
-                self.note(name, self.error)
+                self.say(f"kqf: {escape(name)}: {escape(self.error)}", on_stderr=True)
 
     @contextmanager
     def file(self, name: str) -> Iterator[None]:
-        """Work on one of the files, which counts as done then; errors as for attempt."""
+        """Work on one of the files, which counts as done afterwards; errors as in ``attempt``."""
+        self._name = name
+        self._update()
         with self.attempt(name):
             yield
         self._done = int(self._done) + 1
         self._update()
 
     def progress(self, share: float) -> None:
-        """Say how much of the file at work is done, 0 up to 1."""
+        """Show how much of the current file is done, 0 up to 1."""
         self._done = int(self._done) + min(share, 0.999)
         self._steps = True
         self._update()
+
+    def interrupted(self) -> str:
+        """Return what to print when the user stops the command."""
+        return f"stopped; {int(self._done):,} of {self._total:,} files are done"
 
     def _update(self) -> None:
         if self.bar:
             total = self._total if self._steps else None
             speed = self.bar.tasks[0].speed
-            # Rich's default columns end with the time left.
             rate = f"{self._done:,.0f} of {self._total:,}" if self._counted else ""
             if rate and speed:
                 rate += f", {speed:.1f} files/s"
-            self.bar.update(self.bar.task_ids[0], completed=self._done, total=total, rate=rate)
+            # Several files of a batch are worked on at once.
+            name = "" if self._counted else escape(Path(self._name).name)[-_NAME_WIDTH:]
+            task = self.bar.task_ids[0]
+            self.bar.update(task, completed=self._done, total=total, rate=rate, name=name)
 
     def show_bar(self) -> None:
         """Draw a progress bar below whatever is printed."""
         from rich.console import Console
-        from rich.progress import Progress, TextColumn
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+        from rich.progress import TimeRemainingColumn as Remaining
 
-        # What goes to a pipe must not take its way through the bar's terminal.
-        columns = (
-            *Progress.get_default_columns(),
-            TextColumn("{task.fields[rate]}"),
-        )
         bar = Progress(
-            *columns,
+            TextColumn("{task.fields[name]}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            Remaining(),
+            TextColumn("{task.fields[rate]}", markup=False),
             console=Console(stderr=True),
             transient=True,
+            # Results that go to a pipe must not be printed through the bar's terminal.
             redirect_stdout=sys.stdout.isatty(),
         )
-        # One file alone may give no steps to count: the bar then only shows that work goes on.
-        bar.add_task("", total=None, rate="")
+        # A single file may have no steps to count: the bar then only shows that work goes on.
+        bar.add_task("", total=None, rate="", name="")
         bar.start()
         self.bar = bar
         self._update()
 
 
 @contextmanager
-def session(total: int) -> Iterator[Session]:
+def session(total: int, quiet: bool = False) -> Iterator[Session]:
     """Give a Session; exit with 1 at its end if any file failed, and with 130 on an interrupt.
 
-    A command that takes long shows a bar, if stderr is a terminal.
+    A command that takes long shows a bar if stderr is a terminal.
+
+    Arguments:
+        total: number of files.
+        quiet: whether to print errors and results alone.
     """
-    opened = Session(total)
+    opened = Session(total, quiet)
     timer = threading.Timer(_BAR_AFTER, opened.show_bar)
     timer.daemon = True
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not quiet:
         timer.start()
+    stopped = False
     try:
         yield opened
     except KeyboardInterrupt:
-        sys.exit(130)
+        stopped = True
     finally:
         timer.cancel()
         if timer.ident:
@@ -141,5 +166,9 @@ def session(total: int) -> Iterator[Session]:
             timer.join()
         if opened.bar:
             opened.bar.stop()
+    if stopped:
+        if opened._total > 1:
+            opened.say(f"kqf: {opened.interrupted()}", on_stderr=True)
+        sys.exit(130)
     if opened.failed:
         sys.exit(1)

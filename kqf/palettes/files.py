@@ -28,6 +28,7 @@ _WRITERS: dict[str, Callable[[Sequence[Swatch]], bytes]] = {
     ".hex": texts.format_hex,
 }
 WRITTEN = tuple(_WRITERS)
+TEXT_FORMATS = (".svg", ".gpl", ".pal", ".json", ".css", ".txt", ".hex")
 # By the first bytes. WebP pictures are RIFF files, too.
 _MARKED: dict[bytes, Callable[[bytes], np.ndarray]] = {
     texts.GPL_START: texts.parse_gpl,

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,8 +67,16 @@ def test_info_as_json():
     info = kqf.info(data)
     assert found.pop("file") == "a.kqf"
     assert found.pop("bits_per_pixel") == info.bits_per_pixel
-    assert found.pop("metadata") == ["comment"]
+    assert found.pop("metadata") == {"comment": "x"}
+    assert found.pop("complete") is True
     assert found == {key: value for key, value in vars(info).items() if key != "metadata"}
+
+
+def test_check_in_quiet():
+    Path("good.kqf").write_bytes(data := kqf.encode(few()))
+    Path("bad.kqf").write_bytes(data[:-1])
+    assert run("check", "--quiet", "good.kqf").output == ""
+    assert run("check", "--quiet", "good.kqf", "bad.kqf", code=1).stdout.startswith("bad.kqf: bad")
 
 
 def test_check():
@@ -78,16 +87,63 @@ def test_check():
     assert run("check", "good.kqf").stdout == "good.kqf: ok\n"
     result = run("check", "bad.kqf", "good.kqf", "none.kqf", "other.kqf", code=1)
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("bad.kqf: bad: DONE: ")
+    missing = f"cut off after {len(data) - 1} bytes: the end is missing"
+    assert lines[0] == f"bad.kqf: bad: {missing}"
     assert lines[1] == "good.kqf: ok"
-    assert lines[2].startswith("other.kqf: bad: file: signature: ")
+    assert lines[2] == "other.kqf: bad: not a KQF file: it is of no kind that kqf knows"
     assert result.stderr == "kqf: none.kqf: No such file or directory\n"
 
 
 def test_version_and_help():
     assert run("--version").stdout == f"kqf {kqf.__version__}\n"
-    for command in ("convert", "info", "check", "report", "compare", "palette", "view"):
-        assert f"Usage: kqf {command}" in run(command, "--help").stdout.replace("root", "kqf")
+    assert run("-v").stdout == f"kqf {kqf.__version__}\n"
+    for command in ("convert", "info", "check", "report", "compare", "palette", "view", "help"):
+        text = run(command, "--help").stdout
+        assert f"Usage: kqf {command}" in text.replace("root", "kqf")
+        assert run(command, "-h").stdout == text
+        assert run("help", command).stdout.split() == text.split()
+        # No words of Python's or of the library's.
+        if command not in ("convert", "report", "compare"):
+            assert not re.search(r"list\[|<(str|int|float)|range>|None\b", text)
+    assert run("help").stdout == run("-h").stdout
+    assert "Did you mean 'info'?" in run("help", "inf", code=2).stderr
+
+
+def test_the_help_shows_commands_to_start_with():
+    lines = run("-h").stdout.splitlines()
+    assert "  kqf convert photo.png    write photo.kqf" in lines
+    # Nothing is cut short at 80 columns.
+    assert not any(line.endswith("...") for line in lines[1:])
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("name", ["photo.png", "photo.kqf", "./photo", "-", "folder/"])
+def test_a_file_in_a_commands_place_is_answered(name):
+    result = run(name, "-q", 50, code=2)
+    assert f"{name} is a file, and a command must come first:\n" in result.stderr
+    assert f"  kqf convert {name} -q 50  " in result.stderr
+    assert f"  kqf view {name}  " in result.stderr
+
+
+def test_options_without_a_command():
+    assert "Options follow a command" in run("-q", 50, "a.png", code=2).stderr
+
+
+def test_completion_is_offered():
+    text = run("--help").stdout
+    assert "--install-completion" in text
+    assert "--show-completion" in text
+
+
+def test_a_closed_stderr_is_no_error():
+    draw("a.png", few())
+    line = f"{sys.executable} -m kqf convert a.png 2>&-"
+    environment = dict(os.environ, PYTHONPATH=str(ROOT))
+    assert subprocess.run(["/bin/sh", "-c", line], env=environment).returncode == 0
+    assert kqf.info("a.kqf").colors == 5
+    line = f"{sys.executable} -m kqf convert none.png 2>&-"
+    found = subprocess.run(["/bin/sh", "-c", line], env=environment, stdout=subprocess.PIPE)
+    assert (found.returncode, found.stdout) == (1, b"")
 
 
 def test_pipes_both_ways():

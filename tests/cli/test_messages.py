@@ -1,9 +1,12 @@
 """Lines about files, for people to read."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
-from command import ICC, few, run
+from command import ICC, few, many, run
+from PIL import Image
 
 import kqf
 
@@ -48,4 +51,59 @@ def test_info_of_a_file_with_damaged_tiles():
     Path("a.kqf").write_bytes(data)
     assert run("info", "a.kqf").stdout.endswith("  comment      x\n")
     Path("b.kqf").write_bytes(b"\x89KQF")
-    assert "signature" in run("info", "b.kqf", code=1).stderr
+    what = "cut off before the first tile: only 4 bytes are there"
+    assert run("info", "b.kqf", code=1).stderr == f"kqf: b.kqf: {what}\n"
+
+
+def test_how_much_of_a_file_is_there():
+    data = kqf.encode(many(), tile=8, effort=1)
+    for size in (len(data) - 1, len(data) // 2):
+        Path("a.kqf").write_bytes(data[:size])
+        result = run("info", "a.kqf", code=1)
+        assert "size         40 x 24 pixels" in result.stdout
+        expected = "all tiles are whole, and the end is missing"
+        if size < len(data) - 1:
+            whole = int(re.search(r"(\d+) of 15 tiles are whole", result.stderr)[1])
+            assert 0 < whole < 15
+            expected = f"{whole} of 15 tiles are whole"
+        assert result.stderr == f"kqf: a.kqf: cut off after {size:,} bytes: {expected}\n"
+        assert run("check", "a.kqf", code=1).stdout.endswith(f"bytes: {expected}\n")
+        assert json.loads(run("info", "--json", "a.kqf", code=1).stdout)["complete"] is False
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (b"", "it is empty"),
+        (b"%PDF-1.7", "it looks like a PDF document"),
+        (b"\n<!DOCTYPE html>", "it looks like a web page"),
+        (
+            b"version https://git-lfs.github.com/spec/v1",
+            "it looks like a Git LFS pointer, not the file itself",
+        ),
+        (b"hello", "it is of no kind that kqf knows"),
+    ],
+)
+def test_what_a_file_looks_like(start, kind):
+    Path("a.kqf").write_bytes(start)
+    assert run("info", "a.kqf", code=1).stderr == f"kqf: a.kqf: not a KQF file: {kind}\n"
+    assert run("check", "a.kqf", code=1).stdout == f"a.kqf: bad: not a KQF file: {kind}\n"
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "webp", "tif"])
+def test_a_picture_is_called_by_its_format(suffix):
+    Image.fromarray(few()).save(f"a.{suffix}")
+    name = {"jpg": "JPEG", "tif": "TIFF"}.get(suffix, suffix.upper())
+    expected = f"not a KQF file: it looks like a {name} image; kqf convert makes a KQF file of it"
+    assert run("info", f"a.{suffix}", code=1).stderr == f"kqf: a.{suffix}: {expected}\n"
+    assert run("check", f"a.{suffix}", code=1).stdout == f"a.{suffix}: bad: {expected}\n"
+
+
+def test_metadata_in_json():
+    metadata = {"icc_profile": ICC, "dpi": (72.0, 96.5), "comment": "x"}
+    Path("a.kqf").write_bytes(kqf.encode(few(), metadata=metadata))
+    assert json.loads(run("info", "--json", "a.kqf").stdout)["metadata"] == {
+        "icc_profile": {"bytes": len(ICC)},
+        "dpi": [72, 96.5],
+        "comment": "x",
+    }

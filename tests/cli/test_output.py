@@ -20,7 +20,7 @@ def folder(tmp_path, monkeypatch):
         ("report", "a.png", "--colors", "16,many"),
         ("compare", "a.png", "-o", "r.md"),
         ("compare", "a.png", "--colors", "257"),
-        ("palette", "a.png", "-o", "r.pal"),
+        ("palette", "a.png", "-o", "r.aco"),
         ("view",),
     ],
 )

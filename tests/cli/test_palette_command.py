@@ -4,12 +4,14 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from command import Terminal, draw, few, many, names, palette_image, run
+from command import Terminal, draw, few, many, names, palette_image, run, run_process
 
 import kqf
 from kqf.cli import palette as showing_palette
-from kqf.palettes.files import read_palette
+from kqf.palettes.builtin import BUILTIN
+from kqf.palettes.files import WRITTEN, read_palette
 from kqf.palettes.swatches import Swatch
 
 
@@ -19,7 +21,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".gpl", ".act", ".json", ".css", ".txt"])
+@pytest.mark.parametrize("suffix", WRITTEN)
 def test_palettes_are_read_back_by_convert(suffix):
     pixels = draw("a.png", many())
     run("palette", "a.png", "--colors", 7, "-o", f"p{suffix}")
@@ -55,10 +57,95 @@ def test_a_palette_becomes_another():
     assert result.stderr == "kqf: p.gpl: has 2 colours and no pixels to learn 1 from\n"
 
 
+def test_several_images_have_one_palette_with_their_shares():
+    # Five pixels and three; one colour is in both.
+    draw("a.png", np.array([[[9, 9, 9], [9, 9, 9], [1, 2, 3], [1, 2, 3], [1, 2, 3]]], np.uint8))
+    draw("b.png", np.array([[[200, 0, 0], [200, 0, 0], [9, 9, 9]]], np.uint8))
+    found = json.loads(run("palette", "a.png", "b.png", "--json").stdout)
+    assert found["file"] == "a.png, b.png"
+    shares = {each["color"]: (each["pixels"], each["share"]) for each in found["colors"]}
+    assert shares == {"#090909": (3, 3 / 8), "#010203": (3, 3 / 8), "#c80000": (2, 2 / 8)}
+    two = json.loads(run("palette", "a.png", "b.png", "--json", "-c", 2).stdout)
+    assert sum(each["pixels"] for each in two["colors"]) == 8
+
+
+def test_a_folder_of_images_of_several_kinds():
+    Path("in").mkdir()
+    draw("in/gray.png", np.full((2, 3), 7, np.uint8))
+    draw("in/clear.png", np.full((2, 3, 4), 9, np.uint8))
+    Path("in/bad.png").write_bytes(b"junk")
+    result = run("palette", "in", "--json", code=1)
+    assert result.stderr == "kqf: in/bad.png: not an image that Pillow knows\n"
+    shares = {each["color"]: each["pixels"] for each in json.loads(result.stdout)["colors"]}
+    assert shares == {"#070707": 6, "#09090909": 6}
+
+
+def test_a_folder_without_images():
+    Path("in").mkdir()
+    assert "there is no image" in run("palette", "in", code=1).stderr
+    Path("in/bad.png").write_bytes(b"junk")
+    assert "there is no image" in run("palette", "in", code=1).stderr
+
+
+def test_built_in_palettes():
+    text = run("palette", "--list").stdout
+    assert [line.split()[0] for line in text.splitlines()] == list(BUILTIN)
+    found = json.loads(run("palette", "--list", "--json").stdout)
+    assert found[0]["colors"][1] == "#cd0000"
+    # A palette that belongs to no image has no shares.
+    text = run("palette", "Game Boy").stdout
+    assert "#0f380f" in text
+    assert "share" not in text
+    run("palette", "gameboy", "-o", "g.gpl")
+    assert read_palette("g.gpl", Path("g.gpl").read_bytes()).tolist() == (
+        BUILTIN["gameboy"].codebook.tolist()
+    )
+    pixels = draw("a.png", many())
+    run("convert", "a.png", "--palette", "gameboy")
+    expected = kqf.encode(pixels, palette=BUILTIN["gameboy"].codebook)
+    assert Path("a.kqf").read_bytes() == expected
+
+
+def test_a_palette_to_stdout():
+    draw("a.png", few())
+    words = run("palette", "a.png", "-o", "-").stdout.split()
+    assert len(words) == 5
+    assert all(word.startswith("#") for word in words)
+    text = run("palette", "a.png", "-o", "-", "--format", "gpl").stdout
+    assert text.startswith("GIMP Palette\n")
+    out, err = run_process("palette", "a.png", "-o", "-", "--format", "act")
+    assert len(out) == 772
+    assert err == ""
+
+
+def test_a_quiet_palette():
+    draw("a.png", few())
+    assert run("palette", "a.png", "-o", "p.gpl", "--quiet").output == ""
+    assert run("palette", "a.png", "-o", "p.gpl").output.startswith("p.gpl: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name an image or a palette, or give --list"),
+        (("a.png", "--format", "gpl"), "is for -o - alone"),
+        (("a.png", "-o", "p.gpl", "--format", "gpl"), "the output's suffix says the format"),
+        (("a.png", "-o", "-", "--format", "aco"), "a palette's suffix is one of .png"),
+        (("a.png", "-c", "257"), "257 is not a number from 1 to 256."),
+        (("a.png", "-c", "many"), "many is not a number from 1 to 256."),
+        (("a.png", "--threads", "0"), "0 is not a whole number, 1 or more."),
+    ],
+)
+def test_palette_usage_errors(arguments, message):
+    draw("a.png", few())
+    assert message in " ".join(run("palette", *arguments, code=2).stderr.split())
+    assert names() == ["a.png"]
+
+
 def test_a_palette_that_cannot_hold_it_leaves_no_file():
     draw("a.png", few(4))
     result = run("palette", "a.png", "-o", "p.gpl", code=1)
-    assert "a .gpl palette holds no alpha" in result.stderr
+    assert result.stderr.startswith("kqf: p.gpl: a .gpl palette holds no alpha")
     assert names() == ["a.png"]
 
 

@@ -1,0 +1,80 @@
+"""Help and usage errors of the command in a person's words."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+_OTHERS = "Other options"
+
+
+class Command(TyperCommand):
+    """A subcommand whose help groups its options by their panels."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is None:
+                continue
+            if param.param_type_name == "argument":
+                # Typer would add the type of Python.
+                title, record = "Arguments", (param.metavar or record[0], record[1])
+            else:
+                title = getattr(param, "rich_help_panel", None) or _OTHERS
+            groups.setdefault(title, []).append(record)
+        others = groups.pop(_OTHERS, None)
+        if others:
+            groups[_OTHERS if len(groups) > 1 else "Options"] = others
+        for title, records in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+class Group(TyperGroup):
+    """The command ``kqf``: it answers a file in a subcommand's place with what to type."""
+
+    command_class = Command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if name not in self.commands and _is_file(name):
+            ctx.fail(_advice(args))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        # Typer would cut the sentences at the width of the terminal.
+        commands = [(name, each) for name, each in self.commands.items() if not each.hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(1000)) for name, each in commands])
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if hasattr(error, "option_name") and hasattr(error, "message"):
+                error.message += ". Options follow a command, as in: kqf convert -o out.kqf in.png"
+            raise
+
+
+def _is_file(name: str) -> bool:
+    if name.startswith("-"):
+        return name == "-"
+    return bool(Path(name).suffix) or "/" in name or Path(name).exists()
+
+
+def _advice(args: list[str]) -> str:
+    """Return what to type, where someone typed the names of files without a command."""
+    names = shlex.join(args)
+    first = shlex.quote(args[0])
+    rows = [
+        (f"kqf convert {names}", "write it as KQF, or a KQF file as PNG"),
+        (f"kqf view {first}", "show the picture"),
+        (f"kqf info {first}", "say what the file holds"),
+    ]
+    if Path(args[0]).suffix.lower() != ".kqf":
+        rows[2] = f"kqf report {first}", "compare its size as KQF, PNG, GIF and WebP"
+    width = max(len(command) for command, _ in rows)
+    lines = [f"  {command:{width}}  {what}" for command, what in rows]
+    return "\n".join([f"{args[0]} is a file, and a command must come first:", *lines])

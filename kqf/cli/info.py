@@ -1,0 +1,63 @@
+"""``kqf info``: what KQF files hold."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import kqf
+from kqf.cli.files import Files, source_of
+from kqf.cli.messages import cut_off, described, in_words
+from kqf.cli.parameters import AsJson
+from kqf.cli.session import session
+from kqf.decoding.extent import whole_tiles
+
+
+def info(files: Files, as_json: AsJson = False) -> None:
+    """Say what KQF files hold: size, colours, tiles, metadata.
+
+    The picture is not decoded. Of a file that ends too early it says how much is there, and the
+    exit code is 1.
+    """
+    with session(len(files)) as here:
+        for name in files:
+            with here.file(name):
+                source = source_of(name)
+                try:
+                    head = kqf.info(source)
+                except kqf.KqfError as error:
+                    raise ValueError(in_words(error, source)) from error
+                whole, complete = whole_tiles(source)
+                metadata = _metadata(source, head)
+                if as_json:
+                    here.say(json.dumps(_record(name, head, metadata, complete)))
+                else:
+                    here.say("\n".join(described(name, head, metadata)))
+                if not complete:
+                    raise ValueError(cut_off(whole, head.tiles, head.file_bytes))
+
+
+def _metadata(source: Path | bytes, head: kqf.Info) -> Mapping[str, Any]:
+    """Return the metadata of a file, as Pillow gives it."""
+    from kqf.plugins.pillow import KqfImageFile
+
+    with KqfImageFile(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        return {key: image.info[key] for key in head.metadata}
+
+
+def _record(
+    name: str, head: kqf.Info, metadata: Mapping[str, Any], complete: bool
+) -> dict[str, Any]:
+    """Return what a file holds as JSON stores it: of binary metadata, how many bytes it has."""
+    return {
+        "file": name,
+        **asdict(head),
+        "metadata": {
+            key: {"bytes": len(value)} if isinstance(value, bytes) else value
+            for key, value in metadata.items()
+        },
+        "bits_per_pixel": head.bits_per_pixel,
+        "complete": complete,
+    }
