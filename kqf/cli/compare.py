@@ -1,4 +1,4 @@
-"""``kqf compare``: an image with its colours learned in several ways."""
+"""``kqf compare``: quantization methods on one image."""
 
 import io
 import json
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from PIL import Image
+from PIL import Image, ImageOps
 
 from kqf.cli.output import PAGES, can_write, check_output, write_output
 from kqf.cli.parameters import AsJson, Seed, Threads
@@ -32,19 +32,20 @@ def compare(
         ),
     ] = "",
     colors: Annotated[int, typer.Option(min=1, max=256, help="Colours at the most.")] = 64,
-    learners: Annotated[
+    methods: Annotated[
         str,
-        typer.Option(metavar="NAME,NAME...", help="As --learner of convert."),
+        typer.Option(metavar="NAME,NAME...", help="As --method of convert."),
     ] = "kmeans,sample:1000,random",
     seed: Seed = 0,
     as_json: AsJson = False,
     threads: Threads = None,
 ) -> None:
-    """Learn the colours of an image in several ways: times, errors, and what it looks like."""
-    from kqf.report import methods as learning
+    """Compare quantization methods on one image: times, errors, and what it looks like."""
     from kqf.report import tables
+    from kqf.report.methods import draw, learn_each
 
     suffix = check_output(output, (*PAGES, *_PICTURES))
+    made = b""
     with session(1) as here:
         if output and not can_write(here, output, [image]):
             return
@@ -52,10 +53,11 @@ def compare(
             picture, lost = load(read_input(image))
             for note in lost:
                 here.note(image, note)
+            picture = ImageOps.exif_transpose(picture)
             pixels = np.asarray(without_palette(picture))
-            found = learning.learn_each(
+            found = learn_each(
                 pixels,
-                [name.strip() for name in learners.split(",")],
+                [name.strip() for name in methods.split(",")],
                 colors=colors,
                 seed=seed,
                 threads=threads,
@@ -63,20 +65,20 @@ def compare(
             )
             size = f"{picture.width:,} x {picture.height:,}"
             title = f"{escape(image)}: {size}, {colors} colours at the most"
-            table = tables.Table(title, tables.LEARNERS, found)
+            table = tables.Table(title, tables.METHODS, found)
             if as_json:
-                record = {"image": image, "learners": [each.record() for each in found]}
+                record = {"image": image, "methods": [each.record() for each in found]}
                 here.say(json.dumps(record, indent=2))
             else:
                 here.say(tables.drawn(table))
             if suffix in PAGES:
                 from kqf.report import html as page
 
-                pictures = {each.learner: each.picture for each in found}
+                pictures = {each.method: each.picture for each in found}
                 section = page.compared_section(image, pixels, pictures, table, colors)
-                made = page.render("KQF: ways to learn colours", [section]).encode()
+                made = page.render("KQF: quantization methods", [section]).encode()
             elif output:
-                made = _as_picture(learning.draw(pixels, found), suffix)
+                made = _as_picture(draw(pixels, found), suffix)
         if output and not here.error:
             write_output(here, output, made, quiet=as_json)
 

@@ -1,30 +1,37 @@
 """``kqf report``: KQF beside other formats."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any
 
 import numpy as np
 import typer
+from PIL import ImageOps
 
 from kqf.cli.output import PAGES, can_write, check_output, write_output
-from kqf.cli.parameters import AsJson, Threads
-from kqf.cli.session import session
+from kqf.cli.parameters import Threads
+from kqf.cli.session import Session, session
 from kqf.convert.api import read_input
+from kqf.io.inputs import sources_of
 from kqf.io.modes import without_palette
 from kqf.io.pictures import load
+from kqf.text import escape, reason
 
 _DOCUMENTS = (*PAGES, ".md", ".csv", ".json")
+# Of text, in a terminal of any width.
+_COLUMNS = 79
+_PAGE = "kqf-report{}.html"
 
 
 def report(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[IMAGE...]",
-            help="Images. [default: scikit-learn's two sample photographs]",
+            metavar="[IMAGE|FOLDER...]",
+            help="Images, and folders of images. [default: scikit-learn's two sample photographs]",
             show_default=False,
         ),
     ] = None,
@@ -34,78 +41,149 @@ def report(
             "-o",
             "--output",
             metavar="FILE",
-            help="Write a page (.html, with pictures and plots; needs kqf[report]), .md, .csv or "
-            ".json.",
+            help="Write a page (.html), .md, .csv or .json. [default: a page, kqf-report.html, or "
+            "kqf-report-2.html and so on where that exists]",
             show_default=False,
         ),
     ] = "",
+    no_page: Annotated[bool, typer.Option("--no-page", help="Write no page, only print.")] = False,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Measure more formats, numbers of colours and qualities, and SSIM where "
+            "scikit-image is installed; print a table for each image.",
+        ),
+    ] = False,
     colors: Annotated[
-        str, typer.Option(metavar="N,N...", help="Numbers of colours to compare formats at.")
-    ] = "16,64,256",
-    as_json: AsJson = False,
+        str,
+        typer.Option(
+            metavar="N,N...",
+            help="Numbers of colours to compare formats at. [default: 256; 16,64,256 with --full]",
+            show_default=False,
+        ),
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     threads: Threads = None,
 ) -> None:
-    """Set KQF beside PNG, GIF, palette PNG, WebP and JPEG: bytes, error and time of each image.
+    """Compare KQF with palette PNG, GIF and lossless WebP: bytes, errors, and what they look like.
 
     Suggests how many colours to take.
     """
-    from kqf.report import documents, tables
+    from kqf.report import documents
     from kqf.report.measure import ImageReport, Unreadable, measure
 
     counts = _parse_counts(colors)
     suffix = check_output(output, _DOCUMENTS)
-    names = images or sample_images()
-    results: list[ImageReport | Unreadable] = []
-    sections: list[Any] = []
-    with session(len(names)) as here:
+    default_page = not (output or no_page or as_json) and _can_make_page()
+    with_page = default_page or suffix in PAGES
+    with session(len(images or sample_images())) as here:
+        names = list(_expanded(here, images)) if images else sample_images()
+        here.restart(len(names))
         if output and not can_write(here, output, names):
             return
+        results: list[ImageReport | Unreadable] = []
+        sections: list[Any] = []
         for name in names:
             with here.file(name):
                 data = read_input(name)
                 image, lost = load(data)
                 for note in lost:
                     here.note(name, note)
-                pixels = np.asarray(without_palette(image))
+                file_format = image.format or ""
+                pixels = np.asarray(without_palette(ImageOps.exif_transpose(image)))
                 done = measure(
                     pixels,
                     name=name if images else Path(name).name,
-                    file_format=image.format or "",
+                    file_format=file_format,
                     file_bytes=len(data),
                     counts=counts,
+                    full=full,
                     threads=threads,
                     progress=here.progress,
                 )
-                if suffix in PAGES:
+                if with_page:
                     from kqf.report import html as page
 
                     sections.append(page.section_of(done, pixels, len(names)))
                 # Labels of all images are too much to keep.
                 results.append(replace(done, pictures={}))
-                if not as_json and not output:
-                    table = tables.Table(documents.title_of(done), tables.ROWS, done.rows)
-                    here.say(f"{tables.drawn(table)}\n{documents.suggestion_of(done)}\n")
             if here.error:
                 results.append(Unreadable(name, here.error))
         reports, unreadable = documents.parts_of(results)
         if as_json:
             here.say(documents.as_json(results).rstrip())
-        elif not output and len(reports) > 1:
-            for table in documents.summary_tables(reports):
-                here.say(tables.drawn(table))
-        if suffix in PAGES:
-            from kqf.report import html as page
-
-            text = page.render("KQF report", sections, reports, unreadable)
-        else:
+        elif reports:
+            _print(here, reports, full=full)
+        if output and suffix not in PAGES:
             writers: dict[str, Callable[[Any], str]] = {
                 ".md": documents.as_markdown,
                 ".csv": documents.as_csv,
                 ".json": documents.as_json,
             }
-            text = writers[suffix](results) if output else ""
-        if output:
-            write_output(here, output, text.encode(), quiet=as_json)
+            write_output(here, output, writers[suffix](results).encode(), quiet=as_json)
+        elif with_page and (reports or output):
+            from kqf.report import html as page
+
+            text = page.render("KQF report", sections, reports, unreadable)
+            if output:
+                write_output(here, output, text.encode(), quiet=as_json)
+            else:
+                _write_new(here, text.encode())
+        elif not (output or no_page or as_json or _can_make_page()):
+            from kqf.report.html import MISSING
+
+            here.note("report", MISSING)
+
+
+def _print(here: Session, reports: Sequence[Any], *, full: bool) -> None:
+    """Print the numbers of one image, or the overview of several."""
+    from kqf.report import documents
+    from kqf.report.tables import MEASUREMENTS, Table, drawn
+
+    for done in reports if full or len(reports) == 1 else ():
+        here.say(drawn(Table(documents.title_of(done), MEASUREMENTS, done.rows)))
+        here.say(f"\n{documents.suggestion_of(done)}{'' if len(reports) == 1 else chr(10)}")
+    if len(reports) == 1:
+        return
+    if full:
+        for table in documents.summary_tables(reports)[1:]:
+            here.say(f"{drawn(table)}\n")
+    here.say(drawn(replace(documents.overview_table(reports), title="")))
+    here.say("\n" + fill(documents.overview_note(reports), _COLUMNS))
+
+
+def _can_make_page() -> bool:
+    return find_spec("jinja2") is not None
+
+
+def _expanded(here: Session, names: Sequence[str]) -> Iterator[str]:
+    """Yield the images that names of files, folders and patterns stand for."""
+    for name in names:
+        found = []
+        with here.attempt(name):
+            found = [path for path, _ in sources_of(name, None, "")]
+            if not found:
+                raise ValueError("holds no images")
+        yield from found
+
+
+def _write_new(here: Session, data: bytes) -> None:
+    """Write the page under a name that is free in the working directory, and say where it is."""
+    number = 1
+    while True:
+        path = Path(_PAGE.format(f"-{number}" if number > 1 else "")).absolute()
+        with here.attempt(str(path)):
+            try:
+                with path.open("xb") as file:
+                    file.write(data)
+            except FileExistsError:
+                number += 1
+                continue
+            except OSError as error:
+                raise ValueError(f"cannot be written: {reason(error)}") from error
+            here.say(f"Page with the pictures: {escape(path)}")
+        return
 
 
 def sample_images() -> list[str]:
@@ -118,6 +196,8 @@ def sample_images() -> list[str]:
 
 
 def _parse_counts(text: str) -> list[int]:
+    if not text:
+        return []
     try:
         counts = sorted({int(number) for number in text.split(",")})
     except ValueError:

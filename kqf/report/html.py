@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else: pictures, plots and tables in it."""
+"""A report as one HTML page that needs nothing else: pictures, a chart and tables."""
 
 import base64
 import io
@@ -14,27 +14,34 @@ import PIL
 from PIL import Image, features
 
 import kqf
-from kqf.display import in_color, picture_of
-from kqf.io.palette_images import png_optimizer
-from kqf.quantization.colorspace import srgb_to_oklab
-from kqf.report.competitors import shown
-from kqf.report.documents import CHANNELS, NOTES, suggestion_of, summary_tables
-from kqf.report.measure import ImageReport, Row, Unreadable, counted
-from kqf.report.tables import ELBOW, ROWS, Table
+from kqf.display import in_color as codebook_in_color
+from kqf.display import picture_of
+from kqf.report.charts import Point, curves_as_svg
+from kqf.report.competitors import KQF, in_color
+from kqf.report.documents import (
+    CHANNELS,
+    NOTES,
+    overview_note,
+    suggestion_of,
+    summary_tables,
+    titles_of,
+)
+from kqf.report.measure import ImageReport, Measurement, Unreadable
+from kqf.report.tables import MEASUREMENTS, Table
 from kqf.text import escape
 
-# Pixels of a picture in the page at the most, and of all of them together.
-_PIXELS = 2**20
-_ALL_PIXELS = 2**22
+# Characters of one image's pictures in the page at the most, and of all images together.
+_SIZE = 1_700_000
+_ALL_SIZES = 24_000_000
 _SIDE = 4096
-# Side of what is shown of a reduced picture as it is, around the largest error.
+# Side of the part of a reduced picture that is shown as it is, around the largest error.
 _DETAIL = 48
 _THUMBNAIL = (160, 120)
-# Colours of a picture that shows what so few do, whatever was asked for.
-_FEW = 4
-# Points of a plot of colours.
-_SAMPLE = 3000
-_MISSING = "the page needs jinja2 and plotly: pip install 'kqf[report]'"
+# Numbers of colours whose pictures are shown besides the default and the suggested number.
+_COLORS = (16, 64)
+# Fewer points make no curve.
+_FEWEST_POINTS = 4
+MISSING = "a page needs jinja2: pip install '.[report]' in the clone of KQF"
 
 
 @dataclass(frozen=True)
@@ -44,8 +51,9 @@ class Section:
     Attributes:
         name: of the image.
         facts: what it is, as (name, value).
-        lead: a sentence to start with.
-        tables: below the plots.
+        lead: a sentence below the pictures.
+        tables: below that.
+        chart: SVG, empty if there is nothing to draw.
         thumbnail, original: data URIs.
         data: what the page's script draws.
     """
@@ -54,6 +62,7 @@ class Section:
     facts: Sequence[tuple[str, str]]
     lead: str
     tables: Sequence[Table]
+    chart: str
     thumbnail: str
     original: str
     data: Mapping[str, Any]
@@ -63,54 +72,53 @@ def check_installed() -> None:
     """Raise ValueError, before any long work, unless the page can be made."""
     try:
         import jinja2
-        import plotly.offline
     except ImportError as error:
-        raise ValueError(_MISSING) from error
-    del jinja2, plotly
+        raise ValueError(MISSING) from error
+    del jinja2
 
 
 def section_of(done: ImageReport, pixels: np.ndarray, images: int) -> Section:
     """Return the part about one image.
 
     Arguments:
-        pixels: as for kqf.report.measure, whose result is ``done``.
-        images: of the whole page, which share the space.
+        done: what kqf.report.measure.measure returned for these pixels.
+        pixels: uint8, (H, W) gray, (H, W, 2) gray + alpha, (H, W, 3) RGB or (H, W, 4) RGBA.
+        images: number of images in the whole page, which share its size.
     """
-    rows = [row for row in done.rows if row.encoder == "KQF"]
-    counts = {row.colors for row in rows if row.quality != 100}
-    wanted = {_FEW, done.suggested[0], *counts}
-    # At the most colours, all qualities.
-    most = max(count or 0 for count in counts)
-    chosen = [
-        row for row in rows if row.colors == most or (row.quality == 100 and row.colors in wanted)
-    ]
-    (first,) = [
-        number
-        for number, row in enumerate(chosen)
-        if (row.colors, row.quality) == (done.suggested[0], 100)
-    ]
-    pictures = {row.name: done.pictures[row.name] for row in chosen}
     facts = [
-        ("format", done.file_format),
+        ("file", f"{done.file_format}, {done.file_bytes:,} bytes"),
         ("size", f"{done.width:,} \N{MULTIPLICATION SIGN} {done.height:,} pixels"),
         ("channels", CHANNELS[done.channels]),
         ("distinct colours", f"{done.colors:,}"),
-        ("file", f"{done.file_bytes:,} bytes"),
     ]
-    data = _pictures(pixels, pictures, first, images) | {
-        "elbow": _elbow(done),
-        "curves": _curves(done.rows),
-    }
-    title = "Colours against error and size"
+    captions = {row.name: f"{row.name}: {row.bytes:,} bytes" for row in done.rows}
+    pictures = {name: done.pictures[name] for name in _chosen(done)}
+    data = _pictures(pixels, pictures, captions, images)
     return Section(
-        name=escape(done.name),
+        name=escape(titles_of([done.name])[0]),
         facts=facts,
         lead=suggestion_of(done),
-        tables=[Table(title, ELBOW, done.elbow), Table("Formats", ROWS, done.rows)],
+        tables=[Table("Bytes and errors", MEASUREMENTS, done.rows)],
+        chart=_chart(done.rows),
         thumbnail=_thumbnail(pixels),
         original=data.pop("original"),
         data=data,
     )
+
+
+def _chosen(done: ImageReport) -> list[str]:
+    """Return the names of the pictures to show, KQF at its default setting first."""
+    default = done.default
+    at_default = {default.colors, done.suggested.colors, *_COLORS}
+    return [
+        row.name
+        for row in done.rows
+        if row.name in done.pictures
+        and (
+            row.colors == default.colors
+            or (row.encoder == KQF and row.quality == default.quality and row.colors in at_default)
+        )
+    ]
 
 
 def compared_section(
@@ -120,21 +128,23 @@ def compared_section(
     table: Table,
     most: int,
 ) -> Section:
-    """Return the part about one image whose colours were learned in several ways.
+    """Return the part about one image whose colours were learned by several methods.
 
     Arguments:
-        pixels: as for kqf.report.measure.
-        pictures: what came of each way, by its name.
-        table: a row for each.
-        most: colours that each was allowed.
+        name: of the image.
+        pixels: as for section_of.
+        pictures: the result of each method, by its name.
+        table: a row for each method.
+        most: number of colours that each was allowed.
     """
-    data = _pictures(pixels, pictures, 0, 1) | {"elbow": None, "curves": None}
+    data = _pictures(pixels, pictures, {}, 1)
     size = f"{pixels.shape[1]:,} \N{MULTIPLICATION SIGN} {pixels.shape[0]:,} pixels"
     return Section(
-        name=escape(name),
+        name=escape(titles_of([name])[0]),
         facts=[("size", size)],
         lead=f"At most {most} colours each.",
         tables=[table],
+        chart="",
         thumbnail=_thumbnail(pixels),
         original=data.pop("original"),
         data=data,
@@ -150,21 +160,23 @@ def render(
     """Return the page.
 
     Arguments:
+        title: of the page; that of a single image stands in front of it.
+        sections: one for each image.
         reports: of all images, for the summary.
         unreadable: images that have no section.
 
     Raises:
-        ValueError: jinja2 or plotly is missing.
+        ValueError: jinja2 is missing.
     """
     check_installed()
     from jinja2 import Environment, PackageLoader
     from markupsafe import Markup
-    from plotly.offline import get_plotlyjs
 
     environment = Environment(
         loader=PackageLoader("kqf.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["sort_key"] = _sort_key
+    environment.filters["markup"] = Markup
     templates = resources.files("kqf.report") / "templates"
     style, script = (
         Markup((templates / name).read_text("utf-8")) for name in ("page.css", "page.js")
@@ -173,53 +185,63 @@ def render(
         title=title,
         sections=sections,
         summaries=summary_tables(reports),
+        summary_note=overview_note(reports) if len(reports) > 1 else "",
         unreadable=[(escape(each.name), escape(each.error)) for each in unreadable],
-        notes=[*NOTES, f"PNG8 is optimised by {png_optimizer()}."] if reports else [],
+        notes=NOTES if reports else [],
         versions=f"KQF {kqf.__version__}, Pillow {PIL.__version__}, "
-        f"Python {platform.python_version()}, {platform.machine()}",
+        f"Python {platform.python_version()}",
         style=style,
         script=script,
-        plotly=Markup(get_plotlyjs()),
     )
 
 
 def _sort_key(value: object) -> str:
-    """Return what a cell sorts by, as an attribute."""
-    if isinstance(value, kqf.LargestError):
-        value = value.x
+    """Return what the page sorts a cell by: text, or a number that JavaScript can read."""
+    if value is None:
+        return ""
     if isinstance(value, float) and math.isinf(value):
-        return "1e99"
-    return "" if value is None else escape(value)
+        return "1e999"
+    return escape(value)
 
 
 def _pictures(
-    pixels: np.ndarray, pictures: Mapping[str, kqf.IndexedImage], first: int, images: int
+    pixels: np.ndarray,
+    pictures: Mapping[str, kqf.IndexedImage],
+    captions: Mapping[str, str],
+    images: int,
 ) -> dict[str, Any]:
-    """Return the original, what came of it, and samples of its colours."""
-    original = shown(pixels)
+    """Return the original and the results, reduced until they are small enough for the page."""
+    original = in_color(pixels)
     height, width = original.shape[:2]
-    limit = min(_PIXELS, _ALL_PIXELS // max(images, 1))
-    by_area = math.ceil(math.sqrt(height * width / limit))
-    scale = max(by_area, math.ceil(max(height, width) / _SIDE))
-    small = Image.fromarray(original).reduce(scale)
+    scale = math.ceil(max(height, width) / _SIDE)
+    while True:
+        small = _uri(Image.fromarray(original).reduce(scale))
+        variants = [
+            _variant(name, captions.get(name, name), picture, pixels, scale)
+            for name, picture in pictures.items()
+        ]
+        size = len(small) + sum(len(variant["uri"]) for variant in variants)
+        limit = min(_SIZE, _ALL_SIZES // images)
+        if size <= limit or scale >= max(height, width):
+            break
+        # Pictures of half the width take about a quarter, in whole steps.
+        scale = max(scale + 1, math.floor(scale * math.sqrt(size / limit)))
     return {
-        "original": _uri(small),
+        "original": small,
         "width": width,
         "height": height,
         "scale": scale,
-        "first": first,
-        "variants": [_variant(name, picture, pixels, scale) for name, picture in pictures.items()],
-        "sample": _sample(original),
+        "variants": variants,
     }
 
 
 def _variant(
-    name: str, picture: kqf.IndexedImage, pixels: np.ndarray, scale: int
+    name: str, caption: str, picture: kqf.IndexedImage, pixels: np.ndarray, scale: int
 ) -> dict[str, Any]:
-    original = Image.fromarray(shown(pixels))
+    original = Image.fromarray(in_color(pixels))
     result = picture_of(picture.labels, picture.codebook).convert(original.mode)
-    worst = kqf.largest_error(pixels, picture.pixels)
-    codebook = in_color(picture.codebook)
+    worst = kqf.largest_error(np.asarray(original), np.asarray(result))
+    codebook = codebook_in_color(picture.codebook)
     shares = np.bincount(picture.labels.ravel(), minlength=len(codebook)) / picture.labels.size
     detail = None
     if scale > 1:
@@ -230,68 +252,45 @@ def _variant(
         detail = {"x": left, "y": top, "uris": uris}
     return {
         "name": name,
+        "caption": caption,
         "uri": _uri(result.reduce(scale)),
         "palette": codebook.tolist(),
-        "oklab": _oklab(codebook),
         "shares": [float(f"{share:.4g}") for share in shares],
         "worst": {"x": worst.x, "y": worst.y, "distance": round(worst.distance, 1)},
         "detail": detail,
     }
 
 
-def _sample(original: np.ndarray) -> dict[str, Any]:
-    """Return colours of random pixels that are not fully transparent."""
-    colors = original.reshape(-1, original.shape[2])
-    rows = np.random.default_rng(0).integers(0, len(colors), _SAMPLE)
-    if len(colors) <= _SAMPLE:
-        rows = np.arange(len(colors))
-    drawn = colors[rows]
-    if drawn.shape[1] == 4:
-        drawn = drawn[drawn[:, 3] > 0]
-    return {"rgb": drawn[:, :3].tolist(), "oklab": _oklab(drawn)}
-
-
-def _oklab(colors: np.ndarray) -> list[list[float]]:
-    return srgb_to_oklab(colors[:, :3]).round(4).tolist() if len(colors) else []
-
-
-def _elbow(done: ImageReport) -> dict[str, Any]:
-    return {
-        "colors": [row.colors for row in done.elbow],
-        "rmse": [round(row.rmse, 4) for row in done.elbow],
-        "bytes": [row.bytes for row in done.elbow],
-        "suggested": done.suggested[0],
-    }
-
-
-def _curves(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return bits per pixel, PSNR and SSIM of what is lossy, a curve for each encoder."""
-    curves: dict[str, list[Row]] = {}
-    several = {row.colors for row in rows if row.encoder == "KQF" and row.quality != 100}
+def _chart(rows: Sequence[Measurement]) -> str:
+    """Return PSNR over bits per pixel, a curve for each encoder; empty if that is too little."""
+    curves: dict[str, list[Point]] = {}
     for row in rows:
         if row.lossless:
             continue
-        by_colors = row.encoder == "KQF" and row.quality == 100
-        if by_colors:
-            curves.setdefault("KQF, quality 100, by colours", []).append(row)
-        if row.encoder == "KQF" and row.colors in several:
-            curves.setdefault(f"KQF, {counted(row.colors or 0)}, by quality", []).append(row)
-        elif not by_colors:
-            curves.setdefault(row.encoder, []).append(row)
-    return [
-        {
-            "name": name,
-            "bits": [round(row.bits_per_pixel, 4) for row in points],
-            "psnr": [round(row.psnr, 3) for row in points],
-            "ssim": [None if row.ssim is None else round(row.ssim, 5) for row in points],
-            "names": [row.name for row in points],
-        }
-        for name, points in curves.items()
-    ]
+        name = row.encoder
+        if row.encoder == KQF:
+            name = f"KQF, quality {row.quality}, by colours"
+        curves.setdefault(name, []).append(
+            Point(
+                row.bits_per_pixel,
+                row.psnr,
+                f"{row.name}: {row.bits_per_pixel:.2f} bits per pixel, {row.psnr:.2f} dB",
+            )
+        )
+    if max(map(len, curves.values()), default=0) < _FEWEST_POINTS:
+        return ""
+    for points in curves.values():
+        points.sort(key=lambda point: point.x)
+    return curves_as_svg(
+        curves,
+        title="PSNR over bits per pixel, a curve for each format; the table has the numbers",
+        x_title="bits per pixel",
+        y_title="PSNR, dB",
+    )
 
 
 def _thumbnail(pixels: np.ndarray) -> str:
-    small = Image.fromarray(shown(pixels))
+    small = Image.fromarray(in_color(pixels))
     small.thumbnail(_THUMBNAIL)
     return _uri(small)
 

@@ -1,4 +1,4 @@
-"""Ways to learn the colours of an image side by side: time, error and the picture."""
+"""Quantization methods compared on one image."""
 
 import math
 import time
@@ -12,8 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 import kqf
 from kqf.display import picture_of
-from kqf.report.competitors import shown
-from kqf.report.measure import Gauge, counted
+from kqf.report.competitors import in_color
+from kqf.report.distortion import Distortion
+from kqf.report.measure import counted
 
 # Of the picture, in pixels: room for a title, between pictures, and of a side at the most.
 _TITLE, _GAP, _SIDE = 44, 12, 1600
@@ -23,25 +24,26 @@ _PAPER, _INK = "white", "black"
 
 @dataclass(frozen=True)
 class Learned:
-    """One image with colours that one learner found.
+    """One image with the colours that one method found.
 
     Attributes:
-        learner: its name, as of kqf.encode.
+        method: its name, as kqf.encode takes it.
         colors: entries of the codebook.
-        learn_seconds, assign_seconds: to find the codebook, and to give each pixel its nearest
-            entry; of the faster of two runs, the first as the rest of the time for both.
-        bytes, bits_per_pixel: of the file.
-        psnr, ssim, largest_error: as of kqf.report.Row.
+        learn_seconds, assign_seconds: time to find the codebook, and to give each pixel its nearest
+            entry, each of the faster of two runs. The first is what remains of the time for both.
+        bytes, bits_per_pixel: size of the file.
+        psnr, visible, ssim, largest_error: as kqf.report.distortion.Errors has them.
         picture: labels and codebook.
     """
 
-    learner: str
+    method: str
     colors: int
     learn_seconds: float
     assign_seconds: float
     bytes: int
     bits_per_pixel: float
     psnr: float
+    visible: float
     ssim: float | None
     largest_error: kqf.LargestError | None
     picture: kqf.IndexedImage = field(repr=False)
@@ -52,7 +54,7 @@ class Learned:
         return 255 / 10 ** (self.psnr / 20)
 
     def record(self) -> dict[str, Any]:
-        """Return it for JSON, which has no infinity and needs no picture."""
+        """Return the result for JSON, which has no infinity, without the picture."""
         record = {key: value for key, value in vars(self).items() if key != "picture"}
         largest = None if self.largest_error is None else asdict(self.largest_error)
         exact = math.isinf(self.psnr)
@@ -65,31 +67,34 @@ class Learned:
 
 def learn_each(
     pixels: np.ndarray,
-    learners: Sequence[str],
+    methods: Sequence[str],
     *,
     colors: int,
     seed: int = 0,
     threads: int | None = None,
     progress: Callable[[float], None] = lambda done: None,
 ) -> list[Learned]:
-    """Learn the colours of an image in each way, and give each pixel the nearest.
+    """Learn the colours of an image by each method, and give each pixel the nearest.
 
     Arguments:
         pixels: uint8, (H, W) gray, (H, W, 2) gray + alpha, (H, W, 3) RGB or (H, W, 4) RGBA.
-        learners, colors, seed, threads: as for kqf.encode.
+        methods: names as kqf.encode takes them.
+        colors: entries of the codebook at the most, 1 to 256.
+        seed: of the random numbers, 0 or more.
+        threads: at the most; None for all processors.
         progress: is told the share that is done, 0 to 1.
 
     Raises:
-        ValueError: there is no such learner, or it can't learn alpha.
+        ValueError: there is no such method, or it cannot learn alpha.
     """
-    gauge = Gauge(pixels)
+    distortion = Distortion(pixels, with_ssim=True)
     found = []
-    for number, learner in enumerate(learners):
-        progress(number / len(learners))
+    for number, method in enumerate(methods):
+        progress(number / len(methods))
         options = {
             "quality": 100,
             "colors": colors,
-            "learner": learner,
+            "learner": method,
             "seed": seed,
             "threads": threads,
         }
@@ -99,13 +104,13 @@ def learn_each(
         )
         size = len(kqf.encode_indexed(picture.labels, picture.codebook, threads=threads))
         result = Learned(
-            learner=learner,
+            method=method,
             colors=len(picture.codebook),
             learn_seconds=max(both - assign, 0.0),
             assign_seconds=assign,
             bytes=size,
             bits_per_pixel=8 * size / picture.labels.size,
-            **gauge.errors(picture.pixels),
+            **vars(distortion.of(picture.pixels)),
             picture=picture,
         )
         found.append(result)
@@ -114,27 +119,27 @@ def learn_each(
 
 def _timed(run: Callable[[], kqf.IndexedImage]) -> tuple[kqf.IndexedImage, float]:
     """Return what a run gives and its seconds, of two runs: the first may load libraries."""
-    seconds = []
-    for _ in range(2):
+
+    def timed() -> tuple[kqf.IndexedImage, float]:
         start = time.perf_counter()
-        picture = run()
-        seconds.append(time.perf_counter() - start)
-    return picture, min(seconds)
+        return run(), time.perf_counter() - start
+
+    return min(timed(), timed(), key=lambda found: found[1])
 
 
 def draw(pixels: np.ndarray, found: Sequence[Learned]) -> Image.Image:
-    """Return one picture: the original and what came of each learner, with their numbers.
+    """Return one picture: the original and the result of each method, with their numbers.
 
     Pictures of more than 1600 pixels a side are reduced.
     """
-    original = Image.fromarray(shown(pixels))
+    original = Image.fromarray(in_color(pixels))
     scale = math.ceil(max(original.size) / _SIDE)
     titles = [f"original\n{original.width:,} x {original.height:,}"]
     pictures = [original.reduce(scale)]
     for each in found:
         error = "exact" if math.isinf(each.psnr) else f"RMSE {each.rmse:.2f}"
         times = f"learned in {each.learn_seconds:.3f} s, assigned in {each.assign_seconds:.3f} s"
-        titles.append(f"{each.learner}: {counted(each.colors)}, {error}\n{times}")
+        titles.append(f"{each.method}: {counted(each.colors)}, {error}\n{times}")
         made = picture_of(each.picture.labels, each.picture.codebook)
         pictures.append(made.convert(original.mode).reduce(scale))
     font = ImageFont.load_default(_FONT_SIZE)

@@ -1,11 +1,11 @@
-"""Tables: their columns, as Markdown, and as they are drawn on a terminal."""
+"""Tables of a report, for terminals and in Markdown."""
 
 import math
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Literal
 
 import kqf
 from kqf.text import escape
@@ -24,10 +24,10 @@ class Column:
 
     Attributes:
         title: its head.
-        value: of what a row is about: what the column sorts by, None for nothing.
-        text: of a value, as it is shown.
-        number: whether it stands at the right.
-        wide: whether a terminal too narrow for all columns does without.
+        value: returns what the column sorts by, None for nothing, given what a row is about.
+        text: returns a value as it is shown.
+        number: whether values stand at the right.
+        wide: whether a terminal that is too narrow for all columns leaves this one out.
     """
 
     title: str
@@ -43,19 +43,27 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Items, a row for each, and what to show of them."""
+    """A title, the columns, and the items, each of which becomes a row."""
 
     title: str
     columns: Sequence[Column]
     items: Sequence[Any]
 
+    def columns_with_values(self) -> list[Column]:
+        """Return the columns that are not empty."""
+        return [
+            column
+            for column in self.columns
+            if any(column.value(item) is not None for item in self.items)
+        ]
+
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:,.1f} %" if share else "0 %"
 
 
 def _decibels(value: float) -> str:
-    return "\N{INFINITY}" if math.isinf(value) else f"{value:.2f}"
+    return "lossless" if math.isinf(value) else f"{value:.2f}"
 
 
 def _place(error: kqf.LargestError) -> str:
@@ -70,8 +78,8 @@ def _of(name: str) -> Callable[[Any], Any]:
     return lambda item: getattr(item, name)
 
 
-def _loss(item: Any) -> str:
-    return "lossless" if item.lossless else "lossy"
+def _entry(attribute: str, key: str) -> Callable[[Any], Any]:
+    return lambda item: getattr(item, attribute)[key]
 
 
 def _losses(item: Any) -> str:
@@ -81,12 +89,12 @@ def _losses(item: Any) -> str:
 
 
 _NAME = Column("stored as", _of("name"), number=False)
-_RAW = Column("of raw", _of("ratio"), _percent)
-_FILE = Column("of file", _of("file_ratio"), _percent, wide=True)
+_BYTES = Column("bytes", _of("bytes"), _number(0))
+_SHARE = Column("KQF takes", _of("kqf_share"), _percent)
 _BITS = Column("bits per pixel", _of("bits_per_pixel"), _number(2), wide=True)
-_ERRORS = (
-    Column("PSNR, dB", _of("psnr"), _decibels),
-    Column("SSIM", _of("ssim"), _number(4), wide=True),
+_PSNR = Column("PSNR, dB", _of("psnr"), _decibels)
+_SSIM = Column("SSIM", _of("ssim"), _number(4), wide=True)
+_LARGEST = (
     Column(
         "largest error",
         lambda item: item.largest_error and item.largest_error.distance,
@@ -95,55 +103,51 @@ _ERRORS = (
     ),
     Column("at x, y", _of("largest_error"), _place, wide=True),
 )
-_LOSS = Column("loss", _loss, number=False)
 
-ROWS = (
+MEASUREMENTS = (
     _NAME,
-    Column("bytes", _of("bytes"), _number(0)),
-    _RAW,
-    _FILE,
+    _BYTES,
+    _SHARE,
+    Column("differs visibly", _of("visible"), _percent),
+    _PSNR,
     _BITS,
-    *_ERRORS,
     Column("encode, s", _of("encode_seconds"), _number(3), wide=True),
     Column("decode, s", _of("decode_seconds"), _number(3), wide=True),
-    _LOSS,
-)
-ELBOW = (
-    Column("colours", _of("colors")),
-    Column("bytes", _of("bytes"), _number(0)),
-    _RAW,
-    _BITS,
-    Column("RMSE", _of("rmse"), _number(2)),
-    *_ERRORS,
+    _SSIM,
+    *_LARGEST,
 )
 SUMMARY = (
     _NAME,
-    Column("bytes", _of("bytes"), _number(0)),
-    _RAW,
-    _FILE,
-    _BITS,
-    Column("worst of raw", _of("worst_ratio"), _percent, wide=True),
-    Column("with image", _of("worst_image"), escape, number=False, wide=True),
+    _BYTES,
+    _SHARE,
+    Column("at worst", _of("worst_share"), _percent),
     Column("PSNR, dB", _of("psnr"), _decibels),
+    Column("differs visibly", _of("visible"), _percent, wide=True),
+    Column("at worst", _of("worst_visible"), _percent, wide=True),
+    _BITS,
     Column("worst PSNR", _of("worst_psnr"), _decibels, wide=True),
-    Column("loss", _losses, number=False),
+    Column("loss", _losses, number=False, wide=True),
+    Column("KQF at worst with", _of("worst_image"), escape, number=False, wide=True),
 )
 COMPARISONS = (
     _NAME,
     Column("in place of", _of("other"), number=False),
-    Column("bytes of its", _of("ratio"), _percent),
+    Column("bytes of its", _of("share"), _percent),
     Column("at worst", _of("worst"), _percent),
     Column("with image", _of("worst_image"), escape, number=False, wide=True),
 )
-LEARNERS = (
-    Column("learner", _of("learner"), number=False),
+METHODS = (
+    Column("method", _of("method"), number=False),
     Column("colours", _of("colors")),
     Column("learn, s", _of("learn_seconds"), _number(3)),
     Column("assign, s", _of("assign_seconds"), _number(3)),
     Column("RMSE", _of("rmse"), _number(2)),
-    *_ERRORS,
+    Column("differs visibly", _of("visible"), _percent, wide=True),
+    _PSNR,
     Column("bytes", _of("bytes"), _number(0)),
-    Column("bits per pixel", _of("bits_per_pixel"), _number(2), wide=True),
+    _SSIM,
+    *_LARGEST,
+    _BITS,
 )
 SWATCHES = (
     Column("label", _of("label")),
@@ -153,10 +157,35 @@ SWATCHES = (
 )
 
 
+def overview_columns(others: Sequence[str]) -> tuple[Column, ...]:
+    """Return the columns of an overview: what KQF takes, and its share of other formats' bytes.
+
+    Arguments:
+        others: names of the other measurements.
+    """
+    return (
+        Column("picture", _of("name"), escape, number=False),
+        Column("before", _of("file_bytes"), _number(0)),
+        Column("as KQF", _of("kqf_bytes"), _number(0)),
+        *(Column(f"of {_short(name)}", _entry("shares", name), _percent) for name in others),
+        Column("suggested", _of("suggested")),
+        *(
+            Column(f"bytes as {_short(name)}", _entry("others", name), _number(0), wide=True)
+            for name in others
+        ),
+        Column("PSNR, dB", _of("psnr"), _decibels, wide=True),
+    )
+
+
+def _short(name: str) -> str:
+    """Return a measurement's name without programs and settings, which a note below names."""
+    return re.split(r" \(|,", name)[0]
+
+
 def markdown(table: Table) -> str:
-    """Return a title and a table of Markdown, aligned to be read as it is."""
+    """Return a title and a table in Markdown, aligned so that it can be read as text too."""
     columns = []
-    for column in table.columns:
+    for column in table.columns_with_values():
         texts = [_escape(column.title), *(_escape(column.cell(item)) for item in table.items)]
         width = max(map(len, texts))
         side = ">" if column.number else "<"
@@ -172,21 +201,29 @@ def _escape(text: str) -> str:
 
 
 def drawn(table: Table) -> str:
-    """Return a table for stdout: drawn if that is a terminal, Markdown otherwise."""
-    if not sys.stdout.isatty():
-        return markdown(table)
+    """Return a table for stdout, without columns that are empty or that find no room.
+
+    In a pipe or file it is the same text without colours.
+    """
     from rich.console import Console
 
-    return _draw(table, Console())
+    return _draw(table, Console(highlight=False))
 
 
 def _draw(table: Table, console: "Console") -> str:
-    drawing = _drawing(table, table.columns)
-    if console.measure(drawing, options=console.options.update_width(_ANY)).maximum > console.width:
-        drawing = _drawing(table, [column for column in table.columns if not column.wide])
+    columns = table.columns_with_values()
+    unlimited = console.options.update_width(_ANY)
+    drawing = _drawing(table, columns)
+    # The last of the wide columns matters least.
+    for column in [column for column in reversed(columns) if column.wide]:
+        if console.measure(drawing, options=unlimited).maximum <= console.width:
+            break
+        columns.remove(column)
+        drawing = _drawing(table, columns)
     with console.capture() as captured:
         console.print(drawing)
-    return captured.get()
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    return "\n".join(lines).strip("\n")
 
 
 def _drawing(table: Table, columns: Sequence[Column]) -> "Drawing":
@@ -194,9 +231,19 @@ def _drawing(table: Table, columns: Sequence[Column]) -> "Drawing":
     from rich.table import Table as Drawing
     from rich.text import Text
 
-    drawing = Drawing(title=Text(table.title), title_justify="left", box=box.SIMPLE)
+    drawing = Drawing(
+        title=Text(table.title) if table.title else None,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
     for column in columns:
-        drawing.add_column(Text(column.title), justify="right" if column.number else "left")
+        side: Literal["left", "right"] = "right" if column.number else "left"
+        width = max(1, *(len(column.cell(item)) for item in table.items))
+        title = "\n".join(wrap(column.title, width, break_long_words=False))
+        drawing.add_column(Text(title), justify=side, overflow="fold", vertical="bottom")
     for item in table.items:
         drawing.add_row(*(Text(column.cell(item)) for column in columns))
     return drawing

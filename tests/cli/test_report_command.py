@@ -6,16 +6,19 @@ import json
 import os
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command import draw, few, many, names, run
-from PIL import Image
+from PIL import Image, features
 
 import kqf
 from kqf.cli import report as reporting
 from kqf.report import html as page
+
+WEBP = features.check("webp")
 
 
 @pytest.fixture(autouse=True)
@@ -24,22 +27,104 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_report_in_a_pipe_is_markdown():
+def test_one_image_is_a_table_that_fits():
+    draw("a_b.png", many())
+    Path("deep").mkdir()
+    Path("a_b.png").rename("deep/a_b.png")
+    lines = run("report", str(Path("deep/a_b.png").absolute())).stdout.splitlines()
+    assert lines[0].startswith("a_b.png: PNG, 40 x 24 pixels, RGB, ")
+    assert max(map(len, lines[:-1])) <= 80
+    rows = ["PNG file as given", "KQF, 256 colours, quality 75", "PNG8 (", "GIF (", "WebP lossless"]
+    for name in rows if WEBP else rows[:-1]:
+        assert sum(line.startswith(name) for line in lines) == 1
+    assert lines[-2].startswith("Suggested: ")
+    assert lines[-1] == f"Page with the pictures: {Path('kqf-report.html').absolute()}"
+    assert "|" not in "".join(lines)
+    assert "\x1b" not in "".join(lines)
+
+
+def test_several_images_end_with_ten_lines():
     draw("a_b.png", many())
     draw("b.png", few())
-    text = run("report", "a_b.png", "b.png").stdout
-    assert text.startswith("a_b.png: PNG, 40 x 24, RGB, ")
-    assert "| raw pixels  " in text
-    assert "Suggested: 5 colours, all of its colours, so nothing is lost.\n" in text
-    assert "Geometric means over 2 images\n\n| stored as" in text
-    assert "Files of as many colours over 2 images\n" in text
-    assert "\x1b" not in text
+    lines = run("report", "a_b.png", "b.png").stdout.splitlines()
+    assert len(lines) <= 12
+    assert max(map(len, lines[:-1])) <= 80
+    sizes = [f"{Path(name).stat().st_size:,}" for name in ("a_b.png", "b.png")]
+    for name, size in zip(("a_b.png", "b.png"), sizes, strict=True):
+        (line,) = [line for line in lines if line.startswith(name)]
+        assert line.split()[1] == size
+    assert sum(line.startswith("together") for line in lines) == 1
+    optimiser = "oxipng" if find_spec("oxipng") else "Pillow"
+    assert optimiser in " ".join(lines)
+
+
+def test_a_full_report_has_a_table_for_each_image():
+    draw("a.png", many())
+    draw("b.png", many(seed=1))
+    text = run("report", "a.png", "b.png", "--full", "--no-page").stdout
+    assert text.count("KQF, 16 colours, quality 50") == 3
+    assert "Means over 2 images" in text
+    assert text.count("Suggested: ") == 2
+    assert names() == ["a.png", "b.png"]
+
+
+def test_pages_take_free_names_and_overwrite_nothing():
+    draw("a.png", few())
+    Path("kqf-report.html").write_text("mine")
+    Path("kqf-report-2.html").symlink_to("nowhere")
+    out = run("report", "a.png").stdout
+    assert out.splitlines()[-1].endswith("kqf-report-3.html")
+    assert Path("kqf-report.html").read_text() == "mine"
+    assert names() == ["a.png", "kqf-report-2.html", "kqf-report-3.html", "kqf-report.html"]
+
+
+@pytest.mark.parametrize("options", [["--json"], ["--no-page"], ["-o", "r.md"]])
+def test_no_page_beside_other_outputs(options):
+    draw("a.png", few())
+    run("report", "a.png", *options)
+    assert "kqf-report.html" not in names()
+
+
+def test_without_jinja_the_numbers_come_with_a_note(monkeypatch):
+    draw("a.png", few())
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    result = run("report", "a.png")
+    assert "Suggested: 5 colours" in result.stdout
+    assert result.stderr == f"kqf: report: {page.MISSING}\n"
+    assert names() == ["a.png"]
+
+
+def test_a_folder_is_all_images_in_it():
+    Path("in/deep").mkdir(parents=True)
+    draw("in/a.png", few())
+    draw("in/deep/a.png", many())
+    Path("in/notes.txt").write_text("no image")
+    lines = run("report", "in", "--no-page").stdout.splitlines()
+    assert [line.split()[0] for line in lines if ".png" in line] == ["in/a.png", "deep/a.png"]
+    Path("none").mkdir()
+    assert run("report", "none", code=1).stderr == "kqf: none: holds no images\n"
+
+
+def test_a_turned_photograph_is_reported_upright():
+    exif = Image.Exif()
+    exif[274] = 6
+    draw("a.png", many(), exif=exif)
+    assert "24 x 40 pixels" in run("report", "a.png").stdout
+    text = Path("kqf-report.html").read_text("utf-8")
+    assert "24 \N{MULTIPLICATION SIGN} 40 pixels" in text
+
+
+def test_titles_have_no_absolute_paths(tmp_path):
+    draw("a.png", few())
+    run("report", tmp_path / "a.png")
+    assert "<title>a.png, KQF report</title>" in Path("kqf-report.html").read_text("utf-8")
+    assert str(tmp_path) not in Path("kqf-report.html").read_text("utf-8")
 
 
 def test_report_as_json():
     draw("a.png", many())
     Path("b.kqf").write_bytes(kqf.encode(few()))
-    result = run("report", "--json", "a.png", "none.png", "b.kqf", code=1)
+    result = run("report", "--json", "--full", "a.png", "none.png", "b.kqf", code=1)
     assert result.stderr == "kqf: none.png: No such file or directory\n"
     found = json.loads(result.stdout)
     assert [image.get("file_format") for image in found["images"]] == ["PNG", None, "KQF"]
@@ -51,7 +136,8 @@ def test_report_as_json():
     assert row["psnr"] == kqf.psnr(many(), result)
     assert row["largest_error"] == vars(kqf.largest_error(many(), result))
     assert {row["name"] for row in found["summary"]} <= {
-        row["name"] for row in found["images"][0]["rows"]
+        "file as given",
+        *(row["name"] for row in found["images"][0]["rows"]),
     }
 
 
@@ -106,14 +192,14 @@ def test_what_must_fail_fails_before_the_work(command, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     monkeypatch.setattr(f"kqf.cli.{command}.load", lambda data: pytest.fail("worked in vain"))
     result = run(command, "a.png", "-o", "r.html", code=1)
-    assert result.stderr == f"kqf: r.html: {page._MISSING}\n"
+    assert result.stderr == f"kqf: r.html: {page.MISSING}\n"
     assert names() == ["a.png"]
 
 
 def test_a_report_without_scikit_image_has_no_ssim(monkeypatch):
     draw("a.png", few())
     monkeypatch.setitem(sys.modules, "skimage.metrics", None)
-    rows = json.loads(run("report", "a.png", "--json").stdout)["images"][0]["rows"]
+    rows = json.loads(run("report", "a.png", "--full", "--json").stdout)["images"][0]["rows"]
     assert {row["ssim"] for row in rows} == {None}
 
 

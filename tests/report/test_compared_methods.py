@@ -1,4 +1,4 @@
-"""Ways to learn colours side by side."""
+"""Quantization methods compared on one image."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from conftest import walk
 import kqf
 from kqf.report.methods import draw, learn_each
 
-LEARNERS = ["kmeans", "sample:100", "random"]
+METHODS = ["kmeans", "sample:100", "random"]
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -15,11 +15,11 @@ def test_each_is_what_encode_stores(channels):
     pixels = walk(24, 40, channels)
     pixels = pixels[..., 0] if channels == 1 else pixels
     told = []
-    found = learn_each(pixels, LEARNERS, colors=9, seed=3, threads=1, progress=told.append)
-    assert [each.learner for each in found] == LEARNERS
+    found = learn_each(pixels, METHODS, colors=9, seed=3, threads=1, progress=told.append)
+    assert [each.method for each in found] == METHODS
     assert told == [0, 1 / 3, 2 / 3]
     for each in found:
-        data = kqf.encode(pixels, colors=9, learner=each.learner, seed=3, quality=100)
+        data = kqf.encode(pixels, colors=9, learner=each.method, seed=3, quality=100)
         result = kqf.decode(data)
         assert each.bytes == len(data)
         assert each.bits_per_pixel == 8 * len(data) / 960
@@ -38,7 +38,7 @@ def test_exact_results_in_json():
 
 def test_the_picture_shows_all():
     pixels = walk(20, 600, 3)
-    found = learn_each(pixels, LEARNERS, colors=4, threads=1)
+    found = learn_each(pixels, METHODS, colors=4, threads=1)
     sheet = draw(pixels, found)
     shown = np.asarray(sheet).tobytes()
     for image in (pixels, *(each.picture.pixels for each in found)):

@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 from conftest import walk
 from PIL import Image
+from sklearn.datasets import load_sample_image
 
 import kqf
 from kqf.report import html as page
+from kqf.report.competitors import png8_by
+from kqf.report.documents import summary_tables
 from kqf.report.measure import measure
 
 
@@ -30,7 +33,7 @@ def pixels():
 
 @pytest.fixture(scope="module")
 def done(pixels):
-    return report_on(pixels, "<script>alert(1)</script>.png")
+    return report_on(pixels, "<script>alert(1)<!--.png")
 
 
 def image_of(uri):
@@ -44,8 +47,9 @@ def test_pictures_are_the_pixels(pixels, done):
     assert (image_of(section.original) == pixels).all()
     assert section.data["scale"] == 1
     names = [variant["name"] for variant in section.data["variants"]]
-    assert {"KQF, 16 colours, quality 100", "KQF, 256 colours, quality 50"} <= set(names)
-    assert names[section.data["first"]] == f"KQF, {done.suggested[0]} colours, quality 100"
+    assert names[0] == done.default.name == "KQF, 256 colours, quality 75"
+    assert names[-1] == f"{png8_by('Pillow')}, 256 colours"
+    assert "KQF, 64 colours, quality 75" in names
     for variant in section.data["variants"]:
         picture = done.pictures[variant["name"]]
         assert (image_of(variant["uri"]) == picture.pixels).all()
@@ -56,25 +60,41 @@ def test_pictures_are_the_pixels(pixels, done):
         assert variant["detail"] is None
 
 
-def test_the_counts_asked_for_are_shown(pixels):
-    done = measure(pixels, name="a", file_format="PNG", file_bytes=1, counts=[9, 33], threads=1)
-    names = [each["name"] for each in page.section_of(done, pixels, 1).data["variants"]]
-    assert names == sorted(
-        [
-            "KQF, 4 colours, quality 100",
-            "KQF, 9 colours, quality 100",
-            f"KQF, {done.suggested[0]} colours, quality 100",
-            *(f"KQF, 33 colours, quality {quality}" for quality in (100, 75, 50)),
-        ],
-        key=lambda name: [int(name.split()[1]), -int(name.split()[-1])],
-    )
+def test_each_table_of_one_image_stands_once(pixels, done):
+    text = page.render("KQF report", [page.section_of(done, pixels, 1)], [done])
+    assert text.count("<table>") == 1
+    two = page.render("KQF report", [page.section_of(done, pixels, 2)] * 2, [done, done])
+    assert two.count("<table>") == 2 + len(summary_tables([done, done]))
+
+
+def test_a_full_report_has_a_chart_and_some_of_the_pictures(pixels):
+    options = {"file_format": "PNG", "file_bytes": 1, "threads": 1, "full": True}
+    done = measure(pixels, name="a", **options)
+    section = page.section_of(done, pixels, 1)
+    assert section.chart.startswith("<svg")
+    names = [each["name"] for each in section.data["variants"]]
+    assert names[0] == done.default.name
+    assert {f"KQF, {count} colours, quality 75" for count in (16, 64, 256)} <= set(names)
+    assert "KQF, 256 colours, quality 50" in names
+    assert len(names) < len(done.pictures)
+
+
+def test_the_page_of_one_photograph_is_small():
+    photograph = load_sample_image("flower.jpg")
+    text = page.render("KQF report", [page.section_of(report_on(photograph), photograph, 1)])
+    assert len(text) < 2_000_000
 
 
 def test_large_pictures_are_reduced_but_for_the_worst(pixels, done, monkeypatch):
-    monkeypatch.setattr(page, "_PIXELS", 1000)
+    whole = page.section_of(done, pixels, 1)
+    sizes = len(whole.original) + sum(len(each["uri"]) for each in whole.data["variants"])
+    monkeypatch.setattr(page, "_SIZE", sizes // 5)
     section = page.section_of(done, pixels, 1)
-    assert section.data["scale"] == 3
-    assert image_of(section.original).shape == (20, 30, 3)
+    scale = section.data["scale"]
+    assert scale > 1
+    assert image_of(section.original).shape == (-(-60 // scale), -(-90 // scale), 3)
+    sizes = len(section.original) + sum(len(each["uri"]) for each in section.data["variants"])
+    assert sizes <= page._SIZE
     for variant in section.data["variants"]:
         worst, detail = variant["worst"], variant["detail"]
         rows = slice(detail["y"], detail["y"] + 48)
@@ -97,14 +117,13 @@ def test_any_channels(channels):
     section = page.section_of(report_on(pixels), pixels, 1)
     widths = {len(color) for variant in section.data["variants"] for color in variant["palette"]}
     assert widths == {3 if channels == 1 else 4}
-    assert all(len(color) == 3 for color in section.data["sample"]["rgb"])
     page.render("title", [section])
 
 
 def test_an_image_that_is_all_transparent():
     pixels = np.zeros((12, 15, 4), np.uint8)
     section = page.section_of(report_on(pixels), pixels, 1)
-    assert section.data["sample"] == {"rgb": [], "oklab": []}
+    assert section.data["variants"][0]["palette"] == [[0, 0, 0, 0]]
 
 
 def test_names_are_text_and_nothing_comes_from_elsewhere(pixels, done):

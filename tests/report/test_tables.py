@@ -1,13 +1,13 @@
 """Tables as Markdown and on a terminal."""
 
-import math
 import re
 from types import SimpleNamespace
 
 from rich.console import Console
 
 from kqf.report import tables
-from kqf.report.measure import Row
+from kqf.report.measure import Measurement
+from kqf.report.summary import Overview
 from kqf.report.tables import Column, Table
 
 TABLE = Table(
@@ -38,7 +38,7 @@ def console(width):
 
 def test_terminals_that_are_narrow_do_without():
     assert "rest" in tables._draw(TABLE, console(80))
-    drawn = tables._draw(TABLE, console(24))
+    drawn = tables._draw(TABLE, console(20))
     assert "rest" not in drawn
     assert "[red]x" in drawn
     assert "a|b\\ " in drawn
@@ -50,27 +50,53 @@ def test_no_color_is_honoured(monkeypatch):
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", drawn)
 
 
-def test_without_a_terminal_it_is_markdown():
-    assert tables.drawn(TABLE) == tables.markdown(TABLE)
+def test_a_pipe_gets_the_same_text_without_colours():
+    text = tables.drawn(TABLE)
+    assert "\x1b" not in text
+    assert "a|b\\ " in text
+    assert text.splitlines()[0] == "Title"
+
+
+def test_the_least_important_of_the_wide_columns_goes_first():
+    columns = (*TABLE.columns, Column("last", lambda item: item[1], wide=True))
+    for width, heads in ((24, ["name", "count", "rest"]), (80, ["name", "count", "rest", "last"])):
+        text = tables._draw(Table("Title", columns, TABLE.items), console(width))
+        assert text.splitlines()[1].split() == heads
+
+
+def test_columns_without_values_are_left_out():
+    empty = Column("nothing", lambda item: None)
+    table = Table("Title", (*TABLE.columns, empty), TABLE.items)
+    assert "nothing" not in tables._draw(table, console(80))
+    assert "nothing" not in tables.markdown(table)
 
 
 def test_cells_of_rows():
-    row = Row("PNG", None, None, 12345, 0.5, 0.25, 12.0, math.inf, encode_seconds=0.25)
-    cells = {column.title: column.cell(row) for column in tables.ROWS}
+    row = Measurement("PNG", None, None, 12345, 0.25, 12.0, encode_seconds=0.25)
+    cells = {column.title: column.cell(row) for column in tables.MEASUREMENTS}
     assert cells == {
         "stored as": "PNG",
         "bytes": "12,345",
-        "of raw": "50.0 %",
-        "of file": "25.0 %",
+        "KQF takes": "25.0 %",
+        "differs visibly": "0 %",
+        "PSNR, dB": "lossless",
         "bits per pixel": "12.00",
-        "PSNR, dB": "\N{INFINITY}",
+        "encode, s": "0.250",
+        "decode, s": "",
         "SSIM": "",
         "largest error": "",
         "at x, y": "",
-        "encode, s": "0.250",
-        "decode, s": "",
-        "loss": "lossless",
     }
+
+
+def test_an_overview_fits_80_columns():
+    names = ["PNG8 (Pillow, oxipng), 256 colours", "GIF (Pillow), 256 colours", "WebP lossless"]
+    shares = dict.fromkeys(names, 0.9999)
+    sizes = dict.fromkeys(names, 99_999_999)
+    row = Overview("photo-0001.png", 99_999_999, 99_999_999, sizes, shares, suggested=256)
+    table = Table("Title", tables.overview_columns(names), [row])
+    assert max(map(len, tables._draw(table, console(80)).splitlines())) <= 80
+    assert "bytes as" in tables._draw(table, console(200))
 
 
 def test_losses_are_counted():

@@ -9,8 +9,8 @@ Prints, for each result, what was published and what this machine measures:
   pixels and by random colours, with the seconds to fit and to predict, after
   https://scikit-learn.org/stable/auto_examples/cluster/plot_color_quantization.html;
 - a photograph of 1280 x 720 pixels as PNG, and as 128 colours with a label for each pixel;
-- a photograph of a sky in 6 and 4 colours, with the centroids in space;
-- a photograph of a flower: distinct colours, 3 and 10 of them, in space.
+- a photograph of a sky in 6 and 4 colours, with the colours and their shares;
+- a photograph of a flower: distinct colours, 3 and 10 of them.
 
 With ``-o`` it writes pages and pictures into the folder. The published photographs of the second
 and third result cannot be had here: without ``--photo``, crops of scikit-learn's samples and their
@@ -76,9 +76,9 @@ def mosaic(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def palace_lines(pixels: np.ndarray, folder: Path | None) -> list[Line]:
-    """Compare learners on the Summer Palace."""
-    learners = ["kmeans", "sample:1000", "random"]
-    found = learn_each(pixels, learners, colors=64)
+    """Compare quantization methods on the Summer Palace."""
+    methods = ["kmeans", "sample:1000", "random"]
+    found = learn_each(pixels, methods, colors=64)
     if folder:
         draw(pixels, found).save(folder / "palace.png")
     own, sample, random = found
@@ -93,7 +93,7 @@ def palace_lines(pixels: np.ndarray, folder: Path | None) -> list[Line]:
         for (name, published), number in zip(PALACE.items(), measured, strict=True)
     ]
     for each in (sample, random, own):
-        lines.append((f"{each.learner}: RMSE", None, each.rmse))
+        lines.append((f"{each.method}: RMSE", None, each.rmse))
     lines.append(("kmeans (the default): learn, s", None, own.learn_seconds))
     return [*lines, ("kmeans (the default): assign, s", None, own.assign_seconds)]
 
@@ -118,7 +118,7 @@ def squared_error(one: np.ndarray, other: np.ndarray) -> float:
 def colors_lines(
     pixels: np.ndarray, counts: Sequence[int], name: str, folder: Path | None
 ) -> list[Line]:
-    """Reduce a picture to a few colours; write a page with them in space."""
+    """Reduce a picture to a few colours; write a page with them."""
     lines: list[Line] = [("distinct colours", None, count_distinct(pixels))]
     pictures, found = {}, []
     for count in counts:
@@ -130,7 +130,7 @@ def colors_lines(
         for color, share in zip(learned.picture.codebook, shares(learned.picture), strict=True):
             lines.append((f"{count} colours: #{bytes(color).hex()}, share in %", None, 100 * share))
     if folder:
-        table = tables.Table(name, tables.LEARNERS, found)
+        table = tables.Table(name, tables.METHODS, found)
         section = page.compared_section(name, pixels, pictures, table, max(counts))
         (folder / f"{name}.html").write_text(page.render(f"KQF: {name}", [section]), "utf-8")
     return lines

@@ -2,20 +2,10 @@
 
 // Side of the close view, in pixels of the picture.
 const WINDOW = 48;
-const config = { displayModeBar: false, responsive: true };
-
-function color(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
 
 function css(entry) {
   const [red, green, blue, alpha = 255] = entry;
   return `rgb(${red} ${green} ${blue} / ${alpha / 255})`;
-}
-
-// As plotly takes it.
-function opaque(entry) {
-  return `rgb(${entry.slice(0, 3).join(",")})`;
 }
 
 function hex(entry) {
@@ -55,35 +45,15 @@ function put(canvas, image, left = 0, top = 0, width = image.width, height = ima
   canvas.getContext("2d").putImageData(image, -left, -top);
 }
 
-function layout(more) {
-  const axis = { gridcolor: color("--line"), zerolinecolor: color("--line") };
-  const { xaxis, yaxis, ...rest } = more;
-  return {
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    font: { color: color("--text"), family: "system-ui, sans-serif" },
-    margin: { l: 60, r: 60, t: 20, b: 50 },
-    // To be told from the page, light or dark.
-    colorway: ["#2a9d8f", "#d9663b", "#8f6fd1", "#7f8c8d", "#c08a00", "#c2518f"],
-    legend: { orientation: "h", yref: "container", y: 1, yanchor: "top" },
-    xaxis: { ...axis, ...xaxis },
-    yaxis: { ...axis, ...yaxis },
-    ...rest,
-  };
-}
-
 class Picture {
   constructor(section) {
     this.section = section;
     this.data = JSON.parse(section.querySelector("script.data").textContent);
     this.stage = this.find(".stage");
     this.known = new Map();
-    this.inView = false;
-    this.camera = { center: { x: 0, y: 0, z: -0.15 }, eye: { x: 1.8, y: 1.8, z: 0.8 } };
     this.listen();
     this.stage.classList.toggle("small", this.data.width < 400);
     this.choose();
-    this.drawFlat();
   }
 
   find(selector) {
@@ -112,11 +82,6 @@ class Picture {
     on(".x", "change", () => this.aim(this.find(".x").valueAsNumber, this.find(".y").valueAsNumber));
     on(".y", "change", () => this.aim(this.find(".x").valueAsNumber, this.find(".y").valueAsNumber));
     on(".worst", "click", () => this.aimAtWorst());
-    on(".space", "change", () => this.drawScatter());
-    on(".measure", "change", () => this.drawFlat());
-    for (const button of this.section.querySelectorAll(".turn")) {
-      button.addEventListener("click", () => this.turn(Number(button.dataset.by)));
-    }
     const divider = this.find(".divider");
     divider.addEventListener("pointerdown", (event) => {
       divider.setPointerCapture(event.pointerId);
@@ -147,7 +112,6 @@ class Picture {
   choose() {
     this.showPalette();
     this.aimAtWorst();
-    if (this.inView) this.drawScatter();
   }
 
   aimAtWorst() {
@@ -166,7 +130,7 @@ class Picture {
     this.draw();
   }
 
-  // Only what was asked for last is drawn: decoding takes its time.
+  // Decoding takes its time: only the picture that was asked for last is drawn.
   async draw() {
     const [variant, gain] = [this.variant, this.gain];
     const asError = this.find(".as-error").checked;
@@ -239,174 +203,6 @@ class Picture {
       }),
     );
   }
-
-  // Plotly tells where a drag ended, not where the plot came to rest.
-  keepCamera() {
-    this.camera = this.find(".cloud")._fullLayout?.scene?._scene?.getCamera() ?? this.camera;
-  }
-
-  drawScatter() {
-    this.keepCamera();
-    const space = this.find(".space").value;
-    const { sample } = this.data;
-    const { palette, oklab, shares } = this.variant;
-    const points = (colors, lab) => {
-      // Oklab's lightness points up.
-      const [x, y, z] = space === "rgb" ? [0, 1, 2] : [1, 2, 0];
-      const from = space === "rgb" ? colors : lab;
-      return { x: from.map((c) => c[x]), y: from.map((c) => c[y]), z: from.map((c) => c[z]) };
-    };
-    const common = { type: "scatter3d", mode: "markers" };
-    const traces = [
-      {
-        ...common,
-        ...points(sample.rgb, sample.oklab),
-        name: "pixels",
-        marker: { size: 2, color: sample.rgb.map(opaque), opacity: 0.5 },
-        hoverinfo: "skip",
-      },
-      {
-        ...common,
-        ...points(palette, oklab),
-        name: "palette",
-        text: palette.map((entry, label) => `${label}: ${hex(entry)}`),
-        hoverinfo: "text",
-        marker: {
-          size: shares.map((share) => 8 + 24 * Math.sqrt(share)),
-          color: palette.map(opaque),
-          opacity: 1,
-          line: { color: color("--text"), width: 2 },
-        },
-      },
-    ];
-    const titles = space === "rgb" ? ["red", "green", "blue"] : ["a", "b", "L"];
-    const axes = titles.map((title) => ({
-      title: { text: title },
-      gridcolor: color("--line"),
-      color: color("--text"),
-      backgroundcolor: "rgba(0,0,0,0)",
-      ...(space === "rgb" ? { range: [0, 255] } : {}),
-    }));
-    const scene = {
-      xaxis: axes[0],
-      yaxis: axes[1],
-      zaxis: axes[2],
-      camera: this.camera,
-    };
-    const plot = this.find(".cloud");
-    const margin = { l: 0, r: 0, t: 0, b: 0 };
-    Plotly.react(plot, traces, layout({ scene, margin, showlegend: false }), config);
-  }
-
-  turn(degrees) {
-    this.keepCamera();
-    const { eye } = this.camera;
-    const angle = (degrees * Math.PI) / 180;
-    this.camera = {
-      ...this.camera,
-      eye: {
-        x: eye.x * Math.cos(angle) - eye.y * Math.sin(angle),
-        y: eye.x * Math.sin(angle) + eye.y * Math.cos(angle),
-        z: eye.z,
-      },
-    };
-    Plotly.relayout(this.find(".cloud"), { "scene.camera": this.camera });
-  }
-
-  drawFlat() {
-    if (this.find(".elbow")) this.drawElbow();
-    if (this.find(".curves")) this.drawCurves();
-  }
-
-  drawElbow() {
-    const { colors, rmse, bytes, suggested } = this.data.elbow;
-    const line = { x: colors, mode: "lines+markers", type: "scatter" };
-    const traces = [
-      { ...line, y: rmse, name: "error (RMSE)", line: { color: color("--accent") } },
-      { ...line, y: bytes, name: "bytes", yaxis: "y2", line: { color: color("--warm"), dash: "dot" } },
-    ];
-    const at = Math.log2(suggested) * Math.log10(2);
-    Plotly.react(
-      this.find(".elbow"),
-      traces,
-      layout({
-        xaxis: { type: "log", title: { text: "colours" }, tickvals: colors },
-        yaxis: { title: { text: "error (RMSE)" }, rangemode: "tozero" },
-        yaxis2: {
-          title: { text: "bytes" },
-          overlaying: "y",
-          side: "right",
-          rangemode: "tozero",
-          showgrid: false,
-          tickmode: "auto",
-        },
-        shapes: [
-          {
-            type: "line",
-            x0: suggested,
-            x1: suggested,
-            y0: 0,
-            y1: 1,
-            yref: "paper",
-            line: { color: color("--quiet"), dash: "dash", width: 1.5 },
-          },
-        ],
-        annotations: [
-          { x: at, y: 1, yref: "paper", text: ` suggested: ${suggested}`, showarrow: false, xanchor: "left", yanchor: "top" },
-        ],
-        margin: { l: 60, r: 70, t: 20, b: 50 },
-      }),
-      config,
-    );
-  }
-
-  drawCurves() {
-    const measure = this.find(".measure").value;
-    const known = (curve) => curve[measure].some((value) => value !== null);
-    this.find(".measure option[value=ssim]").disabled = !this.data.curves.some((curve) =>
-      curve.ssim.some((value) => value !== null),
-    );
-    const own = [color("--accent"), color("--warm")];
-    const traces = this.data.curves.filter(known).map((curve, number) => ({
-      type: "scatter",
-      mode: curve.bits.length > 1 ? "lines+markers" : "markers",
-      name: curve.name,
-      x: curve.bits,
-      y: curve[measure],
-      text: curve.names,
-      marker: { size: curve.name.startsWith("KQF") ? 8 : 6, symbol: number },
-      line: {
-        width: curve.name.startsWith("KQF") ? 3 : 1.5,
-        ...(curve.name.startsWith("KQF") ? { color: own.shift() } : {}),
-      },
-    }));
-    Plotly.react(
-      this.find(".curves"),
-      traces,
-      layout({
-        xaxis: { title: { text: "bits per pixel" }, rangemode: "tozero" },
-        yaxis: { title: { text: measure === "psnr" ? "PSNR, dB" : "SSIM" } },
-      }),
-      config,
-    );
-  }
-
-  // A browser draws in space on few canvases at a time: only plots in view have one.
-  enter(inView) {
-    if (inView === this.inView) return;
-    this.inView = inView;
-    if (inView) {
-      this.drawScatter();
-    } else {
-      this.keepCamera();
-      Plotly.purge(this.find(".cloud"));
-    }
-  }
-
-  restyle() {
-    this.drawFlat();
-    if (this.inView) this.drawScatter();
-  }
 }
 
 function sortBy(header) {
@@ -431,18 +227,4 @@ function sortBy(header) {
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => sortBy(button.closest("th")));
 }
-const pictures = new Map();
-const watcher = new IntersectionObserver(
-  (entries) => {
-    for (const entry of entries) pictures.get(entry.target).enter(entry.isIntersecting);
-  },
-  { rootMargin: "200px" },
-);
-for (const section of document.querySelectorAll("section.image")) {
-  const picture = new Picture(section);
-  pictures.set(section.querySelector(".cloud"), picture);
-  watcher.observe(section.querySelector(".cloud"));
-}
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  for (const picture of pictures.values()) picture.restyle();
-});
+for (const section of document.querySelectorAll("section.image")) new Picture(section);

@@ -1,0 +1,52 @@
+"""The suggested number of colours."""
+
+import numpy as np
+import pytest
+from conftest import walk
+from sklearn.datasets import load_sample_image
+
+import kqf
+from kqf.report.distortion import Distortion
+from kqf.report.measure import count_distinct
+from kqf.report.suggestion import VISIBLE, suggest
+
+
+def suggested(pixels):
+    distortion = Distortion(pixels, with_ssim=False)
+    return suggest(pixels, count_distinct(pixels), distortion, threads=1)
+
+
+def test_all_colours_where_there_are_few():
+    pixels = np.arange(200, dtype=np.uint8).reshape(10, 20)
+    assert suggested(pixels).colors == 200
+    assert "nothing is lost" in suggested(pixels).reason
+
+
+def test_a_photograph_needs_many_colours():
+    pixels = np.ascontiguousarray(load_sample_image("flower.jpg")[::2, ::2])
+    assert suggested(pixels).colors >= 128
+
+
+def test_it_is_the_fewest_that_meet_the_target():
+    # Two gradients of their own, which one palette has to share.
+    across, down = np.meshgrid(np.linspace(60, 140, 200), np.linspace(40, 120, 200))
+    pixels = np.stack([across, down, np.full_like(across, 90)], axis=2).astype(np.uint8)
+    assert count_distinct(pixels) > 256
+    colors = suggested(pixels).colors
+    assert 16 < colors < 256
+    distortion = Distortion(pixels, with_ssim=False)
+    for count, meets in ((colors, True), (colors // 2, False)):
+        found = kqf.quantize(pixels, colors=count, quality=100, effort=1).pixels
+        assert (distortion.visible_share(found) <= VISIBLE) == meets
+
+
+def test_it_says_so_where_no_number_is_enough():
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 60, 3)).astype(np.uint8)
+    found = suggested(pixels)
+    assert found.colors == 256
+    assert "although" in found.reason
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_with_alpha(channels):
+    assert suggested(walk(20, 30, channels)).colors in (16, 32, 64, 128, 256)
