@@ -79,6 +79,7 @@ def competitors(
     by_pillow = partial(_open, modes=(full_color.mode, picture.mode))
     by_kqf = partial(kqf.decode, max_pixels=None, threads=threads)
     webp = partial(_save, file_format="WEBP", lossless=True, exact=True)
+    png8 = partial(palette_png, keep_palette=False)
     nearest: dict[int, bytes] = {}
 
     def kqf_file(colors: int, quality: int) -> bytes:
@@ -100,7 +101,7 @@ def competitors(
         for quality in qualities if colors in counts else qualities[:1]:
             yield Competitor(KQF, colors, quality, partial(kqf_file, colors, quality), by_kqf)
     for colors in counts:
-        encode = partial(lambda colors: palette_png(quantized(colors), keep_palette=False), colors)
+        encode = partial(lambda colors: png8(quantized(colors)), colors)
         yield Competitor(png8_by("Pillow"), colors, None, encode, by_pillow)
     if full_color.mode == "RGB":
         gif = partial(lambda: _save(quantized(_MOST_COLORS), "GIF"))
