@@ -13,6 +13,7 @@ from kqf.cli.check import check
 from kqf.cli.command import Command, Group
 from kqf.cli.compare import compare
 from kqf.cli.convert import convert
+from kqf.cli.desktop import desktop
 from kqf.cli.info import info
 from kqf.cli.palette import palette as show_palette
 from kqf.cli.report import report
@@ -67,6 +68,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
 }
 for name, command in _COMMANDS.items():
     app.command(name, cls=Command, context_settings=_HELP_NAMES)(command)
+app.add_typer(desktop, name="desktop", cls=Group, context_settings=_HELP_NAMES)
 
 
 @app.command("help", cls=Command, context_settings=_HELP_NAMES)
