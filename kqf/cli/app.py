@@ -75,7 +75,7 @@ app.add_typer(desktop, name="desktop", cls=Group, context_settings=_HELP_NAMES)
 def show_help(
     ctx: typer.Context,
     command: Annotated[
-        str, typer.Argument(metavar="[COMMAND]", help="What to explain.", show_default=False)
+        str, typer.Argument(metavar="COMMAND", help="What to explain.", show_default=False)
     ] = "",
 ) -> None:
     """Explain a command and its options."""
@@ -86,6 +86,12 @@ def show_help(
     _, found, _ = root.command.resolve_command(root, [command])
     with found.make_context(command, [], parent=root, resilient_parsing=True) as context:
         print(found.get_help(context))
+
+
+@app.command("version", cls=Command, context_settings=_HELP_NAMES, hidden=True)
+def show_version() -> None:
+    """Print the version, as --version does."""
+    _show_version(True)
 
 
 def main() -> None:
