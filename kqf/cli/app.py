@@ -42,7 +42,12 @@ def _root(
     version: Annotated[
         bool,
         typer.Option(
-            "-v", "--version", callback=_show_version, is_eager=True, help="Print the version."
+            "-v",
+            "-V",
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Print the version.",
         ),
     ] = False,
 ) -> None:

@@ -28,7 +28,8 @@ def info(files: Files, as_json: AsJson = False) -> None:
                 try:
                     head = kqf.info(source)
                 except kqf.KqfError as error:
-                    raise ValueError(in_words(error, source)) from error
+                    # Of stdin there is no file to look at again.
+                    raise ValueError(in_words(error, source)) from None
                 whole, complete = whole_tiles(source)
                 metadata = _metadata(source, head)
                 if as_json:

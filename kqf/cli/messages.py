@@ -91,7 +91,7 @@ def cut_off(whole: int, tiles: int, size: int) -> str:
     there = f"{whole:,} of {tiles:,} tiles are whole"
     if whole == tiles:
         there = "all tiles are whole, and the end is missing" if tiles > 1 else "the end is missing"
-    return f"cut off after {size:,} bytes: {there}"
+    return f"cut off after {size:,} bytes: {there}; kqf convert --salvage recovers what is there"
 
 
 def _start_of(source: Path | bytes) -> bytes:

@@ -184,7 +184,7 @@ def _together(
     here: Session, sources: list[str], colors: int | None, **options: Any
 ) -> list[Swatch]:
     """Return one palette of several images; those that can't be read are reported, once."""
-    names = [path for name in sources for path, _ in sources_of(name, None, "")]
+    names = [path for name in sources for path in _images(name)]
     bad = set[str]()
     seen = set[str]()
 
@@ -208,6 +208,12 @@ def _together(
             raise ValueError("there is no image to choose colours for")
 
     return swatches_of_images(pixels, colors, **options)
+
+
+def _images(name: str) -> list[str]:
+    """Return the pictures that a name stands for; of a folder without any, its KQF files."""
+    pictures = [path for path, _ in sources_of(name, None, "")]
+    return pictures or [path for path, _ in sources_of(name, ".png", "")]
 
 
 def _painted(swatches: list[Swatch], title: str) -> str:

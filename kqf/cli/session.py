@@ -86,7 +86,7 @@ class Session:
                 raise
             except (kqf.KqfError, ImportError, OSError, ValueError, MemoryError) as error:
                 self.failed = True
-                self.error = reason(error)
+                self.error = _in_words(name, error)
                 self.say(f"kqf: {escape(name)}: {escape(self.error)}", on_stderr=True)
 
     @contextmanager
@@ -143,6 +143,20 @@ class Session:
         bar.start()
         self.bar = bar
         self._update()
+
+
+def _in_words(name: str, error: Exception) -> str:
+    """Return what is wrong with a file, in plain words where its name is a KQF file's."""
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, kqf.KqfError):
+        cause = cause.__cause__
+    if isinstance(cause, kqf.KqfError) and Path(name).is_file():
+        from kqf.cli.messages import in_words
+
+        # Pillow's errors and those of other readers of pictures say less than their causes.
+        words = in_words(cause, Path(name))
+        return words if words != str(cause) else reason(error)
+    return reason(error)
 
 
 @contextmanager

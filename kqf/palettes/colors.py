@@ -75,6 +75,6 @@ def as_palette(colors: Sequence[Sequence[int]]) -> np.ndarray:
 
 
 def check_count(count: int) -> None:
-    """Raise ValueError unless so many colours can be a palette."""
+    """Raise ValueError unless a palette can have this many colours."""
     if not 1 <= count <= MAX_COLORS:
         raise ValueError(f"has {count} colours: a palette has 1 to {MAX_COLORS}")

@@ -103,8 +103,8 @@ def test_check():
     assert run("check", "good.kqf").stdout == "good.kqf: ok\n"
     result = run("check", "bad.kqf", "good.kqf", "none.kqf", "other.kqf", code=1)
     lines = result.stdout.splitlines()
-    missing = f"cut off after {len(data) - 1} bytes: the end is missing"
-    assert lines[0] == f"bad.kqf: bad: {missing}"
+    missing = f"cut off after {len(data) - 1} bytes: the end is missing; "
+    assert lines[0].startswith(f"bad.kqf: bad: {missing}")
     assert lines[1] == "good.kqf: ok"
     assert lines[2] == "other.kqf: bad: not a KQF file: it is of no kind that kqf knows"
     assert result.stderr == "kqf: none.kqf: No such file or directory\n"
@@ -112,6 +112,7 @@ def test_check():
 
 def test_version_and_help():
     assert run("--version").stdout == f"kqf {kqf.__version__}\n"
+    assert run("-V").stdout == run("--version").stdout
     assert run("-v").stdout == f"kqf {kqf.__version__}\n"
     for command in ("convert", "info", "check", "report", "compare", "palette", "view", "help"):
         text = run(command, "--help").stdout

@@ -66,8 +66,13 @@ def test_how_much_of_a_file_is_there():
             whole = int(re.search(r"(\d+) of 15 tiles are whole", result.stderr)[1])
             assert 0 < whole < 15
             expected = f"{whole} of 15 tiles are whole"
-        assert result.stderr == f"kqf: a.kqf: cut off after {size:,} bytes: {expected}\n"
-        assert run("check", "a.kqf", code=1).stdout.endswith(f"bytes: {expected}\n")
+        expected += "; kqf convert --salvage recovers what is there\n"
+        assert result.stderr == f"kqf: a.kqf: cut off after {size:,} bytes: {expected}"
+        assert run("check", "a.kqf", code=1).stdout.endswith(f"bytes: {expected}")
+        # Every command says so, however it reads the file.
+        for command in ("convert", "palette", "view"):
+            options = ("-o", "b.png") if command == "convert" else ()
+            assert run(command, "a.kqf", *options, code=1).stderr == result.stderr
         assert json.loads(run("info", "--json", "a.kqf", code=1).stdout)["complete"] is False
 
 

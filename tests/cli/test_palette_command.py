@@ -80,6 +80,13 @@ def test_a_folder_of_images_of_several_kinds():
     assert shares == {"#070707": 6, "#09090909": 6}
 
 
+def test_a_folder_of_kqf_files():
+    Path("in").mkdir()
+    Path("in/a.kqf").write_bytes(kqf.encode(np.full((2, 3), 7, np.uint8)))
+    found = json.loads(run("palette", "in", "--json").stdout)
+    assert found["colors"] == [{"label": 0, "color": "#070707", "pixels": 6, "share": 1.0}]
+
+
 def test_a_folder_without_images():
     Path("in").mkdir()
     assert "there is no image" in run("palette", "in", code=1).stderr
