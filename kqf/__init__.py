@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from kqf.plugins.registration import register as register
 
 if TYPE_CHECKING:
-    from kqf.cluster.blockwise import encode_dask as encode_dask
-    from kqf.cluster.blockwise import encode_indexed_dask as encode_indexed_dask
+    from kqf.cluster.api import write_dask as write_dask
+    from kqf.cluster.api import write_indexed_dask as write_indexed_dask
     from kqf.decoding.api import Info as Info
     from kqf.decoding.api import check as check
     from kqf.decoding.api import decode as decode
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from kqf.decoding.salvage import DamageWarning as DamageWarning
     from kqf.encoding.api import encode as encode
     from kqf.encoding.api import encode_indexed as encode_indexed
+    from kqf.encoding.api import learn_palette as learn_palette
     from kqf.encoding.api import quantize as quantize
     from kqf.encoding.api import write as write
     from kqf.encoding.api import write_indexed as write_indexed
-    from kqf.encoding.together import learn_palette as learn_palette
+    from kqf.encoding.options import EncodeOptions as EncodeOptions
+    from kqf.encoding.options import StorageOptions as StorageOptions
     from kqf.errors import FormatError as FormatError
     from kqf.errors import KqfError as KqfError
     from kqf.errors import LimitError as LimitError
@@ -46,6 +48,7 @@ __version__ = "0.1.0"
 # Imported on first use: opening a file does not need the encoder.
 _MODULE_OF = {
     "DamageWarning": "decoding.salvage",
+    "EncodeOptions": "encoding.options",
     "FormatError": "errors",
     "IndexedImage": "image",
     "Info": "decoding.api",
@@ -53,18 +56,17 @@ _MODULE_OF = {
     "KqfFile": "decoding.file",
     "LargestError": "metrics",
     "LimitError": "errors",
+    "StorageOptions": "encoding.options",
     "TargetError": "errors",
     "TruncatedError": "errors",
     "UnsupportedError": "errors",
     "check": "decoding.api",
     "decode": "decoding.api",
     "encode": "encoding.api",
-    "encode_dask": "cluster.blockwise",
     "encode_indexed": "encoding.api",
-    "encode_indexed_dask": "cluster.blockwise",
     "info": "decoding.api",
     "largest_error": "metrics",
-    "learn_palette": "encoding.together",
+    "learn_palette": "encoding.api",
     "open": "decoding.file",
     "psnr": "metrics",
     "quantize": "encoding.api",
@@ -72,7 +74,9 @@ _MODULE_OF = {
     "read_indexed": "decoding.api",
     "ssim": "metrics",
     "write": "encoding.api",
+    "write_dask": "cluster.api",
     "write_indexed": "encoding.api",
+    "write_indexed_dask": "cluster.api",
 }
 _PUBLIC = sorted([*_MODULE_OF, "__version__", "register"])
 # A star import must not hide the built-in ``open``.

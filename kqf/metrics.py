@@ -52,10 +52,7 @@ def ssim(original: np.ndarray, result: np.ndarray) -> float:
         from skimage.metrics import structural_similarity
     except ImportError as error:
         raise ImportError("SSIM needs scikit-image: pip install 'kqf[ssim]'") from error
-    height, width = original.shape[:2]
-    if min(height, width) < _WINDOW:
-        window = f"{_WINDOW} x {_WINDOW} pixels"
-        raise ValueError(f"SSIM needs {window} at least, not {width} x {height}")
+    check_window(original.shape)
     return float(
         structural_similarity(  # type: ignore[no-untyped-call]
             _premultiplied(original),
@@ -67,6 +64,14 @@ def ssim(original: np.ndarray, result: np.ndarray) -> float:
             use_sample_covariance=False,
         )
     )
+
+
+def check_window(shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless an image of this shape, (H, W, ...), is as large as SSIM's window."""
+    height, width = shape[:2]
+    if min(height, width) < _WINDOW:
+        window = f"{_WINDOW} x {_WINDOW} pixels"
+        raise ValueError(f"SSIM needs at least {window}, not {width} x {height}")
 
 
 def largest_error(original: np.ndarray, result: np.ndarray) -> LargestError:

@@ -23,11 +23,11 @@ LABELS, CODEBOOK = kqf.read_indexed(DATA).labels, kqf.read_indexed(DATA).codeboo
 WRITERS = {
     "write": lambda target: kqf.write(target, PIXELS, effort=1),
     "write_indexed": lambda target: kqf.write_indexed(target, LABELS, CODEBOOK, effort=1),
-    "encode_dask": lambda target: kqf.encode_dask(
-        dask_array.from_array(PIXELS), target, effort=1, tile=20
+    "write_dask": lambda target: kqf.write_dask(
+        target, dask_array.from_array(PIXELS), effort=1, tile=20
     ),
-    "encode_indexed_dask": lambda target: kqf.encode_indexed_dask(
-        dask_array.from_array(LABELS), CODEBOOK, target, effort=1
+    "write_indexed_dask": lambda target: kqf.write_indexed_dask(
+        target, dask_array.from_array(LABELS), CODEBOOK, effort=1
     ),
 }
 writers = pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)

@@ -80,7 +80,7 @@ def convert(
             ".json), or a text with #rrggbb on each line.",
         ),
     ] = None,
-    learner: Annotated[
+    method: Annotated[
         str | None,
         typer.Option(
             help="kmeans, minibatch, agglomerative, median-cut, octree, random or sample:N. "
@@ -195,7 +195,7 @@ def convert(
         "colors": colors,
         "metric": metric,
         "quality": quality,
-        "learner": learner,
+        "method": method,
         "dither": dither,
         "keep": None if keep is None else [_parse_color(text) for text in keep],
         "target_psnr": target_psnr,

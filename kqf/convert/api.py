@@ -27,12 +27,12 @@ _Made = tuple[bytes, bool | None, list[str], kqf.LargestError | None]
 # The options of the encoder that leave labels as they are.
 _STORAGE = ("predictor", "tile", "effort", "threads")
 _OF_PIXELS = {"palette", "keep", "max_bytes"}
-# Those of kqf.encode_dask.
+# Those of kqf.write_dask.
 _OF_BLOCKS = {
     "colors",
     "effort",
     "keep",
-    "learner",
+    "method",
     "metric",
     "palette",
     "predictor",
@@ -175,7 +175,7 @@ def _convert_large(
         raise ValueError("--palette: not for a gray image larger than memory")
     if "keep" in options:
         options["keep"] = [color[: array.shape[2]] for color in options["keep"]]
-    kqf.encode_dask(array, target, metadata={} if wishes.strip else metadata, **options)
+    kqf.write_dask(target, array, metadata={} if wishes.strip else metadata, **options)
     head, source = kqf.info(target), Path(name).stat().st_size
     made = _converted(start, name, target, head, source, head.file_bytes, None, None)
     return made, ["larger than memory: encoded block by block"]

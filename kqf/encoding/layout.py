@@ -1,41 +1,47 @@
-"""The predictor and the tiles that make the smallest file of given labels."""
+"""How labels are laid out in a file: candidates are tried cheaply, the best ones in full.
+
+``list_layouts`` names all layouts to try: a new kind of layout is added there, with what it needs
+in ``Layout`` and ``store``.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kqf.format import prediction as ranking
+from kqf.format import prediction, writer
+from kqf.format.declarations import Predictor
 from kqf.format.header import Head
 from kqf.format.streams import deflate
 from kqf.threads import each
 
-# Labels of a tile at the most: ample for deflate's window, and room for threads and regions.
+# Labels of a tile at most: ample for deflate's window, with room for threads and regions.
 _TILE_PIXELS = 2**20
-# Rows of a tile at the most, but for narrow tiles of fewer labels than these. Two tiles of 1,280
-# rows take 0.0 to 0.3 % more than one of 2,560, at efforts 1 and 2 up to 1.3 %.
+# Rows of a tile at most, except in narrow tiles of fewer labels than _TALL_PIXELS. Two tiles of
+# 1,280 rows take 0.0 to 0.3 % more than one of 2,560, at efforts 1 and 2 up to 1.3 %.
 _TILE_ROWS = 1280
 _TALL_PIXELS = 2**17
-# Of the ranking table, while other things are compared.
+# Threshold of the ranking table in trials.
 _TRIAL_THRESHOLDS = (4,)
-# Predictors this much larger than the best by trial are not tried with other tiles.
+# Predictors whose trial is this much larger than the best are not tried with other tiles.
 _CLOSE = 1.03
 # Deflate level for ranking tables: they are short.
 _TABLE_LEVEL = 12
 
 
 @dataclass(frozen=True)
-class Trials:
-    """What to try.
+class LayoutEffort:
+    """How many layouts to try, and how thoroughly.
 
     Attributes:
-        trial_level: of deflate, to compare.
-        level: of deflate, for the file.
-        widths: of tiles, pixels.
-        thresholds: of the ranking table.
-        margin: share above the best trial up to which a layout is deflated for the file.
-        all_pixels: size of images whose every layout is deflated for the file, without trial.
-        pixels: to compare by at the most; a band from the middle of larger images.
+        trial_level: deflate level of trials.
+        level: deflate level of the file.
+        widths: widths of tiles to try, pixels.
+        thresholds: of the ranking table, to try for the file.
+        margin: share above the best trial up to which a layout is tried in full.
+        all_pixels: in images of at most so many pixels every layout is tried in full, without
+            trials.
+        pixels: trials use at most so many pixels, a band from the middle of larger images.
     """
 
     trial_level: int
@@ -48,91 +54,178 @@ class Trials:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """One way to lay out a file.
+class LayoutSettings:
+    """Which layouts to choose from.
 
     Attributes:
-        head: the fields of ``HEAD``.
-        ranking: the payload of ``RANK``; None with predictor 0.
-        ranks: (K, K) uint8 by context and label; None with predictor 0.
+        predictors: to choose from.
+        tile: (width, height) in pixels, None to choose.
+        effort: how many layouts to try.
+        threads: at most so many are used.
     """
 
-    head: Head
-    ranking: bytes | None = None
-    ranks: np.ndarray | None = None
-
-
-def best_layouts(
-    labels: np.ndarray,
-    codebook: np.ndarray,
-    predictors: Sequence[int],
-    tile: tuple[int, int] | None,
-    trials: Trials,
-    threads: int,
-) -> Iterator[tuple[Layout, list[bytes]]]:
-    """Yield the most promising layouts, each with the zlib stream of every tile.
-
-    Arguments:
-        predictors: to choose from. tile: (width, height), None to choose.
-    """
-    choices = rank_choices(labels, codebook, predictors, tile, trials, threads)
-    least = choices[0].size * (1 + trials.margin)
-    for choice in choices:
-        if choice.size <= least:
-            head, thresholds = choice.head, trials.thresholds
-            layout = make_layout(labels, codebook, head.predictor, head.tile, thresholds, threads)
-            yield layout, deflate_tiles(labels, layout, trials.level, threads)
+    predictors: Sequence[Predictor]
+    tile: tuple[int, int] | None
+    effort: LayoutEffort
+    threads: int
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A predictor and tiles, and the bytes of labels and ranking table by trial."""
+class Layout:
+    """A way to store labels.
+
+    Attributes:
+        predictor: what labels are predicted from.
+        tile: (width, height) in pixels; may exceed the image.
+    """
+
+    predictor: Predictor
+    tile: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A layout with its size by trial, in bytes; 0 if it was not tried."""
+
+    layout: Layout
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The order in which labels are likely after each context.
+
+    Attributes:
+        payload: of ``RANK``.
+        ranks: (K, K) uint8 by context and label.
+    """
+
+    payload: bytes
+    ranks: np.ndarray
+
+
+@dataclass(frozen=True)
+class StoredLabels:
+    """Labels stored in one layout.
+
+    Attributes:
+        head: the fields of ``HEAD``.
+        ranking: None without a predictor.
+        streams: the zlib stream of each tile.
+    """
 
     head: Head
-    size: int
+    ranking: Ranking | None
+    streams: list[bytes]
+
+    @property
+    def table(self) -> bytes | None:
+        """The payload of ``RANK``, None if there is none."""
+        return None if self.ranking is None else self.ranking.payload
+
+    @property
+    def size(self) -> int:
+        """Bytes of streams and ranking table."""
+        return sum(map(len, self.streams)) + len(self.table or b"")
 
 
-def rank_choices(
+def smallest_file(
     labels: np.ndarray,
     codebook: np.ndarray,
-    predictors: Sequence[int],
-    tile: tuple[int, int] | None,
-    trials: Trials,
-    threads: int,
-) -> list[Choice]:
-    """Return all choices of predictor and tiles, the most promising first.
+    candidates: Sequence[Candidate],
+    settings: LayoutSettings,
+    metadata: Sequence[tuple[bytes, bytes]],
+) -> bytes:
+    """Return the smallest file of the most promising candidates.
 
-    One choice alone, or any of a small image, costs no trial: its size is 0.
+    Arguments:
+        candidates: from rank_candidates.
+        metadata: types and payloads of chunks, from build_metadata.
+    """
+    effort, files = settings.effort, []
+    most = candidates[0].size * (1 + effort.margin)
+    for candidate in candidates:
+        if candidate.size <= most:
+            stored = store(
+                labels,
+                codebook,
+                candidate.layout,
+                effort.thresholds,
+                effort.level,
+                settings.threads,
+            )
+            file = writer.build(stored.head, codebook, stored.table, metadata, stored.streams)
+            files.append(file)
+    return min(files, key=len)
+
+
+def rank_candidates(
+    labels: np.ndarray, codebook: np.ndarray, settings: LayoutSettings
+) -> list[Candidate]:
+    """Return all candidates, the most promising first.
+
+    A single candidate, and those of a small image, are not tried.
     """
     height, width = labels.shape
-    sizes = [tile] if tile else tile_sizes(width, height, trials.widths)
+    effort = settings.effort
+    layouts = list_layouts(width, height, settings)
+    if len(layouts) == 1 or labels.size <= effort.all_pixels:
+        return [Candidate(layout) for layout in layouts]
 
-    def choose(predictor: int, size: tuple[int, int], trial: bool) -> Choice:
-        head = _head(labels, codebook, predictor, size)
-        return Choice(head, trial_size(labels, codebook, head, trials, threads) if trial else 0)
+    def tried(layout: Layout) -> Candidate:
+        return Candidate(layout, trial_size(labels, codebook, layout, settings))
 
-    if len(predictors) * len(sizes) == 1 or labels.size <= trials.all_pixels:
-        return [choose(predictor, size, False) for predictor in predictors for size in sizes]
     # Predictors differ more than tiles do: only the best are tried with other tiles.
-    choices = [choose(predictor, sizes[-1], True) for predictor in predictors]
-    least = min(choice.size for choice in choices) * _CLOSE
-    close = [choice.head.predictor for choice in choices if choice.size <= least]
-    choices += [choose(predictor, size, True) for predictor in close for size in sizes[:-1]]
-    return sorted(choices, key=lambda choice: choice.size)
+    widest = layouts[-1].tile
+    candidates = [tried(layout) for layout in layouts if layout.tile == widest]
+    most = min(candidate.size for candidate in candidates) * _CLOSE
+    close = {candidate.layout.predictor for candidate in candidates if candidate.size <= most}
+    others = [layout for layout in layouts if layout.tile != widest and layout.predictor in close]
+    candidates += map(tried, others)
+    return sorted(candidates, key=lambda candidate: candidate.size)
+
+
+def list_layouts(width: int, height: int, settings: LayoutSettings) -> list[Layout]:
+    """Return all layouts to choose from, for each predictor narrow tiles first."""
+    tiles = [settings.tile] if settings.tile else tile_sizes(width, height, settings.effort.widths)
+    return [Layout(predictor, tile) for predictor in settings.predictors for tile in tiles]
 
 
 def trial_size(
-    labels: np.ndarray, codebook: np.ndarray, head: Head, trials: Trials, threads: int
+    labels: np.ndarray, codebook: np.ndarray, layout: Layout, settings: LayoutSettings
 ) -> int:
-    """Return the bytes of labels and ranking table by trial, on a band of a large image."""
-    band = _band(labels, trials.pixels)
-    layout = make_layout(band, codebook, head.predictor, head.tile, _TRIAL_THRESHOLDS, threads)
-    streams = deflate_tiles(band, layout, trials.trial_level, threads)
-    return sum(map(len, streams)) + len(layout.ranking or b"")
+    """Return the bytes of labels and ranking table by trial, for a band of a large image."""
+    effort = settings.effort
+    band = _band(labels, effort.pixels)
+    return store(
+        band, codebook, layout, _TRIAL_THRESHOLDS, effort.trial_level, settings.threads
+    ).size
+
+
+def store(
+    labels: np.ndarray,
+    codebook: np.ndarray,
+    layout: Layout,
+    thresholds: Sequence[int],
+    level: int,
+    threads: int,
+) -> StoredLabels:
+    """Store labels in a layout.
+
+    Arguments:
+        thresholds: of the ranking table, to choose from.
+        level: of deflate, 1 to 12.
+    """
+    head = head_of(labels, codebook, layout)
+    ranking = None
+    if layout.predictor:
+        counts = count_pairs(labels, head, len(codebook), threads)
+        ranking = best_ranking(counts, codebook, thresholds)
+    return StoredLabels(head, ranking, deflate_tiles(labels, head, ranking, level, threads))
 
 
 def tile_sizes(width: int, height: int, widths: Sequence[int]) -> list[tuple[int, int]]:
-    """Return sizes of equally large tiles near each of ``widths``, about as tall as may be."""
+    """Return sizes of equally large tiles near each of ``widths``, as tall as allowed."""
     columns = {-(-width // wanted) for wanted in widths}
     sides = sorted({-(-width // count) for count in columns})
     most = [min(_TILE_PIXELS // side, max(_TILE_ROWS, _TALL_PIXELS // side)) for side in sides]
@@ -147,62 +240,49 @@ def _band(labels: np.ndarray, pixels: int) -> np.ndarray:
     return labels[first : first + rows]
 
 
-def make_layout(
-    labels: np.ndarray,
-    codebook: np.ndarray,
-    predictor: int,
-    tile: tuple[int, int],
-    thresholds: Sequence[int],
-    threads: int,
-) -> Layout:
-    """Return a layout with the ranking table that suits the labels best."""
-    head = _head(labels, codebook, predictor, tile)
-    if not predictor:
-        return Layout(head)
-    return layout_of(count_pairs(labels, head, len(codebook), threads), codebook, head, thresholds)
-
-
-def layout_of(
-    counts: np.ndarray, codebook: np.ndarray, head: Head, thresholds: Sequence[int]
-) -> Layout:
-    """Return the layout with the ranking table that suits counts (K, K) from count_pairs best."""
-    layouts = []
-    for threshold in thresholds:
-        table = ranking.build_table(counts, threshold)
-        ranks = ranking.invert(ranking.parse_table(table, codebook))
-        payload = deflate(table, _TABLE_LEVEL)
-        size = ranking.entropy(ranking.rank_histogram(counts, ranks)) / 8 + len(payload)
-        layouts.append((size, threshold, Layout(head, payload, ranks)))
-    return min(layouts, key=lambda layout: layout[:2])[2]
-
-
-def _head(labels: np.ndarray, codebook: np.ndarray, predictor: int, tile: tuple[int, int]) -> Head:
+def head_of(labels: np.ndarray, codebook: np.ndarray, layout: Layout) -> Head:
+    """Return the fields of ``HEAD`` for an image or a part of one."""
     height, width = labels.shape
     colors, channels = codebook.shape
-    tile_width, tile_height = min(tile[0], width), min(tile[1], height)
-    return Head(width, height, tile_width, tile_height, channels, colors - 1, predictor)
+    tile_width, tile_height = min(layout.tile[0], width), min(layout.tile[1], height)
+    return Head(width, height, tile_width, tile_height, channels, colors - 1, layout.predictor)
+
+
+def best_ranking(counts: np.ndarray, codebook: np.ndarray, thresholds: Sequence[int]) -> Ranking:
+    """Return the ranking that suits counts (K, K) from count_pairs best."""
+    rankings = []
+    for threshold in thresholds:
+        lists = prediction.list_frequent(counts, threshold)
+        ranks = prediction.invert(prediction.complete_lists(*lists, codebook))
+        payload = deflate(prediction.build_table(*lists), _TABLE_LEVEL)
+        bits = prediction.entropy(prediction.rank_histogram(counts, ranks))
+        rankings.append((bits / 8 + len(payload), threshold, Ranking(payload, ranks)))
+    return min(rankings, key=lambda ranking: ranking[:2])[2]
 
 
 def count_pairs(labels: np.ndarray, head: Head, colors: int, threads: int) -> np.ndarray:
     """Return how often each label follows each context in all tiles, (K, K) int64."""
     counts = np.zeros((colors, colors), np.int64)
-    tiles = _cut(labels, head)
-    for part in each(
-        lambda tile: ranking.count_pairs(tile, head.predictor, colors), tiles, threads
-    ):
+
+    def count(tile: np.ndarray) -> np.ndarray:
+        return prediction.count_pairs(tile, head.predictor, colors)
+
+    for part in each(count, _cut(labels, head), threads):
         counts += part
     return counts
 
 
-def deflate_tiles(labels: np.ndarray, layout: Layout, level: int, threads: int) -> list[bytes]:
+def deflate_tiles(
+    labels: np.ndarray, head: Head, ranking: Ranking | None, level: int, threads: int
+) -> list[bytes]:
     """Return the zlib stream of each tile, in the order of the tiles."""
 
     def deflate_tile(tile: np.ndarray) -> bytes:
-        if layout.ranks is not None:
-            tile = ranking.rank(tile, layout.ranks, layout.head.predictor)
+        if ranking is not None:
+            tile = prediction.rank(tile, ranking.ranks, head.predictor)
         return deflate(np.ascontiguousarray(tile), level)
 
-    return list(each(deflate_tile, _cut(labels, layout.head), threads))
+    return list(each(deflate_tile, _cut(labels, head), threads))
 
 
 def _cut(labels: np.ndarray, head: Head) -> Iterator[np.ndarray]:

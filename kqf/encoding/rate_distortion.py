@@ -8,13 +8,14 @@ doi:10.1109/TIT.1967.1054010), for all chains of all tiles at once.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
 from kqf.encoding.layout import count_pairs
-from kqf.format import prediction as ranking
+from kqf.format import prediction
+from kqf.format.declarations import Predictor
 from kqf.format.header import Head
+from kqf.quantization.api import Quantized
 from kqf.quantization.colorspace import hold_alpha, snap, to_colors, to_points, translucency
 from kqf.quantization.histogram import pack
 from kqf.quantization.nearest import ban, nearest_few
@@ -22,28 +23,28 @@ from kqf.threads import each
 
 # Costs are integers in this fraction of a bit: sums are then exact and the same everywhere.
 _UNITS = 64
-# Low bits of a cost that name the candidate it came by: room for 16 of them.
+# Low bits of a cost that name the candidate it belongs to: room for 16 of them.
 _TAG_BITS = 4
 _TAGS = (1 << _TAG_BITS) - 1
 MAX_CANDIDATES = _TAGS + 1
 # Errors beyond this many bits' worth are all the same: too much.
 _MAX_BITS = 2**14
-# Steps after which totals are taken down: a cost is 2**24 at the most, of them all 2**29.
+# Steps after which totals are reduced: a cost is at most 2**24, the costs of so many steps 2**29.
 _STEPS = 32
 # Times that a label must follow a context to be listed in the rankings that costs come from.
 _THRESHOLD = 4
-# Candidates of the pixels that are searched together at the most, pixels at least, and pixels that
-# are worth a thread: with less to do at a time threads wait for one another.
+# Most candidates, and fewest pixels, of a batch to search, and pixels that are worth a thread: with
+# less to do at a time threads wait for one another.
 _BATCH = 2**24
 _LEAST_BATCH = 2**19
 _THREAD_PIXELS = 2**21
 # Pixels of the part of an image that statistics come from.
 _SAMPLE = 2**20
-# Added to each rank's count: a rank not seen yet costs much, not everything.
+# Added to each rank's count, so that a rank not seen yet costs much, but not infinitely much.
 _PRIOR = 0.3
 
 
-def lengths_of(counts: np.ndarray, codebook: np.ndarray, predictor: int) -> np.ndarray:
+def lengths_of(counts: np.ndarray, codebook: np.ndarray, predictor: Predictor) -> np.ndarray:
     """Return what each label costs after each other, (256 * 256,) int32, in 1/64 bits.
 
     Arguments:
@@ -52,8 +53,8 @@ def lengths_of(counts: np.ndarray, codebook: np.ndarray, predictor: int) -> np.n
     """
     if not predictor:
         return transition_lengths(counts)
-    order = ranking.parse_table(ranking.build_table(counts, _THRESHOLD), codebook)
-    return code_lengths(counts, ranking.invert(order))
+    order = prediction.complete_lists(*prediction.list_frequent(counts, _THRESHOLD), codebook)
+    return code_lengths(counts, prediction.invert(order))
 
 
 def code_lengths(counts: np.ndarray, ranks: np.ndarray) -> np.ndarray:
@@ -65,7 +66,7 @@ def code_lengths(counts: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     """
     colors = len(counts)
     lengths = np.zeros((256, 256), np.int32)
-    lengths[:colors, :colors] = _lengths(ranking.rank_histogram(counts, ranks))[ranks]
+    lengths[:colors, :colors] = _lengths(prediction.rank_histogram(counts, ranks))[ranks]
     return lengths.ravel()
 
 
@@ -93,9 +94,9 @@ def _lengths(histogram: np.ndarray) -> np.ndarray:
     return bits.astype(np.int32)
 
 
-def to_costs(errors: np.ndarray, trade: float) -> np.ndarray:
-    """Return squared errors as int32 costs. ``trade`` (lambda) is squared error for one bit."""
-    costs: np.ndarray = np.rint(np.minimum(errors / trade, _MAX_BITS) * _UNITS)
+def to_costs(errors: np.ndarray, lambda_: float) -> np.ndarray:
+    """Return squared errors as int32 costs; one bit is worth a squared error of ``lambda_``."""
+    costs: np.ndarray = np.rint(np.minimum(errors / lambda_, _MAX_BITS) * _UNITS)
     return costs.astype(np.int32)
 
 
@@ -136,64 +137,22 @@ def best_chains(labels: np.ndarray, costs: np.ndarray, lengths: np.ndarray) -> n
         if not step % _STEPS:
             # Only differences matter: taking the least away keeps long chains from overflowing.
             totals -= totals.min(axis=0) & ~_TAGS
-    places = np.empty((steps, chains), np.uint8)
-    places[-1] = totals.argmin(axis=0)
+    chosen = np.empty((steps, chains), np.uint8)
+    chosen[-1] = totals.argmin(axis=0)
     chain = np.arange(chains)
     for step in range(steps - 1, 0, -1):
-        before = np.multiply(places[step], chains, dtype=np.intp)
+        before = np.multiply(chosen[step], chains, dtype=np.intp)
         before += chain
-        came_by[step].take(before, None, places[step - 1], "clip")
+        came_by[step].take(before, None, chosen[step - 1], "clip")
     result: np.ndarray = labels[0].copy()
-    for place in range(1, count):
-        np.copyto(result, labels[place], where=places == place)
+    for number in range(1, count):
+        np.copyto(result, labels[number], where=chosen == number)
     return result
 
 
 @dataclass(frozen=True)
-class Search:
-    """How hard to look for labels.
-
-    Attributes:
-        candidates: nearest codewords to choose from, 1 to MAX_CANDIDATES.
-        rounds: of search and of moving codewords to the middle of their pixels, at least 1.
-        layouts: predictors and tiles to search, the most promising ones.
-    """
-
-    candidates: int
-    rounds: int
-    layouts: int
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What labels are searched for.
-
-    Attributes:
-        index: (H, W) int32, the row of each pixel's colour in ``colors``.
-        colors: (N, C) uint8, distinct. counts: (N,) pixels of each.
-        metric: of ``colorspace.METRICS``.
-        keep: (n, C) uint8, codewords that stay as they are, used or not.
-    """
-
-    index: np.ndarray
-    colors: np.ndarray
-    counts: np.ndarray
-    metric: str
-    keep: np.ndarray
-
-    @cached_property
-    def points(self) -> np.ndarray:
-        return to_points(self.colors, self.metric)
-
-    @cached_property
-    def power(self) -> float:
-        """Sum of the squares of all pixels' points."""
-        return float((self.counts[:, None] * (self.points * self.points)).sum(dtype=np.float64))
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """The nearest codewords of each colour of a scene.
+class NearestCodewords:
+    """The nearest codewords of each colour of an image.
 
     Attributes:
         labels: (N, C) uint8, nearest first.
@@ -205,16 +164,18 @@ class Candidates:
     errors: np.ndarray
 
 
-def candidates(scene: Scene, codebook: np.ndarray, count: int, threads: int) -> Candidates:
-    """Return at most ``count`` candidates for each colour of a scene."""
-    codewords = to_points(codebook, scene.metric)
-    banned, count = ban(scene.colors, codebook), min(count, len(codebook))
-    return Candidates(*nearest_few(scene.points, codewords, count, banned, threads))
+def nearest_codewords(quantized: Quantized, count: int) -> NearestCodewords:
+    """Return at most ``count`` codewords for each colour of an image."""
+    codebook = quantized.codebook
+    codewords = to_points(codebook, quantized.metric)
+    banned = ban(quantized.image.histogram.colors, codebook)
+    count, threads = min(count, len(codebook)), quantized.image.threads
+    return NearestCodewords(*nearest_few(quantized.points, codewords, count, banned, threads))
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search found.
+class Refined:
+    """Labels found by a search.
 
     Attributes:
         labels: (H, W) uint8. codebook: (K, C) uint8.
@@ -227,59 +188,53 @@ class Found:
 
 
 def refine(
-    scene: Scene,
-    trade: float,
-    labels: np.ndarray,
-    codebook: np.ndarray,
-    choices: Candidates,
-    head: Head,
-    rounds: int,
-    threads: int,
-) -> Found:
-    """Return labels and codebook with less of error + ``trade`` x bits.
+    quantized: Quantized, nearest: NearestCodewords, lambda_: float, head: Head, rounds: int
+) -> Refined:
+    """Return labels and codebook with less of error + lambda x bits than the nearest labels.
 
     Arguments:
-        trade: squared error in the metric that one bit is worth (lambda), above 0.
-        labels, codebook: to start from, (H, W) uint8 and (K, C) uint8.
-        choices: from candidates, for that codebook.
+        nearest: from nearest_codewords, to choose from.
+        lambda_: squared error in the metric that one bit is worth, above 0.
         head: tiles and predictor.
         rounds: of search and of moving codewords to the middle of their pixels, at least 1.
     """
+    image, codebook, threads = quantized.image, quantized.codebook, quantized.image.threads
+    labels = quantized.labels
     # Without a predictor, deflate still sees labels follow one another along rows.
-    chains = head if head.predictor else replace(head, predictor=1)
-    # Statistics of a part are as good: only the last round looks at all of a large image.
-    stride = max(scene.index.size // _SAMPLE, 1) if rounds > 1 else 1
-    index, part = scene.index, chains
+    chains = head if head.predictor else replace(head, predictor=Predictor.LEFT)
+    # Statistics of a part are good enough: only the last round looks at all of a large image.
+    stride = max(image.index.size // _SAMPLE, 1) if rounds > 1 else 1
+    index, part = image.index, chains
     if stride > 1:
         index, labels, part = _thin(index, labels, part, stride)
-    errors = choices.errors
-    held = np.isin(pack(codebook[None])[0], pack(scene.keep[None])[0])
+    errors = nearest.errors
+    fixed = np.isin(pack(codebook[None])[0], pack(quantized.fixed[None])[0])
     for left in reversed(range(rounds)):
         counts = count_pairs(labels, part, len(codebook), threads) * stride
         lengths = lengths_of(counts, codebook, head.predictor)
         if not left:
-            index, part = scene.index, chains
-        costs = to_costs(errors, trade)
-        labels = search_tiles(index, choices.labels, costs, lengths, part, threads)
-        mass, sums = _gather(scene, index, labels, len(codebook), threads)
-        codebook = _settle(scene.metric, codebook, mass, sums, held)
-        codewords = to_points(codebook, scene.metric)
+            index, part = image.index, chains
+        costs = to_costs(errors, lambda_)
+        labels = search_tiles(index, nearest.labels, costs, lengths, part, threads)
+        mass, sums = _gather(quantized, index, labels)
+        codebook = _move_codewords(quantized.metric, codebook, mass, sums, fixed)
+        codewords = to_points(codebook, quantized.metric)
         if left:
             # Codewords move little: the nearest ones stay so, but not their errors.
-            errors = _errors(scene.points, codewords, choices)
-    used = held | (mass > 0)
+            errors = _errors(quantized.points, codewords, nearest)
+    used = fixed | (mass > 0)
     gained = mass[:, None] * codewords * codewords - 2 * sums * codewords
-    error = scene.power + float(gained.sum())
-    return Found((np.cumsum(used) - 1).astype(np.uint8)[labels], codebook[used], error)
+    error = quantized.power + float(gained.sum())
+    return Refined((np.cumsum(used) - 1).astype(np.uint8)[labels], codebook[used], error)
 
 
-def _errors(points: np.ndarray, codewords: np.ndarray, choices: Candidates) -> np.ndarray:
+def _errors(points: np.ndarray, codewords: np.ndarray, nearest: NearestCodewords) -> np.ndarray:
     """Return the squared distance of each point to its candidates, infinite as before."""
-    errors = np.zeros(choices.labels.shape, np.float32)
+    errors = np.zeros(nearest.labels.shape, np.float32)
     for axis, of_codewords in zip(points.T, codewords.T, strict=True):
-        offsets = axis[:, None] - of_codewords.take(choices.labels)
+        offsets = axis[:, None] - of_codewords.take(nearest.labels)
         errors += offsets * offsets
-    errors[np.isinf(choices.errors)] = np.inf
+    errors[np.isinf(nearest.errors)] = np.inf
     return errors
 
 
@@ -288,7 +243,7 @@ def _thin(
 ) -> tuple[np.ndarray, np.ndarray, Head]:
     """Return every so many chains only: enough to learn from, in all rounds but the last."""
     # What lies beside a chain does not matter to it: a tile as wide as the image takes least steps.
-    if head.predictor == 1:
+    if head.predictor == Predictor.LEFT:
         index, labels = index[::stride], labels[::stride]
         height = len(index)
         return index, labels, replace(head, height=height, tile_height=height)
@@ -314,7 +269,7 @@ def search_tiles(
         head: tiles and predictor, 1 or 2.
     """
     labels = np.empty(index.shape, np.uint8)
-    axis = 1 if head.predictor == 1 else 0
+    axis = 1 if head.predictor == Predictor.LEFT else 0
 
     # One candidate of all pixels after another: less to move about than pixel by pixel.
     nearest, costs = np.ascontiguousarray(nearest.T), np.ascontiguousarray(tagged(costs.T))
@@ -333,7 +288,7 @@ def search_tiles(
 
 
 def _batches(head: Head, pixels: int) -> Iterator[list[tuple[slice, slice]]]:
-    """Yield tiles of one size together, of about so many pixels."""
+    """Yield batches of tiles of one size, of about so many pixels each."""
     boxes: list[tuple[slice, slice]] = []
     size = None
     for number in range(head.tiles):
@@ -348,34 +303,36 @@ def _batches(head: Head, pixels: int) -> Iterator[list[tuple[slice, slice]]]:
 
 
 def _gather(
-    scene: Scene, index: np.ndarray, labels: np.ndarray, colors: int, threads: int
+    quantized: Quantized, index: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return how many pixels have each label, (K,), and the sums of their points, (K, D)."""
+    colors, axes = len(quantized.codebook), quantized.points.T
 
     def gather(rows: slice) -> np.ndarray:
         band, pixels = labels[rows].ravel(), index[rows].ravel()
-        sums = [np.bincount(band, axis.take(pixels), colors) for axis in scene.points.T]
+        sums = [np.bincount(band, axis.take(pixels), colors) for axis in axes]
         return np.stack([np.bincount(band, minlength=colors), *sums])
 
     # Sums over grid points are exact, in whatever parts they are added.
-    mass, *sums = np.sum(list(each(gather, bands(labels), threads)), axis=0)
+    parts = each(gather, _bands(labels), quantized.image.threads)
+    mass, *sums = np.sum(list(parts), axis=0)
     return mass, np.stack(sums, axis=1)
 
 
-def _settle(
-    metric: str, codebook: np.ndarray, mass: np.ndarray, sums: np.ndarray, held: np.ndarray
+def _move_codewords(
+    metric: str, codebook: np.ndarray, mass: np.ndarray, sums: np.ndarray, fixed: np.ndarray
 ) -> np.ndarray:
-    """Move codewords to the middle of their pixels, but for those held and those without any."""
+    """Move codewords to the middle of their pixels, except fixed ones and those without pixels."""
     means = snap(sums / np.maximum(mass, 1)[:, None])
     moved = to_colors(means, metric, codebook.shape[1])
     moved = hold_alpha(moved, translucency(codebook))
-    still = held | (mass == 0)
+    still = fixed | (mass == 0)
     moved[still] = codebook[still]
     return moved
 
 
-def bands(labels: np.ndarray) -> Iterator[slice]:
-    """Yield slices of rows, of about 2**20 pixels each, to bound what is at work at once."""
+def _bands(labels: np.ndarray) -> Iterator[slice]:
+    """Yield slices of rows of about 2**20 pixels each, to bound the memory at work."""
     rows = max(2**20 // labels.shape[1], 1)
     for start in range(0, len(labels), rows):
         yield slice(start, start + rows)

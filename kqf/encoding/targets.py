@@ -1,9 +1,83 @@
-"""The quality that meets a target, found with few tries."""
+"""The quality, or the number of colours, that meets a target, found with few tries."""
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
+import numpy as np
+
+from kqf.encoding.label_search import Labelled, LabelSearch
 from kqf.errors import TargetError
+
+
+def reaching(
+    search: LabelSearch,
+    highest: int,
+    pixels: np.ndarray,
+    measure: Callable[[np.ndarray, np.ndarray], float],
+    target: float,
+) -> Labelled:
+    """Return the labels of the lowest quality that measures at least ``target``.
+
+    Arguments:
+        highest: quality to try at most.
+        pixels: (H, W, C) uint8, the original.
+        measure: ``metrics.psnr`` or ``metrics.ssim``.
+
+    Raises:
+        TargetError: not even the highest quality reaches the target.
+    """
+
+    def measured(quality: int) -> float:
+        found = search.at(quality)
+        return measure(pixels, found.codebook[found.labels])
+
+    name = f"target_{measure.__name__}"
+    return search.at(lowest_reaching(measured, highest, name, target))
+
+
+def within_bytes(
+    search: Callable[[int], LabelSearch], colors: range, highest: int, limit: int
+) -> Labelled:
+    """Return the best labels whose file takes at most ``limit`` bytes.
+
+    Quality is lowered first. If no quality is small enough, so is the number of colours: of all
+    numbers tried, the labels with the least error are returned.
+
+    Arguments:
+        search: returns labels for at most so many colours.
+        colors: numbers of colours to choose from.
+        highest: quality to try at most.
+
+    Raises:
+        TargetError: not even the fewest colours at quality 1 are small enough.
+    """
+    best: tuple[float, Labelled] | None = None
+    reached = []
+    for count in fewer_colors(colors):
+        labels = search(count)
+        quality = highest_within(partial(_size, labels), highest, limit)
+        if quality is None:
+            reached.append((len(labels.at(1).file), count))
+            continue
+        found = labels.at(quality)
+        if not reached:
+            return found
+        error = labels.error(found)
+        if best is not None and error >= best[0]:
+            break
+        best = error, found
+    if best is None:
+        size, count = min(reached)
+        raise TargetError(
+            f"max_bytes={limit} can't be met: the smallest file has {size} bytes, by "
+            f"colors={count}, quality=1"
+        )
+    return best[1]
+
+
+def _size(search: LabelSearch, quality: int) -> int:
+    return len(search.at(quality).file)
 
 
 def lowest_reaching(measure: Callable[[int], float], highest: int, name: str, target: float) -> int:
@@ -23,14 +97,25 @@ def lowest_reaching(measure: Callable[[int], float], highest: int, name: str, ta
     return 1 + bisect_left(range(1, highest), True, key=lambda one: measure(one) >= target)
 
 
-def highest_within(measure: Callable[[int], float], highest: int, name: str, limit: float) -> int:
+def highest_within(measure: Callable[[int], float], highest: int, limit: float) -> int | None:
     """Return the highest quality whose measure is at most ``limit``, in at most 8 tries.
 
-    Arguments, errors: as for lowest_reaching; the error says what quality 1 comes to.
+    Arguments:
+        measure: of what a quality gives; must not fall as quality rises.
+        highest: quality to try at most.
+
+    Returns:
+        None if even quality 1 exceeds the limit.
     """
     if measure(highest) <= limit:
         return highest
-    quality = bisect_left(range(1, highest), True, key=lambda one: measure(one) > limit)
-    if not quality:
-        raise TargetError(f"{name}={limit} can't be met: quality 1 comes to {measure(1):.6g}")
-    return quality
+    return bisect_left(range(1, highest), True, key=lambda one: measure(one) > limit) or None
+
+
+def fewer_colors(colors: range) -> Iterator[int]:
+    """Yield the highest number, then powers of two below it, and last the lowest number."""
+    count = colors[-1]
+    yield count
+    while count > colors[0]:
+        count = max(1 << (count - 1).bit_length() - 1, colors[0])
+        yield count

@@ -5,6 +5,7 @@ Structures and fields are named as in the tables of ``spec/kqf-1.md``; section n
 
 import struct
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Any
 
 from construct import (
@@ -31,7 +32,16 @@ MAX_PROLOGUE_CHUNKS = 1024
 # What Pillow allows at most by default, so that one file meets one limit in both doors.
 MAX_PIXELS = 2 * 89_478_485
 
-PREDICTORS = ("none", "left", "up")
+
+class Predictor(IntEnum):
+    """Where the context of a label comes from (section 5.1)."""
+
+    NONE = 0
+    LEFT = 1
+    UP = 2
+
+
+PREDICTORS = tuple(predictor.name.lower() for predictor in Predictor)
 # Metadata chunks, each at most once, by the key that Pillow knows them by (section 6).
 METADATA_TYPES = {
     "icc_profile": b"iccp",

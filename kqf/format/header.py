@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from kqf.format.chunks import CRC_SIZE, HEAD_SIZE
-from kqf.format.declarations import Header, flat_parser
+from kqf.format.declarations import Header, Predictor, flat_parser
 from kqf.format.streams import MAX_RATIO, MIN_STREAM
 
 _parse_header_fields = flat_parser(Header)
@@ -19,7 +19,7 @@ class Head:
     tile_height: int
     channels: int
     last_label: int
-    predictor: int
+    predictor: Predictor
 
     @property
     def colors(self) -> int:
@@ -67,4 +67,4 @@ def parse_header(payload: bytes) -> Head:
     """Return the fields of ``HEAD``, all checked."""
     fields = _parse_header_fields(payload)
     del fields["version"]
-    return Head(**fields)
+    return Head(**fields | {"predictor": Predictor(fields["predictor"])})

@@ -41,24 +41,29 @@ def count_pairs(labels: np.ndarray, predictor: int, colors: int) -> np.ndarray:
     return counts.reshape(colors, colors)
 
 
-def build_table(counts: np.ndarray, threshold: int) -> bytes:
-    """Return the payload of ``RANK``, inflated: the labels worth listing after each context.
+def list_frequent(counts: np.ndarray, threshold: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels worth listing after each context.
 
     Arguments:
         counts: (K, K) from count_pairs, summed over tiles.
         threshold: times that a label must follow a context to be listed.
+
+    Returns:
+        lengths (K,) int64, labels listed after each context, 0 to 255; and the lists one after
+        another, (N,) uint8, most frequent first, ties by label.
     """
     colors = len(counts)
-    # Most frequent first, ties by label; at most 255 fit the count byte.
     keys = (-counts << _LABEL_BITS) + np.arange(colors)
     keys.sort(axis=1)
-    labels = (keys & 0xFF).astype(np.uint8)
-    listed = np.minimum((counts >= threshold).sum(axis=1), 255)
-    table = bytearray()
-    for row, count in zip(labels, listed.tolist(), strict=True):
-        table.append(count)
-        table += row[:count].tobytes()
-    return bytes(table)
+    # At most 255 fit the byte that states the length of a list.
+    lengths = np.minimum((counts >= threshold).sum(axis=1), 255)
+    return lengths, (keys & 0xFF).astype(np.uint8)[np.arange(colors) < lengths[:, None]]
+
+
+def build_table(lengths: np.ndarray, labels: np.ndarray) -> bytes:
+    """Return the payload of ``RANK``, inflated, from lists as list_frequent returns them."""
+    starts = np.cumsum(lengths) - lengths
+    return np.insert(labels, starts, lengths.astype(np.uint8)).tobytes()
 
 
 def parse_table(table: bytes, codebook: np.ndarray) -> np.ndarray:
@@ -81,22 +86,35 @@ def parse_table(table: bytes, codebook: np.ndarray) -> np.ndarray:
         at += 1 + table[at]
     if at != len(table):
         raise FormatError("RANK", "inflated size", at, len(table))
-    # The lists lie behind one another, each with its count before it.
+    # Each list follows the byte that states its length.
     data = np.frombuffer(table, np.uint8)
     listed = np.ones(len(data), np.bool_)
     listed[starts] = False
     labels = data[listed]
     if labels.size and (highest := int(labels.max())) >= colors:
         raise FormatError("RANK", "label", f"at most {colors - 1}", highest)
+    return complete_lists(data[starts], labels, codebook)
+
+
+def complete_lists(lengths: np.ndarray, labels: np.ndarray, codebook: np.ndarray) -> np.ndarray:
+    """Return the ranking of each context, (K, K) uint8: its list, then the others by distance.
+
+    Arguments:
+        lengths, labels: lists as list_frequent returns them, each label below K.
+        codebook: (K, C) uint8.
+
+    Raises:
+        FormatError: a list has a label twice.
+    """
     keys = _distance_keys(codebook)
     # Listed labels get keys below any distance, in the order of the list.
-    places = np.arange(-len(labels), 0, dtype=np.int32) << _LABEL_BITS
-    rows = np.repeat(np.arange(0, keys.size, colors), data[starts])
-    keys.reshape(-1)[rows + labels] = places + labels
+    positions = np.arange(-len(labels), 0, dtype=np.int32) << _LABEL_BITS
+    rows = np.repeat(np.arange(0, keys.size, len(codebook)), lengths)
+    keys.reshape(-1)[rows + labels] = positions + labels
     if np.count_nonzero(keys < 0) != len(labels):
         raise FormatError("RANK", "labels of a context", "distinct", "one twice")
     keys.sort(axis=1)
-    # What is left of a key in a byte is the label.
+    # The lowest byte of a key is the label.
     return keys.astype(np.uint8)
 
 

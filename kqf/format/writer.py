@@ -1,13 +1,12 @@
 """A file put together from its parts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from kqf.format.chunks import END, build_chunk
 from kqf.format.declarations import VERSION, Header, TileIndex
 from kqf.format.header import Head
-from kqf.format.metadata import build_metadata
 from kqf.format.signature import SIGNATURE
 
 
@@ -15,7 +14,7 @@ def build(
     head: Head,
     codebook: np.ndarray,
     ranking: bytes | None,
-    metadata: Mapping[str, object],
+    metadata: Sequence[tuple[bytes, bytes]],
     streams: Iterable[bytes],
 ) -> bytes:
     """Return a whole file from its parts.
@@ -23,7 +22,7 @@ def build(
     Arguments:
         codebook: (K, C) uint8.
         ranking: the zlib stream of ``RANK``, None with predictor 0.
-        metadata: as ``IndexedImage.metadata``.
+        metadata: types and payloads of chunks, from build_metadata.
         streams: the zlib stream of each tile, in the order of the tiles.
     """
     streams = list(streams)
@@ -38,7 +37,7 @@ def build_prologue(
     head: Head,
     codebook: np.ndarray,
     ranking: bytes | None,
-    metadata: Mapping[str, object],
+    metadata: Sequence[tuple[bytes, bytes]],
     lengths: Sequence[int],
 ) -> bytes:
     """Return all that stands before the first tile.
@@ -50,7 +49,7 @@ def build_prologue(
     parts.append(build_chunk(b"CODE", codebook.tobytes()))
     if ranking is not None:
         parts.append(build_chunk(b"RANK", ranking))
-    parts += [build_chunk(kind, payload) for kind, payload in build_metadata(metadata)]
+    parts += [build_chunk(kind, payload) for kind, payload in metadata]
     if len(lengths) > 1:
         parts.append(
             build_chunk(b"tidx", TileIndex.build({"lengths": lengths}, tiles=len(lengths)))

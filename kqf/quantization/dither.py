@@ -1,6 +1,7 @@
 """Dithering: the pixels of one colour share codewords, so that their mean comes near it."""
 
 from collections.abc import Callable
+from enum import IntEnum
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from kqf.threads import each
 
 # (index, colors, codebook, metric, threads) -> labels (H, W) uint8. Arguments:
 #     index: (H, W) int32, the row of each pixel's colour in colors.
-#     colors: (N, C) uint8, distinct; codebook: (K, C) uint8; metric: of kqf.colorspace.METRICS.
+#     colors: (N, C) uint8, distinct; codebook: (K, C) uint8; metric: of colorspace.METRICS.
 Dither = Callable[[np.ndarray, np.ndarray, np.ndarray, str, int], np.ndarray]
 
 # In which order the pixels of a square leave the darkest codeword of their colour: B. Bayer, "An
@@ -19,31 +20,52 @@ _MATRIX = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]
 # What the scatter of a colour's codewords counts beside the error of their mean. At 0 even a colour
 # next to a codeword is mixed from many; from 0.5 on contours come back.
 _SCATTER = 0.25
-# Points beyond this on an axis are no colours (see kqf.colorspace).
+# Points beyond this on an axis are no colours (see colorspace).
 _REACH = 128
-# Colours that are worked on together, and pixels that are looked up together.
+# Colours that are mixed at a time, and pixels that are looked up at a time.
 _COLORS = 2**15
 _PIXELS = 2**20
 
 
-def find(name: object, channels: int, metric: str) -> Dither | None:
-    """Return the dithering of a name.
+def name_of(dither: object) -> str | None:
+    """Return the name of a dithering, None for none.
 
     Arguments:
-        name: None, ``"floyd-steinberg"`` or ``"ordered"``.
-        channels: of the image, 1 to 4.
+        dither: None, ``"none"``, ``"ordered"``, ``"floyd-steinberg"`` or a ``PIL.Image.Dither``.
 
     Raises:
-        ValueError: there is no such dithering, or it can't do alpha or the metric.
+        ValueError: there is no such dithering.
+    """
+    if dither is None or (isinstance(dither, str) and dither == "none"):
+        return None
+    name: object = dither
+    if isinstance(dither, IntEnum):
+        from PIL import Image
+
+        names = {Image.Dither.ORDERED: "ordered", Image.Dither.FLOYDSTEINBERG: "floyd-steinberg"}
+        if dither is Image.Dither.NONE:
+            return None
+        name = names.get(dither) if isinstance(dither, Image.Dither) else None
+    if isinstance(name, str) and name in _DITHERS:
+        return name
+    raise ValueError(f"dither must be one of none, {', '.join(_DITHERS)}, not {dither!r}")
+
+
+def find(name: str | None, channels: int, metric: str) -> Dither | None:
+    """Return the dithering of a name from name_of, None for none.
+
+    Arguments:
+        channels: of the image, 1 to 4. metric: one of ``colorspace.METRICS``.
+
+    Raises:
+        ValueError: the dithering does not support alpha or the metric.
     """
     if name is None:
         return None
-    if not isinstance(name, str) or name not in _DITHERS:
-        raise ValueError(f"dither must be one of None, {', '.join(_DITHERS)}, not {name!r}")
     if name == "floyd-steinberg" and channels in (2, 4):
-        raise ValueError("dither 'floyd-steinberg' can't do alpha: 'ordered' can")
+        raise ValueError("dither 'floyd-steinberg' does not support alpha; 'ordered' does")
     if name == "floyd-steinberg" and metric != "mse":
-        raise ValueError(f"dither 'floyd-steinberg' can't do metric {metric!r}: 'ordered' can")
+        raise ValueError(f"dither 'floyd-steinberg' does not support {metric=}; 'ordered' does")
     return _DITHERS[name]
 
 
@@ -122,4 +144,4 @@ def mix(colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int) -> 
     return patterns
 
 
-_DITHERS: dict[str, Dither] = {"floyd-steinberg": floyd_steinberg, "ordered": ordered}
+_DITHERS: dict[str, Dither] = {"ordered": ordered, "floyd-steinberg": floyd_steinberg}

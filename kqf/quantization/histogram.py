@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kqf.quantization.colorspace import snap
+from kqf.quantization.colorspace import TRANSPARENT, snap, translucency
 from kqf.threads import each
 
 # From so many pixels on, a table of all 2**24 colours beats sorting places along.
@@ -80,7 +80,7 @@ def _count_sorted(keys: np.ndarray, channels: int) -> Histogram:
 
 
 def merge(parts: Sequence[Histogram]) -> Histogram:
-    """Return the histogram of all pixels of some, without index."""
+    """Return the histogram of several parts added up, without index."""
     if len(parts) == 1:
         return parts[0]
     keys, (counts,) = add_up(
@@ -88,6 +88,14 @@ def merge(parts: Sequence[Histogram]) -> Histogram:
         np.concatenate([part.counts for part in parts]),
     )
     return Histogram(unpack(keys, parts[0].colors.shape[1]), counts)
+
+
+def without_hidden(histogram: Histogram) -> Histogram:
+    """Return the histogram with all colours of alpha 0 replaced by one, without index."""
+    colors = histogram.colors.copy()
+    colors[translucency(colors) == TRANSPARENT] = 0
+    keys, (counts,) = add_up(pack(colors[None])[0], histogram.counts)
+    return Histogram(unpack(keys, colors.shape[1]), counts)
 
 
 def add_up(keys: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -20,11 +20,11 @@ from kqf.threads import each
 
 
 @dataclass(frozen=True)
-class Work:
+class KMeansEffort:
     """How hard to look for a good codebook.
 
     Attributes:
-        cells: points to learn from at the most, before the last steps on all distinct colours.
+        cells: points to learn from at most, before the last steps on all distinct colours.
         steps: Lloyd steps after the start.
         rounds: rounds of moving centroids to where they save more error.
         last_steps: Lloyd steps on the distinct colours.
@@ -49,7 +49,12 @@ _JITTER = 0.3
 
 
 def learn(
-    histogram: Histogram, colors: int, metric: str, work: Work, seed: int, threads: int = 1
+    histogram: Histogram,
+    colors: int,
+    metric: str,
+    effort: KMeansEffort,
+    seed: int,
+    threads: int = 1,
 ) -> np.ndarray:
     """Return a codebook that approximates the colours of a histogram.
 
@@ -70,14 +75,14 @@ def learn(
     present = np.unique(kinds).tolist()
     # Of one kind alone no copies are made.
     members = [kinds == kind if len(present) > 1 else slice(None) for kind in present]
-    limit = max(work.cells // len(members), 1)
+    limit = max(effort.cells // len(members), 1)
     reduced = [cells(points[m], weights[m], histogram.colors[m], limit) for m in members]
     starts = split(reduced, colors)
     codewords = []
     for kind, member, few, start in zip(present, members, reduced, starts, strict=True):
-        centroids = lloyd(*few, start, work.steps)
-        centroids = breathe(*few, centroids, work.rounds, seed)
-        centroids = lloyd(points[member], weights[member], centroids, work.last_steps, threads)
+        centroids = lloyd(*few, start, effort.steps)
+        centroids = breathe(*few, centroids, effort.rounds, seed)
+        centroids = lloyd(points[member], weights[member], centroids, effort.last_steps, threads)
         part = to_colors(centroids, metric, histogram.colors.shape[1])
         codewords.append(hold_alpha(part, kind))
     return in_order(np.concatenate(codewords))

@@ -1,7 +1,8 @@
-"""The other ways to learn a codebook, each by its name.
+"""Methods that learn a codebook, each found by its name.
 
 scikit-learn and Pillow are imported where they are used, so that importing kqf stays light. The
-same seed gives the same codebook, with any number of threads; another release of theirs may not.
+same seed gives the same codebook with any number of threads, but other releases of these libraries
+may give another one.
 """
 
 import re
@@ -14,68 +15,68 @@ import numpy as np
 
 from kqf.quantization.colorspace import hold_alpha, snap, to_colors, to_points
 from kqf.quantization.histogram import Histogram, cells
-from kqf.quantization.kmeans import Work, in_order, kinds_of, learn, split
+from kqf.quantization.kmeans import KMeansEffort, in_order, kinds_of, learn, split
 from kqf.quantization.nearest import nearest
 
 if TYPE_CHECKING:
     from sklearn.cluster import KMeans, MiniBatchKMeans
 
 # (histogram, colors, metric, seed) -> codebook (K, C) uint8, K at most colors, distinct, in order.
-Learner = Callable[[Histogram, int, str, int], np.ndarray]
-# The same for colours of one kind of alpha, more of them than K may be, in any order.
-_Way = Callable[[Histogram, int, str, int], np.ndarray]
+Method = Callable[[Histogram, int, str, int], np.ndarray]
+# The same for more than K colours of one kind of alpha; the result may be in any order.
+_LearnKind = Callable[[Histogram, int, str, int], np.ndarray]
 
-# Cells of colour to learn from at the most, and to split into groups.
+# Most cells of colour to learn from, and to split into groups.
 _CELLS = 2**16
 _SPLIT_CELLS = 2**13
-# Groups for each entry of the codebook that are merged to it.
+# Groups that are merged, for each entry of the codebook.
 _GROUPS = 4
-# Pixels that Pillow is given at the most; of more, each colour has its share.
+# Most pixels that Pillow is given; of larger images each colour gets its share.
 _PILLOW_PIXELS = 2**24
 # scikit-learn takes seeds below this.
 _SEEDS = 2**32
 
 
-def find(name: object, channels: int, work: Work, threads: int) -> Learner:
-    """Return the learner of a name.
+def find(name: object, channels: int, effort: KMeansEffort, threads: int) -> Method:
+    """Return the method of a name.
 
     Arguments:
         name: ``"kmeans"``, ``"minibatch"``, ``"agglomerative"``, ``"median-cut"``, ``"octree"``,
             ``"random"`` or ``"sample:N"``.
         channels: of the colours to learn, 1 to 4.
-        work, threads: what k-means may spend.
+        effort, threads: what k-means may spend.
 
     Raises:
-        ValueError: there is no such learner, or it can't learn alpha.
+        ValueError: there is no such method, or it can't learn alpha.
     """
     if isinstance(name, str):
         if name == "kmeans":
-            return partial(_kmeans, work, threads)
+            return partial(_kmeans, effort, threads)
         if name == "median-cut" and channels in (2, 4):
-            raise ValueError("learner 'median-cut' can't learn alpha: 'octree' and others can")
-        if name in _LEARNERS:
-            return _LEARNERS[name]
+            raise ValueError("method 'median-cut' can't learn alpha; 'octree' and others can")
+        if name in _METHODS:
+            return _METHODS[name]
         if size := re.fullmatch("sample:([1-9][0-9]*)", name):
             return partial(sample, size=int(size[1]))
-    names = ", ".join(["kmeans", *_LEARNERS, "sample:N (N at least 1)"])
-    raise ValueError(f"learner must be one of {names}, not {name!r}")
+    names = ", ".join(["kmeans", *_METHODS, "sample:N (N at least 1)"])
+    raise ValueError(f"method must be one of {names}, not {name!r}")
 
 
 def _kmeans(
-    work: Work, threads: int, histogram: Histogram, colors: int, metric: str, seed: int
+    effort: KMeansEffort, threads: int, histogram: Histogram, colors: int, metric: str, seed: int
 ) -> np.ndarray:
-    return learn(histogram, colors, metric, work, seed, threads)
+    return learn(histogram, colors, metric, effort, seed, threads)
 
 
 def minibatch(histogram: Histogram, colors: int, metric: str, seed: int) -> np.ndarray:
     """Learn by k-means on small batches (D. Sculley, 2010, doi:10.1145/1772690.1772862)."""
     from sklearn.cluster import MiniBatchKMeans
 
-    def way(part: Histogram, count: int, metric: str, seed: int) -> np.ndarray:
+    def learn_kind(part: Histogram, count: int, metric: str, seed: int) -> np.ndarray:
         model = MiniBatchKMeans(count, random_state=seed % _SEEDS)
         return _fit(model, *_points(part, metric, _CELLS), metric, part.colors.shape[1])
 
-    return _each_kind(way, histogram, colors, metric, seed)
+    return _each_kind(learn_kind, histogram, colors, metric, seed)
 
 
 def agglomerative(histogram: Histogram, colors: int, metric: str, seed: int) -> np.ndarray:
@@ -86,7 +87,7 @@ def agglomerative(histogram: Histogram, colors: int, metric: str, seed: int) -> 
     """
     from sklearn.cluster import AgglomerativeClustering
 
-    def way(part: Histogram, count: int, metric: str, seed: int) -> np.ndarray:
+    def learn_kind(part: Histogram, count: int, metric: str, seed: int) -> np.ndarray:
         points, weights = _points(part, metric, _SPLIT_CELLS)
         (centroids,) = split([(points, weights)], count * _GROUPS)
         centroids, weights = _means(points, weights, nearest(points, centroids))
@@ -97,7 +98,7 @@ def agglomerative(histogram: Histogram, colors: int, metric: str, seed: int) -> 
             centroids, _ = _means(centroids, weights, labels)
         return to_colors(centroids, metric, part.colors.shape[1])
 
-    return _each_kind(way, histogram, colors, metric, seed)
+    return _each_kind(learn_kind, histogram, colors, metric, seed)
 
 
 def sample(
@@ -109,7 +110,7 @@ def sample(
     """
     from sklearn.cluster import KMeans
 
-    def way(part: Histogram, count: int, metric: str, seed: int) -> np.ndarray:
+    def learn_kind(part: Histogram, count: int, metric: str, seed: int) -> np.ndarray:
         model = KMeans(count, n_init=1, random_state=seed % _SEEDS)
         points, weights = _points(part, metric, len(part.colors))
         return _fit(model, points, weights, metric, part.colors.shape[1])
@@ -125,7 +126,8 @@ def sample(
         rows = np.searchsorted(ends, pixels, side="right")
         drawn[member] = np.bincount(rows, minlength=len(member))
     seen = drawn > 0
-    return _each_kind(way, Histogram(histogram.colors[seen], drawn[seen]), colors, metric, seed)
+    part = Histogram(histogram.colors[seen], drawn[seen])
+    return _each_kind(learn_kind, part, colors, metric, seed)
 
 
 def median_cut(histogram: Histogram, colors: int, metric: str, seed: int) -> np.ndarray:
@@ -134,31 +136,31 @@ def median_cut(histogram: Histogram, colors: int, metric: str, seed: int) -> np.
     """
     from PIL import Image
 
-    way = partial(_pillow, Image.Quantize.MEDIANCUT)
-    return _each_kind(way, histogram, colors, metric, seed)
+    learn_kind = partial(_pillow, Image.Quantize.MEDIANCUT)
+    return _each_kind(learn_kind, histogram, colors, metric, seed)
 
 
 def octree(histogram: Histogram, colors: int, metric: str, seed: int) -> np.ndarray:
     """Learn by Pillow's fast octree of sRGB values (and alpha), whatever the metric."""
     from PIL import Image
 
-    way = partial(_pillow, Image.Quantize.FASTOCTREE)
-    return _each_kind(way, histogram, colors, metric, seed)
+    learn_kind = partial(_pillow, Image.Quantize.FASTOCTREE)
+    return _each_kind(learn_kind, histogram, colors, metric, seed)
 
 
 def random(histogram: Histogram, colors: int, metric: str, seed: int) -> np.ndarray:
     """Take the colours of random pixels, different ones."""
 
-    def way(part: Histogram, count: int, metric: str, seed: int) -> np.ndarray:
+    def learn_kind(part: Histogram, count: int, metric: str, seed: int) -> np.ndarray:
         # The colour of whichever pixel comes up first, as a race that more pixels win sooner
         # (P. Efraimidis, P. Spirakis, 2006, doi:10.1016/j.ipl.2005.11.003).
         times = np.random.default_rng(seed).standard_exponential(len(part.colors)) / part.counts
         return part.colors[np.argsort(times, kind="stable")[:count]]
 
-    return _each_kind(way, histogram, colors, metric, seed)
+    return _each_kind(learn_kind, histogram, colors, metric, seed)
 
 
-_LEARNERS: dict[str, Learner] = {
+_METHODS: dict[str, Method] = {
     "minibatch": minibatch,
     "agglomerative": agglomerative,
     "median-cut": median_cut,
@@ -167,8 +169,10 @@ _LEARNERS: dict[str, Learner] = {
 }
 
 
-def _each_kind(way: _Way, histogram: Histogram, colors: int, metric: str, seed: int) -> np.ndarray:
-    """Return what a way learns of each kind of alpha, so that alpha 0 and 255 stay exact."""
+def _each_kind(
+    learn_kind: _LearnKind, histogram: Histogram, colors: int, metric: str, seed: int
+) -> np.ndarray:
+    """Learn each kind of alpha on its own, so that alpha 0 and 255 stay exact."""
     kinds = kinds_of(histogram.colors, colors)
     members = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
     parts = [Histogram(histogram.colors[m], histogram.counts[m]) for m in members]
@@ -179,7 +183,7 @@ def _each_kind(way: _Way, histogram: Histogram, colors: int, metric: str, seed: 
     codewords = []
     for part, member, count in zip(parts, members, counts, strict=True):
         enough = len(part.colors) <= count
-        learned = part.colors if enough else way(part, count, metric, seed)
+        learned = part.colors if enough else learn_kind(part, count, metric, seed)
         codewords.append(hold_alpha(learned, kinds[member[0]]))
     return in_order(np.concatenate(codewords))
 

@@ -91,10 +91,10 @@ def learn_each(
     found = []
     for number, method in enumerate(methods):
         progress(number / len(methods))
-        options = {
+        options: kqf.EncodeOptions = {
             "quality": 100,
             "colors": colors,
-            "learner": method,
+            "method": method,
             "seed": seed,
             "threads": threads,
         }

@@ -33,6 +33,6 @@ def test_compare():
 def test_compare_refuses_what_it_does_not_know():
     draw("a.png", many())
     result = run("compare", "a.png", "--methods", "best", "-o", "r.png", code=1)
-    assert result.stderr.startswith("kqf: a.png: learner must be one of kmeans, ")
+    assert result.stderr.startswith("kqf: a.png: method must be one of kmeans, ")
     assert run("compare", "none.png", "-o", "r.png", code=1).stdout == ""
     assert names() == ["a.png"]

@@ -15,6 +15,7 @@ from conftest import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImagePalette
 
 import kqf
 from kqf.quantization.colorspace import METRICS, to_points
@@ -266,10 +267,53 @@ def test_a_palette_is_searched_by_the_metric():
         assert image.labels.tolist() == [[label]]
 
 
-@pytest.mark.parametrize("channels", [1, 2, 4])
-def test_a_palette_of_other_channels_is_a_value_error(channels):
-    with pytest.raises(ValueError, match=f"palette for 3 channels can't have {channels}"):
-        kqf.encode(walk(3, 3, 3), palette=np.zeros((2, channels), np.uint8))
+@pytest.mark.parametrize(
+    "palette",
+    [
+        np.array([[0, 0, 0], [255, 0, 0]], np.uint8),
+        [(0, 0, 0), (255, 0, 0)],
+        ["#000", "#f00"],
+        "#000,#f00",
+        Image.fromarray(np.array([[[0, 0, 0], [255, 0, 0]]], np.uint8)),
+        ImagePalette.ImagePalette("RGB", bytes([0, 0, 0, 255, 0, 0])),
+    ],
+    ids=["array", "tuples", "strings", "string", "image", "ImagePalette"],
+)
+def test_palettes_of_every_kind_are_taken(palette):
+    pixels = np.array([[[9, 9, 9], [200, 0, 9]]], np.uint8)
+    image = kqf.quantize(pixels, palette=palette)
+    assert image.pixels.tolist() == [[[0, 0, 0], [255, 0, 0]]]
+
+
+def test_a_palette_file_and_a_built_in_palette_are_taken(tmp_path):
+    (tmp_path / "a.hex").write_text("000000\nff0000\n")
+    image = kqf.quantize(walk(5, 5, 3), palette=tmp_path / "a.hex")
+    assert image.codebook.tolist() == [[0, 0, 0], [255, 0, 0]]
+    assert len(kqf.quantize(walk(5, 5, 3), palette="gameboy").codebook) == 4
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_palette_without_alpha_suits_an_image_that_is_opaque(channels):
+    pixels = walk(4, 5, 4)
+    pixels[..., 3] = 255
+    palette = np.array([[0] * channels, [255] * channels], np.uint8)
+    image = kqf.quantize(pixels, palette=palette)
+    assert image.codebook.tolist() == [[0, 0, 0, 255], [255, 255, 255, 255]]
+    pixels[2, 3, 3] = 254
+    with pytest.raises(ValueError, match="image has transparency, and the palette has none"):
+        kqf.quantize(pixels, palette=palette)
+
+
+@pytest.mark.parametrize(
+    ("channels", "color", "message"),
+    [
+        (1, (1, 2, 3), "the palette has colours, and the image is gray"),
+        (3, (1, 2, 3, 0), "the palette has transparency, and the image has none"),
+    ],
+)
+def test_a_palette_that_would_lose_something_is_a_value_error(channels, color, message):
+    with pytest.raises(ValueError, match=message):
+        kqf.encode(walk(3, 3, channels), palette=[color])
 
 
 def test_a_palette_beyond_colors_is_a_value_error():
@@ -336,10 +380,10 @@ GRAY = np.zeros((2, 2), np.uint8)
         ("threads", 0, "threads must be at least 1, not 0"),
         ("metric", "oklab", "metric must be one of mse, perceptual, not 'oklab'"),
         ("metric", None, "metric must be one of mse, perceptual, not None"),
-        ("learner", "k-means", "learner must be one of kmeans, .*, sample:N .*, not 'k-means'"),
-        ("learner", None, "learner must be one of kmeans, .*, sample:N .*, not None"),
-        ("dither", "bayer", "dither must be one of None, floyd-steinberg, ordered, not 'bayer'"),
-        ("dither", False, "dither must be one of None, floyd-steinberg, ordered, not False"),
+        ("method", "k-means", "method must be one of kmeans, .*, sample:N .*, not 'k-means'"),
+        ("method", None, "method must be one of kmeans, .*, sample:N .*, not None"),
+        ("dither", "bayer", "dither must be one of none, ordered, floyd-steinberg, not 'bayer'"),
+        ("dither", False, "dither must be one of none, ordered, floyd-steinberg, not False"),
         ("predictor", "down", "predictor must be one of auto, none, left, up, not 'down'"),
         ("predictor", 1, "predictor must be one of auto, none, left, up, not 1"),
         ("tile", 0, "tile's side must be 1 to 2147483647, not 0"),
@@ -351,8 +395,9 @@ GRAY = np.zeros((2, 2), np.uint8)
         ("keep", 7, "keep must be colours of 1 integers, not int64 array of shape"),
         ("keep", "", "keep must be colours of 1 integers, not <U1 array of shape"),
         ("keep", [[1], [2, 3]], "keep must be colours of 1 integers, not rows of different"),
-        ("palette", np.zeros((0, 1), np.uint8), r"codebook must be \(1\.\.256, 1\.\.4\)"),
-        ("palette", np.zeros((257, 1), np.uint8), r"codebook must be \(1\.\.256, 1\.\.4\)"),
+        ("palette", np.zeros((0, 1), np.uint8), "palette"),
+        ("palette", np.zeros((257, 1), np.uint8), "palette"),
+        ("palette", "no-such-palette", "no such file and no built-in palette"),
     ],
 )
 def test_a_value_out_of_range_is_a_value_error(option, value, message):
@@ -379,8 +424,8 @@ def test_a_value_out_of_range_is_a_value_error(option, value, message):
         ("metadata", 7, "metadata must be a mapping, as a dict is, not int"),
         ("metadata", "", "metadata must be a mapping, as a dict is, not str"),
         ("metadata", ["dpi"], "metadata must be a mapping, as a dict is, not list"),
-        ("palette", [[0]], "codebook must be a uint8 array, not list"),
-        ("palette", np.zeros((1, 1)), "codebook must be a uint8 array, not float64"),
+        ("palette", 7, "palette must be an array, .*, not int"),
+        ("palette", np.zeros((1, 1)), "palette must be integers from 0 to 255, not float64"),
         ("pallete", None, "pallete"),
     ],
 )

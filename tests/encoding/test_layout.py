@@ -1,4 +1,5 @@
 import zlib
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -7,103 +8,129 @@ from conftest import indexed_images, walk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kqf.encoding.layout import best_layouts, deflate_tiles, make_layout, tile_sizes
-from kqf.encoding.options import EFFORTS
+import kqf
+from kqf.encoding.effort import PRESETS
+from kqf.encoding.layout import (
+    Layout,
+    LayoutSettings,
+    list_layouts,
+    rank_candidates,
+    smallest_file,
+    store,
+    tile_sizes,
+)
+from kqf.format.declarations import Predictor
 from kqf.format.prediction import parse_table
 
-QUICK, USUAL = EFFORTS[1].trials, EFFORTS[5].trials
+QUICK, USUAL = PRESETS[1].layout, PRESETS[5].layout
+predictors = st.sampled_from(Predictor)
 
 
-def labels_of(streams, layout, codebook):
+def labels_of(stored, codebook):
     """Return the labels that the streams of a layout stand for, worked out slowly."""
-    head = layout.head
+    head = stored.head
     labels = np.zeros((head.height, head.width), np.uint8)
-    if layout.ranking is not None:
-        order = parse_table(zlib.decompress(layout.ranking), codebook)
-    for number, stream in enumerate(streams):
+    if stored.table is not None:
+        order = parse_table(zlib.decompress(stored.table), codebook)
+    for number, stream in enumerate(stored.streams):
         left, upper, right, lower = head.tile_box(number)
         symbols = np.frombuffer(zlib.decompress(stream), np.uint8)
         symbols = symbols.reshape(lower - upper, right - left)
         tile = labels[upper:lower, left:right]
         for y, x in np.ndindex(symbols.shape):
-            if head.predictor == 0:
+            if head.predictor == Predictor.NONE:
                 tile[y, x] = symbols[y, x]
             else:
-                inside = x if head.predictor == 1 else y
-                before = (y, x - 1) if head.predictor == 1 else (y - 1, x)
+                along_row = head.predictor == Predictor.LEFT
+                before = (y, x - 1) if along_row else (y - 1, x)
+                inside = x if along_row else y
                 tile[y, x] = order[tile[before] if inside else 0, symbols[y, x]]
     return labels
 
 
 @given(
     indexed_images(),
-    st.sampled_from([0, 1, 2]),
+    predictors,
     st.tuples(st.integers(1, 12), st.integers(1, 12)),
     st.integers(1, 2),
 )
 def test_streams_stand_for_the_labels(image, predictor, tile, threads):
     labels, codebook = image
-    layout = make_layout(labels, codebook, predictor, tile, (1, 3), threads)
-    streams = deflate_tiles(labels, layout, 6, threads)
-    assert len(streams) == layout.head.tiles
-    assert labels_of(streams, layout, codebook).tolist() == labels.tolist()
+    stored = store(labels, codebook, Layout(predictor, tile), (1, 3), 6, threads)
+    assert len(stored.streams) == stored.head.tiles
+    assert labels_of(stored, codebook).tolist() == labels.tolist()
 
 
-@given(indexed_images(max_side=20), st.integers(1, 12))
-def test_every_layout_offered_stands_for_the_labels(image, side):
+@given(indexed_images(max_side=20), st.none() | st.tuples(st.integers(1, 12), st.integers(1, 12)))
+def test_every_candidate_makes_a_file_of_the_labels(image, tile):
     labels, codebook = image
-    for tile in (None, (side, side)):
-        offered = list(best_layouts(labels, codebook, (0, 1, 2), tile, QUICK, 1))
-        assert offered
-        for layout, streams in offered:
-            assert labels_of(streams, layout, codebook).tolist() == labels.tolist()
+    settings = LayoutSettings(list(Predictor), tile, QUICK, 1)
+    candidates = rank_candidates(labels, codebook, settings)
+    assert {candidate.layout.predictor for candidate in candidates} == {*Predictor}
+    for candidate in candidates:
+        data = smallest_file(labels, codebook, [candidate], settings, [])
+        assert kqf.read_indexed(data).labels.tolist() == labels.tolist()
+
+
+def test_candidates_are_sorted_by_their_size():
+    labels = walk(300, 600, 1, 3)[..., 0] // 4
+    codebook = np.arange(64, dtype=np.uint8)[:, None]
+    settings = LayoutSettings(list(Predictor), None, replace(USUAL, all_pixels=0), 1)
+    sizes = [candidate.size for candidate in rank_candidates(labels, codebook, settings)]
+    assert len(sizes) > 3
+    assert sizes[0] > 0
+    assert sizes == sorted(sizes)
+
+
+def test_a_single_candidate_is_not_tried():
+    labels, codebook = np.zeros((700, 700), np.uint8), np.zeros((1, 1), np.uint8)
+    settings = LayoutSettings([Predictor.UP], (700, 700), USUAL, 1)
+    (candidate,) = rank_candidates(labels, codebook, settings)
+    assert candidate.size == 0
 
 
 def test_the_header_says_what_the_image_is():
-    head = make_layout(np.zeros((5, 7), np.uint8), np.zeros((3, 4), np.uint8), 2, (4, 9), (1,), 1)
-    head = head.head
+    labels, codebook = np.zeros((5, 7), np.uint8), np.zeros((3, 4), np.uint8)
+    head = store(labels, codebook, Layout(Predictor.UP, (4, 9)), (1,), 1, 1).head
     assert (head.width, head.height, head.channels, head.colors) == (7, 5, 4, 3)
     # A tile is no taller than the image.
-    assert (head.tile_width, head.tile_height, head.predictor) == (4, 5, 2)
+    assert (head.tile_width, head.tile_height, head.predictor) == (4, 5, Predictor.UP)
 
 
-def test_only_a_predictor_has_a_ranking():
+@pytest.mark.parametrize("predictor", Predictor)
+def test_only_a_predictor_has_a_ranking(predictor):
     labels, codebook = np.zeros((5, 7), np.uint8), np.zeros((3, 4), np.uint8)
-    for predictor in (0, 1, 2):
-        layout = make_layout(labels, codebook, predictor, (7, 5), (1,), 1)
-        assert (layout.ranking is None) == (layout.ranks is None) == (predictor == 0)
+    stored = store(labels, codebook, Layout(predictor, (7, 5)), (1,), 1, 1)
+    assert (stored.table is None) == (predictor == Predictor.NONE)
 
 
 def test_tiles_and_predictor_that_are_given_are_kept():
-    labels = walk(50, 60, 1)[..., 0] // 16
-    codebook = np.arange(16, dtype=np.uint8)[:, None]
-    for predictor, tile in product((0, 1, 2), ((7, 9), (60, 50))):
-        for layout, _ in best_layouts(labels, codebook, (predictor,), tile, USUAL, 1):
-            head = layout.head
-            assert (head.predictor, head.tile_width, head.tile_height) == (predictor, *tile)
+    for predictor, tile in product(Predictor, ((7, 9), (60, 50))):
+        layouts = list_layouts(60, 50, LayoutSettings([predictor], tile, USUAL, 1))
+        assert layouts == [Layout(predictor, tile)]
 
 
-@pytest.mark.parametrize("predictor", [1, 2])
+@pytest.mark.parametrize("predictor", [Predictor.LEFT, Predictor.UP])
 def test_what_always_follows_its_context_has_rank_0(predictor):
     # Rows 1, 2, 3, 1, 2, 3, ... (columns, transposed), with colours that would say otherwise.
     labels = np.tile(np.array([1, 2, 3], np.uint8), (9, 20))
-    labels = labels if predictor == 1 else np.ascontiguousarray(labels.T)
+    labels = labels if predictor == Predictor.LEFT else np.ascontiguousarray(labels.T)
     codebook = np.array([[0], [10], [50], [11]], np.uint8)
-    layout = make_layout(labels, codebook, predictor, labels.shape[::-1], (2,), 1)
-    (stream,) = deflate_tiles(labels, layout, 6, 1)
+    (stream,) = store(labels, codebook, Layout(predictor, labels.shape[::-1]), (2,), 6, 1).streams
     assert zlib.decompress(stream) == bytes(9 * 60)
 
 
 @pytest.mark.parametrize("threads", [2, 3])
-def test_threads_change_nothing(threads):
+def test_threads_change_no_candidate(threads):
     labels = walk(300, 260, 1)[..., 0] // 4
     codebook = np.arange(64, dtype=np.uint8)[:, None]
 
-    def offered(threads):
-        layouts = best_layouts(labels, codebook, (0, 1, 2), (50, 40), QUICK, threads)
-        return [(layout.head, layout.ranking, streams) for layout, streams in layouts]
+    def file(threads):
+        settings = LayoutSettings(list(Predictor), (50, 40), QUICK, threads)
+        candidates = rank_candidates(labels, codebook, settings)
+        return candidates, smallest_file(labels, codebook, candidates, settings, [])
 
-    assert offered(threads) == offered(1)
+    assert file(threads) == file(1)
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.sets(st.integers(1, 600), min_size=1))

@@ -1,5 +1,6 @@
 """Rate-distortion search."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -10,15 +11,16 @@ from sklearn.datasets import load_sample_image
 
 import kqf
 from kqf.encoding.rate_distortion import (
-    Scene,
     best_chains,
-    candidates,
     code_lengths,
+    nearest_codewords,
     refine,
     tagged,
     to_costs,
 )
+from kqf.format.declarations import Predictor
 from kqf.format.header import Head
+from kqf.quantization.api import CodebookSettings, ColorImage, quantize
 from kqf.quantization.colorspace import to_points
 
 
@@ -61,11 +63,11 @@ def test_chains_do_not_touch_one_another():
     labels = np.argsort(random.random((256, 40, 7)), axis=0)[:5].astype(np.uint8)
     costs = random.integers(0, 900, labels.shape).astype(np.int32)
     lengths = random.integers(0, 900, 65536).astype(np.int32)
-    together = best_chains(labels, tagged(costs), lengths)
+    all_chains = best_chains(labels, tagged(costs), lengths)
     for chain in range(7):
         one = slice(chain, chain + 1)
         alone = best_chains(labels[..., one], tagged(costs[..., one]), lengths)
-        assert np.array_equal(alone[:, 0], together[:, chain])
+        assert np.array_equal(alone[:, 0], all_chains[:, chain])
 
 
 def test_long_chains_of_the_highest_costs_do_not_overflow():
@@ -97,23 +99,22 @@ def photograph():
     return np.ascontiguousarray(load_sample_image("flower.jpg")[100:292, 200:520])
 
 
-@pytest.mark.parametrize("predictor", [1, 2])
+@pytest.mark.parametrize("predictor", [Predictor.LEFT, Predictor.UP])
 def test_refined_labels_cost_less_by_their_own_measure(photograph, predictor):
     image = kqf.quantize(photograph, colors=32, quality=100)
-    colors, index, counts = np.unique(
-        photograph.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True
-    )
-    index = index.reshape(photograph.shape[:2]).astype(np.int32)
-    height, width = index.shape
+    height, width = photograph.shape[:2]
     head = Head(width, height, 128, height, 3, 31, predictor)
-    scene = Scene(index, colors, counts, "mse", keep=np.empty((0, 3), np.uint8))
-    near = candidates(scene, image.codebook, 6, 1)
-    found = refine(scene, 50.0, image.labels, image.codebook, near, head, 3, 1)
+    settings = CodebookSettings(32, "mse", np.empty((0, 3), np.uint8), None, 0)
+    quantized = quantize(ColorImage.of(photograph, 1), settings, image.codebook)
+    assert np.array_equal(quantized.labels, image.labels)
+    quantized = replace(quantized, fixed=settings.fixed)
+    nearest = nearest_codewords(quantized, 6)
+    found = refine(quantized, nearest, 50.0, head, 3)
     error = ((photograph.astype(float) - found.codebook[found.labels]) ** 2).sum()
     assert found.error == error
 
     def size(labels, codebook):
-        name = ("none", "left", "up")[predictor]
+        name = predictor.name.lower()
         return len(kqf.encode_indexed(labels, codebook, predictor=name, tile=(128, height)))
 
     before = ((photograph.astype(float) - image.pixels) ** 2).sum()

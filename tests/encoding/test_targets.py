@@ -1,8 +1,12 @@
 """The quality that meets a target."""
 
+import numpy as np
 import pytest
+from conftest import walk
+from sklearn.datasets import load_sample_image
 
-from kqf.encoding.targets import highest_within, lowest_reaching
+import kqf
+from kqf.encoding.targets import fewer_colors, highest_within, lowest_reaching
 from kqf.errors import TargetError
 
 
@@ -28,8 +32,8 @@ def test_the_lowest_quality_that_reaches_a_target_is_found_in_few_tries(quality)
 @pytest.mark.parametrize("quality", [1, 2, 37, 99, 100])
 def test_the_highest_quality_within_a_limit_is_found_in_few_tries(quality):
     measure = Counted()
-    assert highest_within(measure, 100, "max_bytes", 10 * quality) == quality
-    assert highest_within(measure, 100, "max_bytes", 10 * quality + 9) == quality
+    assert highest_within(measure, 100, 10 * quality) == quality
+    assert highest_within(measure, 100, 10 * quality + 9) == quality
     assert measure.calls <= 16
 
 
@@ -41,19 +45,75 @@ def test_no_quality_above_the_highest_is_tried():
         return quality
 
     assert lowest_reaching(measure, 60, "target_psnr", 40) == 40
-    assert highest_within(measure, 60, "max_bytes", 90) == 60
+    assert highest_within(measure, 60, 90) == 60
     assert max(tried) == 60
 
 
 def test_a_target_out_of_reach_says_what_is_reached():
     with pytest.raises(TargetError, match=r"target_psnr=50 can't be met: quality 80 reaches 42.5"):
         lowest_reaching(lambda quality: 42.5, 80, "target_psnr", 50)
-    with pytest.raises(TargetError, match=r"max_bytes=50 can't be met: quality 1 comes to 1234"):
-        highest_within(lambda quality: 1234, 100, "max_bytes", 50)
 
 
 def test_of_one_quality_alone_it_is_taken_or_refused():
     assert lowest_reaching(float, 1, "target_psnr", 1) == 1
-    assert highest_within(float, 1, "max_bytes", 1) == 1
-    with pytest.raises(TargetError):
-        highest_within(float, 1, "max_bytes", 0.5)
+    assert highest_within(float, 1, 1) == 1
+    assert highest_within(float, 1, 0.5) is None
+    assert highest_within(float, 100, 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("colors", "expected"),
+    [
+        (range(1, 257), [256, 128, 64, 32, 16, 8, 4, 2, 1]),
+        (range(3, 101), [100, 64, 32, 16, 8, 4, 3]),
+        (range(1, 2), [1]),
+        (range(20, 21), [20]),
+    ],
+)
+def test_fewer_colours_are_powers_of_two_down_to_the_least(colors, expected):
+    assert list(fewer_colors(colors)) == expected
+
+
+class TestMaxBytes:
+    def test_colours_are_lowered_where_quality_alone_is_not_enough(self):
+        pixels = np.ascontiguousarray(load_sample_image("china.jpg")[150:300, 100:340])
+        least = len(kqf.encode(pixels, quality=1, effort=1))
+        limit = least // 2
+        data = kqf.encode(pixels, max_bytes=limit, effort=1)
+        assert limit // 2 < len(data) <= limit
+        assert kqf.info(data).colors < 128
+        # Nothing that is tried with fewer colours still is nearer to the original.
+        fewer = kqf.encode(pixels, colors=2, max_bytes=limit, effort=1)
+        assert kqf.psnr(pixels, kqf.decode(data)) > kqf.psnr(pixels, kqf.decode(fewer))
+
+    def test_exact_images_lose_colours_too(self):
+        pixels = walk(60, 70, 3, 90)
+        pixels = np.unique(pixels.reshape(-1, 3), axis=0)[:100][
+            np.random.default_rng(0).integers(0, 100, (60, 70))
+        ]
+        exact = kqf.encode(pixels)
+        data = kqf.encode(pixels, max_bytes=len(exact) // 2)
+        assert 0 < len(data) <= len(exact) // 2
+
+    def test_what_cannot_be_met_says_the_smallest_size_reached(self):
+        pixels = walk(60, 70, 3, 20)
+        with pytest.raises(kqf.TargetError, match=r"smallest file has (\d+) bytes, by colors=1, "):
+            kqf.encode(pixels, max_bytes=100, effort=1)
+
+    def test_a_palette_and_colours_to_keep_are_not_given_up(self):
+        pixels = walk(60, 70, 3, 20)
+        palette = np.unique(pixels.reshape(-1, 3), axis=0)[::40][:64]
+        with pytest.raises(kqf.TargetError):
+            kqf.encode(pixels, palette=palette, max_bytes=350, effort=1)
+        keep = [(255, 0, 254), (1, 2, 3), (9, 8, 7)]
+        least = len(kqf.encode(pixels, colors=3, keep=keep, quality=1, effort=1))
+        data = kqf.encode(pixels, keep=keep, max_bytes=least, effort=1)
+        assert len(data) <= least
+        codebook = kqf.read_indexed(data).codebook.tolist()
+        assert all(list(color) in codebook for color in keep)
+
+
+def test_an_image_smaller_than_the_window_of_ssim_is_refused_at_once(monkeypatch):
+    monkeypatch.setattr("kqf.encoding.api.quantization", None)
+    with pytest.raises(ValueError, match="SSIM needs at least 11 x 11 pixels, not 40 x 10"):
+        kqf.encode(np.zeros((10, 40, 3), np.uint8), target_ssim=0.9)

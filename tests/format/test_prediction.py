@@ -13,6 +13,7 @@ from kqf.format.prediction import (
     count_pairs,
     entropy,
     invert,
+    list_frequent,
     parse_table,
     rank,
     rank_histogram,
@@ -105,14 +106,14 @@ def test_pairs_of_256_labels_are_counted():
 
 def test_a_table_lists_what_reaches_the_threshold_most_frequent_first_ties_by_label():
     counts = np.array([[3, 9, 3, 2], [0, 0, 0, 0], [1, 2, 1, 1], [5, 4, 4, 6]])
-    assert build_table(counts, 3) == bytes([3, 1, 0, 2, 0, 0, 4, 3, 0, 1, 2])
-    assert build_table(counts, 7) == bytes([1, 1, 0, 0, 0])
+    assert build_table(*list_frequent(counts, 3)) == bytes([3, 1, 0, 2, 0, 0, 4, 3, 0, 1, 2])
+    assert build_table(*list_frequent(counts, 7)) == bytes([1, 1, 0, 0, 0])
 
 
 def test_a_table_lists_at_most_255_labels_of_a_context():
     counts = np.ones((256, 256), np.int64)
     counts[7] = np.arange(256)[::-1] + 1
-    table = build_table(counts, 1)
+    table = build_table(*list_frequent(counts, 1))
     assert len(table) == 256 * 256
     assert table[:256] == bytes([255, *range(255)])
     codebook = np.zeros((256, 1), np.uint8)
@@ -149,7 +150,7 @@ def test_a_table_that_was_built_parses_to_what_it_lists(counts, threshold):
         sorted((c for c in range(6) if row[c] >= threshold), key=lambda c: (-row[c], c))
         for row in counts
     ]
-    table = build_table(counts, threshold)
+    table = build_table(*list_frequent(counts, threshold))
     assert table == as_table(lists)
     assert parse_table(table, codebook).tolist() == slow_order(lists, codebook).tolist()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import kqf
 
-LEARNERS = ("minibatch", "agglomerative", "median-cut", "octree", "random", "sample:500")
+METHODS = ("minibatch", "agglomerative", "median-cut", "octree", "random", "sample:500")
 # By name: height, width, channels, step of the random walk, options of kqf.encode.
 CASES = {
     "large": (1000, 1250, 3, 2, {"colors": 32, "effort": 1}),
@@ -21,7 +21,7 @@ CASES = {
     "diffused": (150, 150, 3, 9, {"colors": 30, "dither": "floyd-steinberg"}),
     "psnr": (90, 100, 3, 9, {"colors": 64, "target_psnr": 23.0, "effort": 2}),
     "bytes": (90, 100, 3, 9, {"colors": 64, "max_bytes": 4000, "effort": 2}),
-    **{name: (120, 90, 3, 9, {"colors": 50, "learner": name, "effort": 2}) for name in LEARNERS},
+    **{name: (120, 90, 3, 9, {"colors": 50, "method": name, "effort": 2}) for name in METHODS},
 }
 # Threads asked for, and for OpenMP and BLAS; seed of Python's hashes.
 SURROUNDINGS = [((1, 8), 1, 0), ((2,), 8, 1), ((1,), 8, 1)]

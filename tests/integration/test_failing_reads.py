@@ -93,7 +93,7 @@ def test_an_error_in_the_middle_of_an_array_leaves_the_old_file():
     )
     Path("old.kqf").write_bytes(b"old")
     with pytest.raises(OSError, match="Input/output error"):
-        kqf.encode_indexed_dask(array, np.zeros((1, 3), np.uint8), "old.kqf", tile=20)
+        kqf.write_indexed_dask("old.kqf", array, np.zeros((1, 3), np.uint8), tile=20)
     assert names() == ["old.kqf"]
     assert Path("old.kqf").read_bytes() == b"old"
 

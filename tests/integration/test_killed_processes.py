@@ -22,7 +22,7 @@ KILLED = """
 import os, signal, sys
 import numpy as np
 import kqf
-import kqf.cluster.blockwise, kqf.encoding.api
+import kqf.cluster.api, kqf.encoding.api
 
 def die(*arguments, **options):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -36,9 +36,9 @@ setattr(sys.modules[place], name, die)
 pixels = np.zeros((60, 80, 3), np.uint8)
 if work == "write":
     kqf.write(target, pixels, effort=1)
-elif work == "encode_dask":
+elif work == "write_dask":
     import dask.array
-    kqf.encode_dask(dask.array.from_array(pixels), target, effort=1)
+    kqf.write_dask(target, dask.array.from_array(pixels), effort=1)
 else:
     from kqf.cli.app import main
     sys.argv = ["kqf", *work.split(), target]
@@ -55,7 +55,7 @@ else:
         ("write", "os.link"),
         ("write", "os.replace"),
         ("write", "named"),
-        ("encode_dask", "kqf.cluster.blockwise._deflate_block"),
+        ("write_dask", "kqf.cluster.assembly._deflate_block"),
         ("convert a.png --effort 1 -o", "os.link"),
         ("palette a.png --colors 2 -o", "os.link"),
     ],

@@ -64,7 +64,7 @@ def test_files_and_folders_without_permission_stay_as_they_are():
 def test_targets_that_cannot_be_are_refused_before_the_work(write, target, kind, monkeypatch):
     monkeypatch.setattr("kqf.encoding.api.encode", lambda *_, **__: pytest.fail("worked in vain"))
     monkeypatch.setattr("kqf.encoding.api.encode_indexed", lambda *_, **__: pytest.fail("in vain"))
-    monkeypatch.setattr("kqf.cluster.blockwise._Blocks", lambda *_, **__: pytest.fail("in vain"))
+    monkeypatch.setattr("kqf.cluster.api.Blocks", lambda *_, **__: pytest.fail("in vain"))
     with pytest.raises(kind):
         write(target)
     assert names() == []

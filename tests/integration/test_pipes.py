@@ -162,7 +162,7 @@ def test_what_is_written_to_devices_is_prepared_elsewhere():
     assert folder_of("/dev/full") is None
     assert folder_of("some/new.kqf") == Path("some")
     with pytest.raises(OSError, match="No space left"):
-        WRITERS["encode_dask"]("/dev/full")
+        WRITERS["write_dask"]("/dev/full")
 
 
 @linux

@@ -128,8 +128,8 @@ def test_floyd_steinberg_of_gray_is_that_of_the_same_rgb():
 
 
 @given(pixel_arrays(), metrics, st.integers(1, 9), st.sampled_from([None, "kmeans", "octree"]))
-def test_ordered_takes_images_of_every_kind(pixels, metric, colors, learner):
-    options = {"palette": None, "learner": learner} if learner else {}
+def test_ordered_takes_images_of_every_kind(pixels, metric, colors, method):
+    options = {"palette": None, "method": method} if method else {}
     image = kqf.quantize(
         pixels, colors=colors, metric=metric, dither="ordered", effort=1, **options
     )
@@ -222,7 +222,7 @@ def test_a_palette_keeps_its_order_and_entries_that_nothing_uses(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_encode_quantize_and_save_take_a_dither_and_repeat_themselves(china, name, tmp_path):
-    options = {"dither": name, "colors": 12, "effort": 1, "learner": "octree"}
+    options = {"dither": name, "colors": 12, "effort": 1, "method": "octree"}
     data = kqf.encode(china, threads=1, **options)
     image = kqf.quantize(china, **options)
     assert np.array_equal(kqf.decode(data), image.pixels)
@@ -230,26 +230,47 @@ def test_encode_quantize_and_save_take_a_dither_and_repeat_themselves(china, nam
     assert (tmp_path / "image.kqf").read_bytes() == data
 
 
-@pytest.mark.parametrize("name", [3, "", "bayer", True, ["ordered"], np.array(["ordered", "x"])])
+@pytest.mark.parametrize(
+    "name", [3, "", "bayer", True, ["ordered"], np.array(["ordered", "x"]), Image.Dither.RASTERIZE]
+)
 def test_an_unknown_dither_is_a_value_error(name):
     with pytest.raises(
-        ValueError, match="dither must be one of None, floyd-steinberg, ordered, not"
+        ValueError, match="dither must be one of none, ordered, floyd-steinberg, not"
     ):
         kqf.encode(walk(5, 5, 3), dither=name)
 
 
+def test_no_dither_has_a_name_too():
+    pixels = walk(9, 9, 3, 40)
+    options = {"colors": 9, "effort": 1}
+    plain = kqf.encode(pixels, **options)
+    for none in (None, "none", Image.Dither.NONE):
+        assert kqf.encode(pixels, dither=none, **options) == plain
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pillows_names_of_dithers_are_taken(name):
+    pixels = walk(9, 9, 3, 40)
+    options = {"colors": 9, "effort": 1}
+    pillows = {"ordered": Image.Dither.ORDERED, "floyd-steinberg": Image.Dither.FLOYDSTEINBERG}
+    ours = kqf.encode(pixels, dither=name, **options)
+    assert kqf.encode(pixels, dither=pillows[name], **options) == ours
+
+
 @pytest.mark.parametrize("channels", [2, 4])
 def test_floyd_steinberg_of_alpha_is_a_value_error(channels):
-    with pytest.raises(ValueError, match="dither 'floyd-steinberg' can't do alpha"):
+    with pytest.raises(ValueError, match="dither 'floyd-steinberg' does not support alpha"):
         kqf.encode(walk(5, 5, channels), dither="floyd-steinberg")
 
 
 def test_floyd_steinberg_by_the_perceptual_metric_is_a_value_error():
-    with pytest.raises(ValueError, match="'floyd-steinberg' can't do metric 'perceptual'"):
+    with pytest.raises(ValueError, match="'floyd-steinberg' does not support metric='perceptual'"):
         kqf.encode(walk(5, 5, 3), dither="floyd-steinberg", metric="perceptual")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_dithering_below_quality_100_is_a_value_error(name):
-    with pytest.raises(ValueError, match=f"dither='{name}' is for quality 100 alone"):
+    with pytest.raises(
+        ValueError, match=f"dither='{name}' needs quality 100, which quality=99 is not"
+    ):
         kqf.encode(walk(5, 5, 3), dither=name, quality=99)

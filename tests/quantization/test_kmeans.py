@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from kqf.encoding.options import EFFORTS
+from kqf.encoding.effort import PRESETS
 from kqf.quantization.colorspace import METRICS, lightness, to_points
 from kqf.quantization.histogram import Histogram, count, pack
 from kqf.quantization.kmeans import in_order, learn, lloyd
 
-QUICK, USUAL = EFFORTS[1].work, EFFORTS[5].work
+QUICK, USUAL = PRESETS[1].kmeans, PRESETS[5].kmeans
 
 
 def histogram_of(pixels):

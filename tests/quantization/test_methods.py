@@ -7,15 +7,16 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 import kqf
-from kqf.encoding.options import EFFORTS, as_pixels
-from kqf.quantization import methods as learners
+from kqf.encoding.effort import PRESETS
+from kqf.quantization import methods
 from kqf.quantization.colorspace import METRICS, lightness, to_points
 from kqf.quantization.histogram import Histogram, count, pack
 from kqf.quantization.nearest import assign
+from kqf.quantization.pixels import as_pixels
 
 NAMES = ["minibatch", "agglomerative", "median-cut", "octree", "random", "sample:500"]
 WITH_ALPHA = [name for name in NAMES if name != "median-cut"]
-WORK = EFFORTS[3].work
+WORK = PRESETS[3].kmeans
 
 
 def histogram_of(pixels):
@@ -23,7 +24,7 @@ def histogram_of(pixels):
 
 
 def learn(name, pixels, colors, metric="mse", seed=0):
-    return learners.find(name, pixels.shape[2], WORK, 1)(histogram_of(pixels), colors, metric, seed)
+    return methods.find(name, pixels.shape[2], WORK, 1)(histogram_of(pixels), colors, metric, seed)
 
 
 def error_of(pixels, codebook, metric="mse"):
@@ -98,7 +99,7 @@ def test_median_cut_and_octree_find_what_pillow_finds_in_the_image(china, name, 
 
 def test_more_pixels_than_pillow_is_given_leave_about_the_same_error(china, monkeypatch):
     whole = {name: error_of(china, learn(name, china, 32)) for name in ("median-cut", "octree")}
-    monkeypatch.setattr(learners, "_PILLOW_PIXELS", 20000)
+    monkeypatch.setattr(methods, "_PILLOW_PIXELS", 20000)
     for name, error in whole.items():
         assert error_of(china, learn(name, china, 32)) < 1.2 * error
 
@@ -124,7 +125,7 @@ def test_a_sample_of_few_pixels_makes_few_colours():
     assert len(learn("sample:1", walk(30, 40, 4, 20), 64)) <= 3
 
 
-# --- every learner
+# --- every method
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -150,7 +151,7 @@ def test_small_images_of_any_kind_are_learned(pixels, name, colors, metric):
     pixels = as_pixels(pixels)
     if name == "median-cut" and pixels.shape[2] in (2, 4):
         return
-    image = kqf.quantize(pixels, learner=name, colors=colors, metric=metric, effort=1)
+    image = kqf.quantize(pixels, method=name, colors=colors, metric=metric, effort=1)
     assert len(image.codebook) <= colors
 
 
@@ -177,7 +178,7 @@ def test_another_seed_gives_another_codebook(china, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_image_of_few_colours_is_stored_exactly(name):
     pixels = walk(9, 9, 3, 40)
-    assert np.array_equal(kqf.decode(kqf.encode(pixels, learner=name, effort=1)), pixels)
+    assert np.array_equal(kqf.decode(kqf.encode(pixels, method=name, effort=1)), pixels)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -186,7 +187,7 @@ def test_an_image_of_few_colours_is_stored_exactly(name):
 def test_alpha_0_and_255_stay_exact(name, channels, metric):
     pixels = walk(60, 60, channels, 30)
     pixels[:20, :, -1], pixels[40:, :, -1] = 0, 255
-    data = kqf.encode(pixels, learner=name, colors=32, metric=metric, effort=1)
+    data = kqf.encode(pixels, method=name, colors=32, metric=metric, effort=1)
     decoded = kqf.decode(data)
     assert not decoded[pixels[..., -1] == 0].any()
     assert (decoded[pixels[..., -1] == 255, -1] == 255).all()
@@ -198,7 +199,7 @@ def test_one_pixel_of_alpha_0_keeps_its_entry(name):
     pixels = walk(60, 60, 4, 30)
     pixels[..., 3] = 255
     pixels[5, 5, 3] = 0
-    decoded = kqf.decode(kqf.encode(pixels, learner=name, colors=16, effort=1))
+    decoded = kqf.decode(kqf.encode(pixels, method=name, colors=16, effort=1))
     assert np.argwhere(decoded[..., 3] != 255).tolist() == [[5, 5]]
 
 
@@ -206,9 +207,9 @@ def test_one_pixel_of_alpha_0_keeps_its_entry(name):
 
 
 @pytest.mark.parametrize("name", ["octree", "sample:200"])
-def test_encode_quantize_and_save_take_a_learner(name, tmp_path):
+def test_encode_quantize_and_save_take_a_method(name, tmp_path):
     pixels = walk(40, 50, 3, 20)
-    options = {"learner": name, "colors": 20, "effort": 1}
+    options = {"method": name, "colors": 20, "effort": 1}
     data = kqf.encode(pixels, **options)
     image = kqf.quantize(pixels, **options)
     assert np.array_equal(kqf.read_indexed(data).codebook, image.codebook)
@@ -219,14 +220,14 @@ def test_encode_quantize_and_save_take_a_learner(name, tmp_path):
 
 def test_k_means_is_the_default():
     pixels = walk(40, 50, 3, 20)
-    named, usual = (kqf.encode(pixels, effort=1, **o) for o in ({"learner": "kmeans"}, {}))
+    named, usual = (kqf.encode(pixels, effort=1, **o) for o in ({"method": "kmeans"}, {}))
     assert named == usual
 
 
-def test_quality_searches_from_any_learners_codebook():
+def test_quality_searches_from_any_methods_codebook():
     pixels = walk(60, 80, 3, 9)
     for name in NAMES:
-        options = {"learner": name, "colors": 60, "effort": 1}
+        options = {"method": name, "colors": 60, "effort": 1}
         sizes = [len(kqf.encode(pixels, quality=q, **options)) for q in (100, 70)]
         assert sizes[1] < sizes[0]
 
@@ -239,27 +240,27 @@ def test_quality_searches_from_any_learners_codebook():
         "sample:5\n",
     ],
 )
-def test_an_unknown_learner_is_a_value_error(name):
-    with pytest.raises(ValueError, match=r"learner must be one of kmeans, .*, sample:N .*, not "):
-        kqf.encode(walk(5, 5, 3), learner=name)
+def test_an_unknown_method_is_a_value_error(name):
+    with pytest.raises(ValueError, match=r"method must be one of kmeans, .*, sample:N .*, not "):
+        kqf.encode(walk(5, 5, 3), method=name)
 
 
 @pytest.mark.parametrize("channels", [2, 4])
 def test_median_cut_of_alpha_is_a_value_error_whatever_the_colours(channels):
     for pixels in (walk(40, 40, channels), np.full((2, 2, channels), 255, np.uint8)):
-        with pytest.raises(ValueError, match="learner 'median-cut' can't learn alpha"):
-            kqf.encode(pixels, learner="median-cut")
+        with pytest.raises(ValueError, match="method 'median-cut' can't learn alpha"):
+            kqf.encode(pixels, method="median-cut")
 
 
-def test_a_learner_beside_a_palette_is_a_value_error():
+def test_a_method_beside_a_palette_is_a_value_error():
     palette = np.zeros((2, 3), np.uint8)
-    with pytest.raises(ValueError, match="learner='octree' has nothing to learn with palette="):
-        kqf.encode(walk(5, 5, 3), learner="octree", palette=palette)
-    kqf.encode(walk(5, 5, 3), learner="kmeans", palette=palette)
+    with pytest.raises(ValueError, match="method='octree' has nothing to learn with palette="):
+        kqf.encode(walk(5, 5, 3), method="octree", palette=palette)
+    kqf.encode(walk(5, 5, 3), method="kmeans", palette=palette)
 
 
 def test_a_sample_has_pixels_of_every_kind_of_alpha():
     colors = np.array([[9, 0], [8, 7], [7, 255], [6, 255]], np.uint8)
     histogram = Histogram(colors, np.array([1, 1, 10**6, 10**6]))
-    codebook = learners.sample(histogram, 3, "mse", 0, size=10)
+    codebook = methods.sample(histogram, 3, "mse", 0, size=10)
     assert sorted(codebook[:, 1].tolist()) == [0, 7, 255]

@@ -19,7 +19,7 @@ def test_each_is_what_encode_stores(channels):
     assert [each.method for each in found] == METHODS
     assert told == [0, 1 / 3, 2 / 3]
     for each in found:
-        data = kqf.encode(pixels, colors=9, learner=each.method, seed=3, quality=100)
+        data = kqf.encode(pixels, colors=9, method=each.method, seed=3, quality=100)
         result = kqf.decode(data)
         assert each.bytes == len(data)
         assert each.bits_per_pixel == 8 * len(data) / 960

@@ -5,7 +5,7 @@
                                     [--folder DIR] [--markdown FILE]
 
 For each side it makes an RGB image of side x side pixels out of enlarged crops of scikit-learn's
-two sample photographs, no two blocks alike, encodes it by ``kqf.encode_dask`` and reads regions of
+two sample photographs, no two blocks alike, encodes it by ``kqf.write_dask`` and reads regions of
 1024 x 1024 by ``kqf.open``, each in a process of its own. It prints seconds, seconds for each
 megapixel, the peak of memory, bytes, and of the regions the share of the bytes that were fetched
 and the seconds, the most of each.
@@ -83,7 +83,7 @@ def peak() -> float:
 def encode(path: str, side: int, options: dict[str, object]) -> dict[str, float]:
     array = image(side)
     start = time.perf_counter()
-    kqf.encode_dask(array, path, **options)
+    kqf.write_dask(path, array, **options)
     return {"seconds": time.perf_counter() - start, "peak_mib": peak()}
 
 

@@ -172,7 +172,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"palette": np.eye(3, dtype=np.uint8) * 255, "effort": 1},
     {"colors": 20, "keep": [(1, 2, 3)], "effort": 1},
     *(
-        {"colors": 12, "learner": name, "effort": 1}
+        {"colors": 12, "method": name, "effort": 1}
         for name in ("minibatch", "agglomerative", "median-cut", "octree", "random", "sample:99")
     ),
 ]

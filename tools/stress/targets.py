@@ -447,7 +447,7 @@ ODD = (
     *(None, -1, 0, 2**31, 2**70, 1.5, -0.0, float("nan"), float("inf"), True, "x", "", b"x"),
     *([], (), (1,), (1, 2, 3), ("a", "b"), [4, 4], np.int64(3), np.float32(2), np.zeros(2), object),
 )
-LEARNERS = "kmeans", "minibatch", "agglomerative", "median-cut", "octree", "random", "sample:20"
+METHODS = "kmeans", "minibatch", "agglomerative", "median-cut", "octree", "random", "sample:20"
 METADATA: dict[str, Sequence[Any]] = {
     "icc_profile": (b"icc", bytes(300)),
     "exif": (b"MM\0*", b"Exif\0\0", b"\xff"),
@@ -553,7 +553,7 @@ def encode(data: bytes) -> None:
         "metric": lambda: choices.pick(("mse", "perceptual")),
         "quality": lambda: choices.pick((None, 100, 99, 75, 30, 1)),
         "palette": lambda: _palette(choices, channels) if choices.below(3) == 0 else None,
-        "learner": lambda: choices.pick(LEARNERS),
+        "method": lambda: choices.pick(METHODS),
         "dither": lambda: choices.pick((None, None, "ordered", "floyd-steinberg")),
         "keep": lambda: choices.pick((None, [], [(0,) * channels], [[9] * channels] * 2)),
         "target_psnr": lambda: choices.pick((None,) * 8 + (20, 35.5, 60)),

@@ -84,9 +84,9 @@ class TestTargets:
         metadata = {"exif": bytes(2000)}
         assert len(kqf.encode(photograph, max_bytes=limit, effort=2, metadata=metadata)) <= limit
 
-    @pytest.mark.parametrize("target", [{"target_psnr": 80}, {"max_bytes": 300}])
+    @pytest.mark.parametrize("target", [{"target_psnr": 80}, {"max_bytes": 100}])
     def test_what_cannot_be_met_is_said(self, photograph, target):
-        with pytest.raises(kqf.TargetError, match="can't be met: quality"):
+        with pytest.raises(kqf.TargetError, match="can't be met: "):
             kqf.encode(photograph, effort=1, **target)
 
     def test_one_target_at_a_time(self, photograph):

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kqf.quantization import tally
+from kqf.quantization import color_counts
+from kqf.quantization.color_counts import ColorCounts, merge
 from kqf.quantization.histogram import count, pack
-from kqf.quantization.tally import Tally, merge
 
 
 def tally_of(pixels):
-    return Tally.of(count(pack(pixels), pixels.shape[2]))
+    return ColorCounts.of(count(pack(pixels), pixels.shape[2]))
 
 
 def parts_of(random, channels):
@@ -37,7 +37,7 @@ def test_counts_of_parts_add_up_to_those_of_the_whole(seed, channels):
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("limit", [20, 300, 590])
 def test_cells_do_not_depend_on_the_parts(monkeypatch, channels, limit):
-    monkeypatch.setattr(tally, "MAX_DISTINCT", limit)
+    monkeypatch.setattr(color_counts, "MAX_DISTINCT", limit)
     random = np.random.default_rng(limit)
     pixels, parts = parts_of(random, channels)
     whole = tally_of(pixels)
@@ -51,7 +51,7 @@ def test_cells_do_not_depend_on_the_parts(monkeypatch, channels, limit):
 
 
 def test_cells_keep_the_mass_the_mean_and_the_ends_of_alpha(monkeypatch):
-    monkeypatch.setattr(tally, "MAX_DISTINCT", 100)
+    monkeypatch.setattr(color_counts, "MAX_DISTINCT", 100)
     random = np.random.default_rng(0)
     pixels, _ = parts_of(random, 4)
     found = tally_of(pixels).histogram()

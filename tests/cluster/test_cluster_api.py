@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_sample_image
 
 import kqf
-from kqf.cluster import blockwise
+from kqf.cluster import assembly, blocks
 
 CHUNKS = [(300, 400), (37, 51), (7, 400), (300, 64)]
 
@@ -17,9 +17,10 @@ CHUNKS = [(300, 400), (37, 51), (7, 400), (300, 64)]
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     # Some tiles a block, some blocks a batch, some batches an image.
-    monkeypatch.setattr(blockwise, "_BLOCK", 2**13)
-    monkeypatch.setattr(blockwise, "_BATCH", 2**15)
-    monkeypatch.setattr(blockwise, "_SENT", 2**14)
+    monkeypatch.setattr(blocks, "BLOCK_PIXELS", 2**13)
+    monkeypatch.setattr(assembly, "BLOCK_PIXELS", 2**13)
+    monkeypatch.setattr(blocks, "_BATCH_PIXELS", 2**15)
+    monkeypatch.setattr(assembly, "_SENT_PIXELS", 2**14)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def photograph():
 
 def encoded(array, **options):
     file = io.BytesIO()
-    kqf.encode_dask(array, file, **{"tile": (64, 96), "effort": 2} | options)
+    kqf.write_dask(file, array, **{"tile": (64, 96), "effort": 2} | options)
     return file.getvalue()
 
 
@@ -104,7 +105,7 @@ def test_labels_are_kept_as_they_are(predictor, tmp_path):
     codebook = random.integers(0, 256, (9, 3), dtype=np.uint8)
     path = tmp_path / "mask.kqf"
     array = da.from_array(labels, chunks=33)
-    kqf.encode_indexed_dask(array, codebook, path, predictor=predictor, tile=32)
+    kqf.write_indexed_dask(path, array, codebook, predictor=predictor, tile=32)
     found = kqf.read_indexed(path)
     assert np.array_equal(found.labels, labels)
     assert np.array_equal(found.codebook, codebook)
@@ -118,8 +119,8 @@ def test_a_label_too_high_is_refused_and_nothing_written(tmp_path):
     path = tmp_path / "mask.kqf"
     path.write_bytes(b"before")
     with pytest.raises(ValueError, match="below 4, not 4"):
-        kqf.encode_indexed_dask(
-            da.from_array(labels, chunks=50), np.zeros((4, 1), np.uint8), path, tile=(7, 7)
+        kqf.write_indexed_dask(
+            path, da.from_array(labels, chunks=50), np.zeros((4, 1), np.uint8), tile=(7, 7)
         )
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
@@ -139,7 +140,7 @@ def test_a_block_that_fails_leaves_the_file_as_it_was(photograph, tmp_path):
     array = da.from_array(photograph, chunks=(50, 50, 3)).map_blocks(fail_later, meta=photograph)
     seen.clear()
     with pytest.raises(OSError, match="gone"), dask.config.set(scheduler="synchronous"):
-        kqf.encode_dask(array, path, tile=(64, 96), effort=1)
+        kqf.write_dask(path, array, tile=(64, 96), effort=1)
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -157,7 +158,7 @@ def test_a_block_that_fails_leaves_the_file_as_it_was(photograph, tmp_path):
 )
 def test_other_arrays_are_refused(array, error, message):
     with pytest.raises(error, match=message):
-        kqf.encode_dask(array, io.BytesIO())
+        kqf.write_dask(io.BytesIO(), array)
 
 
 def test_a_cluster_writes_the_same_bytes(photograph):

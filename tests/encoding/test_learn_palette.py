@@ -5,7 +5,7 @@ import pytest
 from conftest import walk
 
 import kqf
-from kqf.quantization import tally
+from kqf.quantization import color_counts
 
 
 def parts():
@@ -40,7 +40,7 @@ def test_it_has_the_channels_that_show_all(kinds, expected):
 
 def test_memory_stays_bounded_and_colours_close(monkeypatch):
     exact = kqf.learn_palette(parts(), colors=24)
-    monkeypatch.setattr(tally, "MAX_DISTINCT", 500)
+    monkeypatch.setattr(color_counts, "MAX_DISTINCT", 500)
     coarse = kqf.learn_palette(parts(), colors=24)
 
     def error(codebook):
@@ -58,5 +58,5 @@ def test_colours_to_keep_are_there():
 
 
 def test_no_image_is_an_error():
-    with pytest.raises(ValueError, match="one image at least"):
+    with pytest.raises(ValueError, match="at least one image"):
         kqf.learn_palette([])

@@ -1,0 +1,122 @@
+"""From the pixels of a block to its labels, as workers do it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kqf.encoding.label_search import SearchParameters
+from kqf.encoding.layout import Layout, LayoutSettings, count_pairs, head_of, trial_size
+from kqf.encoding.rate_distortion import lengths_of, search_tiles, to_costs
+from kqf.format.declarations import Predictor
+from kqf.quantization.colorspace import to_points
+from kqf.quantization.histogram import count, pack, spread
+from kqf.quantization.nearest import assign, ban, nearest_few, squared_error
+from kqf.quantization.pixels import as_pixels
+
+
+@dataclass(frozen=True)
+class CheckedLabels:
+    """Returns labels as they are, after a check that each is below ``colors``."""
+
+    colors: int
+
+    def __call__(self, labels: np.ndarray) -> np.ndarray:
+        if (highest := int(labels.max())) >= self.colors:
+            raise ValueError(f"labels must be below {self.colors}, not {highest}")
+        return labels
+
+
+@dataclass(frozen=True)
+class Search:
+    """How to search for labels.
+
+    Attributes:
+        lambda_: squared error in the metric that one bit is worth.
+        candidates: codewords for each pixel.
+        lengths: from rate_distortion.lengths_of.
+        layout: predictor, left or up, and tiles.
+    """
+
+    lambda_: float
+    candidates: int
+    lengths: np.ndarray
+    layout: Layout
+
+
+@dataclass(frozen=True)
+class PixelLabels:
+    """Returns labels for pixels: the nearest ones, or with ``search`` those that it finds.
+
+    Attributes:
+        codebook: (K, C) uint8.
+        metric: one of ``colorspace.METRICS``.
+        merges_hidden: whether all colours of alpha 0 count as one.
+        search: how to search, None for the nearest labels.
+    """
+
+    codebook: np.ndarray
+    metric: str
+    merges_hidden: bool
+    search: Search | None = None
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        pixels = as_pixels(pixels)
+        channels = pixels.shape[2]
+        keys = pack(pixels)
+        if self.merges_hidden and channels in (2, 4):
+            keys = np.where(keys & 0xFF, keys, np.uint32(0))
+        histogram = count(keys, channels)
+        search = self.search
+        if search is None:
+            return spread(keys, histogram, assign(histogram.colors, self.codebook, self.metric))
+        numbers = np.arange(len(histogram.colors), dtype=np.int32)
+        index = spread(keys, histogram, numbers)
+        nearest, errors = nearest_few(
+            to_points(histogram.colors, self.metric),
+            to_points(self.codebook, self.metric),
+            min(search.candidates, len(self.codebook)),
+            ban(histogram.colors, self.codebook),
+        )
+        head = head_of(keys, self.codebook, search.layout)
+        costs = to_costs(errors, search.lambda_)
+        return search_tiles(index, nearest, costs, search.lengths, head, 1)
+
+    def error(self, pixels: np.ndarray, labels: np.ndarray) -> float:
+        """Return the squared error in the metric, summed over all pixels."""
+        colors = as_pixels(pixels).reshape(-1, self.codebook.shape[1])
+        points, codewords = (to_points(some, self.metric) for some in (colors, self.codebook))
+        return squared_error(points, codewords, labels.ravel())
+
+
+def searching(
+    nearest: PixelLabels,
+    sample: np.ndarray,
+    sample_labels: np.ndarray,
+    layout: Layout,
+    parameters: SearchParameters,
+    settings: LayoutSettings,
+) -> PixelLabels:
+    """Return labels that are searched for, as learned from a sample, if they are cheaper.
+
+    Arguments:
+        nearest: the nearest labels, returned where they are cheaper.
+        sample, sample_labels: pixels to learn from, and their nearest labels.
+        layout: of the file.
+    """
+    codebook, threads = nearest.codebook, settings.threads
+    # Without a predictor, deflate still sees labels follow one another along rows.
+    chains = replace(layout, predictor=layout.predictor or Predictor.LEFT)
+
+    def cost(labels: np.ndarray) -> float:
+        size = trial_size(labels, codebook, layout, settings)
+        return nearest.error(sample, labels) + parameters.lambda_ * 8 * size
+
+    found, labels = nearest, sample_labels
+    for _ in range(parameters.rounds):
+        head = head_of(labels, codebook, chains)
+        counts = count_pairs(labels, head, len(codebook), threads)
+        lengths = lengths_of(counts, codebook, layout.predictor)
+        search = Search(parameters.lambda_, parameters.candidates, lengths, chains)
+        found = replace(nearest, search=search)
+        labels = found(sample)
+    return found if cost(labels) < cost(sample_labels) else nearest

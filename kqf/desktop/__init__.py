@@ -1,1 +1,0 @@
-"""KQF on the desktop: its file type and its thumbnails."""

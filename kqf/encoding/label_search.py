@@ -1,0 +1,232 @@
+"""The labels of an image at any quality."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+
+import numpy as np
+
+from kqf.encoding.layout import (
+    Candidate,
+    LayoutSettings,
+    head_of,
+    rank_candidates,
+    smallest_file,
+    trial_size,
+)
+from kqf.encoding.rate_distortion import (
+    MAX_CANDIDATES,
+    nearest_codewords,
+    refine,
+)
+from kqf.quantization.api import Quantized
+from kqf.quantization.colorspace import to_points
+from kqf.quantization.dither import Dither
+from kqf.quantization.nearest import squared_error
+
+# What one bit is worth (lambda), as a share of the error that the nearest labels leave: at quality
+# 99, and how many steps of quality double it.
+_LAMBDA_AT_99 = 0.05
+_STEPS_TO_DOUBLE = 12
+# So many steps of quality add one candidate for each pixel, and one round of search.
+_STEPS_PER_CANDIDATE = 12
+_STEPS_PER_ROUND = 20
+# Labels are worth their error only below this share of the nearest labels' bytes.
+_WORTHWHILE = 0.99
+# Squared error of a pixel that nobody sees; it is added to the error of the nearest labels.
+_UNSEEN = {"mse": 4.0, "perceptual": 0.8}
+
+
+@dataclass(frozen=True)
+class SearchEffort:
+    """How hard to look for labels.
+
+    Attributes:
+        candidates: nearest codewords to choose from, 1 to MAX_CANDIDATES.
+        rounds: of search and of moving codewords to the middle of their pixels, at least 1.
+        layouts: how many of the most promising layouts to search for.
+    """
+
+    candidates: int
+    rounds: int
+    layouts: int
+
+
+@dataclass(frozen=True)
+class SearchParameters:
+    """How to search at one quality.
+
+    Attributes:
+        lambda_: squared error in the metric that one bit is worth.
+        candidates: codewords for each pixel.
+        rounds: of search.
+    """
+
+    lambda_: float
+    candidates: int
+    rounds: int
+
+
+def search_parameters(
+    error: float, quality: int, metric: str, effort: SearchEffort
+) -> SearchParameters:
+    """Return how to search at a quality below 100.
+
+    Arguments:
+        error: squared error in the metric that the nearest labels leave, mean of all pixels.
+    """
+    error = error + _UNSEEN[metric]
+    # The further labels may be from the nearest, the more of them and the more rounds it takes.
+    candidates = effort.candidates + (100 - quality) // _STEPS_PER_CANDIDATE
+    return SearchParameters(
+        lambda_=error * _LAMBDA_AT_99 * 2 ** ((99 - quality) / _STEPS_TO_DOUBLE),
+        candidates=min(candidates, MAX_CANDIDATES),
+        rounds=effort.rounds + (100 - quality) // _STEPS_PER_ROUND,
+    )
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """What labels are made for.
+
+    Attributes:
+        search: how hard to look for labels.
+        layout: layouts that the file may have.
+        dither: function that mixes codewords at quality 100, None for the nearest ones.
+        metadata: types and payloads of the file's chunks, from build_metadata.
+    """
+
+    search: SearchEffort
+    layout: LayoutSettings
+    dither: Dither | None
+    metadata: Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An image as labels, ready to be stored.
+
+    Attributes:
+        labels: (H, W) uint8.
+        codebook: (K, C) uint8.
+        settings: layouts that the file may have, and its metadata.
+        candidates: layouts tried for these labels, the most promising first; None if none were.
+    """
+
+    labels: np.ndarray
+    codebook: np.ndarray
+    settings: LayoutSettings
+    metadata: Sequence[tuple[bytes, bytes]]
+    candidates: Sequence[Candidate] | None = None
+
+    @cached_property
+    def file(self) -> bytes:
+        """The smallest file of the labels."""
+        labels, codebook, settings = self.labels, self.codebook, self.settings
+        candidates = self.candidates or rank_candidates(labels, codebook, settings)
+        return smallest_file(labels, codebook, candidates, settings, self.metadata)
+
+
+class LabelSearch:
+    """An image of which labels can be found at any quality."""
+
+    def __init__(self, quantized: Quantized, settings: LabelSettings) -> None:
+        self._quantized = quantized
+        self._settings = settings
+        self.at: Callable[[int], Labelled] = cache(self._at)
+
+    def error(self, labelled: Labelled) -> float:
+        """Return the squared error in the metric of labels found, summed over all pixels."""
+        quantized = self._quantized
+        codewords = to_points(labelled.codebook, quantized.metric)
+        index, labels = quantized.image.index.ravel(), labelled.labels.ravel()
+        return squared_error(quantized.points.take(index, axis=0), codewords, labels)
+
+    def _at(self, quality: int) -> Labelled:
+        """Return the labels at a quality, 1 to 100."""
+        quantized, settings = self._quantized, self._settings
+        if quantized.exact:
+            # What is exact stays exact: no bit saved is worth an error where there was none.
+            return self._nearest()
+        if quality < 100:
+            return self._search(quality)
+        if settings.dither is None:
+            return self._nearest()
+        image, metric = quantized.image, quantized.metric
+        labels = settings.dither(
+            image.index, image.histogram.colors, quantized.codebook, metric, image.threads
+        )
+        return self._labelled(labels, quantized.codebook)
+
+    def _labelled(
+        self,
+        labels: np.ndarray,
+        codebook: np.ndarray,
+        candidates: Sequence[Candidate] | None = None,
+    ) -> Labelled:
+        settings = self._settings
+        return Labelled(labels, codebook, settings.layout, settings.metadata, candidates)
+
+    def _nearest(self, candidates: Sequence[Candidate] | None = None) -> Labelled:
+        return self._labelled(self._quantized.labels, self._quantized.codebook, candidates)
+
+    @cached_property
+    def _is_small(self) -> bool:
+        """Whether the file is made without trials."""
+        return self._quantized.labels.size <= self._settings.layout.effort.all_pixels
+
+    @cached_property
+    def _trials(self) -> LayoutSettings:
+        """What to try for the search: small images as their files will be made."""
+        settings = self._settings.layout
+        effort = settings.effort
+        level = effort.level if self._is_small else effort.trial_level
+        return replace(settings, effort=replace(effort, all_pixels=0, trial_level=level))
+
+    @cached_property
+    def _candidates(self) -> list[Candidate]:
+        """Layouts for the nearest labels, the first of them always tried."""
+        labels, codebook = self._quantized.labels, self._quantized.codebook
+        candidates = rank_candidates(labels, codebook, self._trials)
+        first = candidates[0].layout
+        if not candidates[0].size:
+            candidates = [Candidate(first, trial_size(labels, codebook, first, self._trials))]
+        return candidates
+
+    def _search(self, quality: int) -> Labelled:
+        """Return the cheapest of the labels found for the most promising layouts.
+
+        The nearest labels are among them, so that by trial no quality makes a larger file than 100
+        does; what is made in the end may take some bytes more.
+        """
+        quantized = self._quantized
+        mean = quantized.error / quantized.labels.size
+        parameters = search_parameters(mean, quality, quantized.metric, self._settings.search)
+        nearest = nearest_codewords(quantized, parameters.candidates)
+        first = self._candidates[0]
+        best = self._nearest(None if self._is_small else self._candidates)
+        best_cost = quantized.error + parameters.lambda_ * 8 * first.size
+        for candidate in self._promising():
+            layout = candidate.layout
+            head = head_of(quantized.labels, quantized.codebook, layout)
+            # Where so large a lambda leads astray, a smaller one may still save bytes.
+            for divisor in (1, 4, 16):
+                lambda_ = parameters.lambda_ / divisor
+                found = refine(quantized, nearest, lambda_, head, parameters.rounds)
+                size = trial_size(found.labels, found.codebook, layout, self._trials)
+                cost = found.error + parameters.lambda_ * 8 * size
+                if size <= first.size * _WORTHWHILE and cost < best_cost:
+                    best_cost = cost
+                    best = self._labelled(found.labels, found.codebook, [Candidate(layout, size)])
+                    break
+        return best
+
+    def _promising(self) -> list[Candidate]:
+        """Return the candidates to search for.
+
+        With a context, search mostly gains more than deflate gains without one, but not always.
+        """
+        first = self._candidates[0]
+        predicted = [candidate for candidate in self._candidates if candidate.layout.predictor]
+        predicted = predicted[: self._settings.search.layouts]
+        return predicted if first.layout.predictor else [first, *predicted]

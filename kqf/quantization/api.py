@@ -1,0 +1,197 @@
+"""From pixels to a codebook and the nearest label of each pixel."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from kqf.quantization.color_counts import ColorCounts, merge
+from kqf.quantization.colorspace import TRANSPARENT, to_points, translucency
+from kqf.quantization.histogram import Histogram, count, pack, spread, without_hidden
+from kqf.quantization.kmeans import in_order
+from kqf.quantization.methods import Method
+from kqf.quantization.nearest import assign, squared_error
+
+
+@dataclass(frozen=True)
+class CodebookSettings:
+    """How to learn a codebook.
+
+    Attributes:
+        colors: entries at most, 1 to 256.
+        metric: one of ``colorspace.METRICS``.
+        fixed: (n, C) uint8, distinct colours that the codebook must hold, n at most ``colors``.
+        method: function that learns the other colours.
+        seed: passed to the method, at least 0.
+    """
+
+    colors: int
+    metric: str
+    fixed: np.ndarray
+    method: Method
+    seed: int
+
+
+def learn_codebook(histogram: Histogram, settings: CodebookSettings) -> np.ndarray:
+    """Return a codebook for the colours of an image, (K, C) uint8, by lightness."""
+    colors, fixed = settings.colors, settings.fixed
+    if len(histogram.colors) <= colors:
+        every = np.unique(np.concatenate([histogram.colors, fixed]), axis=0)
+        if len(every) <= colors:
+            return in_order(every)
+    is_fixed = np.isin(pack(histogram.colors[None])[0], pack(fixed[None])[0])
+    others = Histogram(histogram.colors[~is_fixed], histogram.counts[~is_fixed])
+    room = colors - len(fixed)
+    if len(others.colors) <= room:
+        learned = others.colors
+    elif room:
+        learned = settings.method(others, room, settings.metric, settings.seed)
+    else:
+        learned = fixed
+    return in_order(np.concatenate([learned, fixed]))
+
+
+@dataclass(frozen=True)
+class ColorImage:
+    """Pixels and their distinct colours.
+
+    Attributes:
+        keys: (H, W) uint32, from ``histogram.pack``.
+        histogram: colours of the image and their counts.
+        threads: at most so many are used.
+    """
+
+    keys: np.ndarray
+    histogram: Histogram
+    threads: int
+
+    @classmethod
+    def of(cls, pixels: np.ndarray, threads: int) -> "ColorImage":
+        """Count the colours of pixels (H, W, C) uint8."""
+        keys = pack(pixels)
+        return cls(keys, count(keys, pixels.shape[2], threads), threads)
+
+    @cached_property
+    def index(self) -> np.ndarray:
+        """The row of each pixel's colour in the histogram, (H, W) int32."""
+        return self.spread(np.arange(len(self.histogram.colors), dtype=np.int32))
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Return for each pixel the value of its colour, (H, W), from values (N,)."""
+        return spread(self.keys, self.histogram, values, self.threads)
+
+    def without_hidden(self) -> "ColorImage":
+        """Return the image with all colours of alpha 0 replaced by one."""
+        colors = self.histogram.colors
+        if (translucency(colors) == TRANSPARENT).sum() < 2:
+            return self
+        keys = np.where(self.keys & 0xFF, self.keys, np.uint32(0))
+        return ColorImage(keys, count(keys, colors.shape[1]), self.threads)
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """An image with a codebook and the label of the nearest codeword of each pixel.
+
+    Attributes:
+        image: the pixels.
+        metric: one of ``colorspace.METRICS``.
+        codebook: (K, C) uint8.
+        fixed: (n, C) uint8, codewords that must stay as they are.
+        color_labels: (N,) uint8, the nearest codeword of each distinct colour.
+    """
+
+    image: ColorImage
+    metric: str
+    codebook: np.ndarray
+    fixed: np.ndarray
+    color_labels: np.ndarray
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The nearest labels, (H, W) uint8."""
+        return self.image.spread(self.color_labels)
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether the codebook holds every colour of the image."""
+        return np.array_equal(self.codebook[self.color_labels], self.image.histogram.colors)
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        """The points of all distinct colours in the metric, (N, D) float32."""
+        return to_points(self.image.histogram.colors, self.metric)
+
+    @cached_property
+    def power(self) -> float:
+        """Sum of the squares of all pixels' points."""
+        counts = self.image.histogram.counts[:, None]
+        return float((counts * (self.points * self.points)).sum(dtype=np.float64))
+
+    @cached_property
+    def error(self) -> float:
+        """Squared error in the metric of the nearest labels, summed over all pixels."""
+        codewords = to_points(self.codebook, self.metric)
+        counts, threads = self.image.histogram.counts, self.image.threads
+        return squared_error(self.points, codewords, self.color_labels, counts, threads)
+
+
+def quantize(
+    image: ColorImage, settings: CodebookSettings, palette: np.ndarray | None = None
+) -> Quantized:
+    """Return an image with a codebook and the nearest label of each pixel.
+
+    Arguments:
+        settings: how to learn the codebook; with a palette only its metric counts.
+        palette: (K, C) uint8, codebook to use as it is.
+    """
+    if palette is None and len(image.histogram.colors) > settings.colors:
+        # Exact images keep even the colours that alpha 0 hides.
+        image = image.without_hidden()
+    codebook = learn_codebook(image.histogram, settings) if palette is None else palette
+    fixed = settings.fixed if palette is None else palette
+    color_labels = assign(image.histogram.colors, codebook, settings.metric, image.threads)
+    return Quantized(image, settings.metric, codebook, fixed, color_labels)
+
+
+def count_colors(images: Iterable[np.ndarray], threads: int) -> Histogram:
+    """Count the colours of several images, one after another, in bounded memory.
+
+    Arguments:
+        images: (H, W, C) uint8 arrays, at least one; C may differ between images.
+
+    Returns:
+        colours with as many channels as show all of the images.
+    """
+    by_channels: dict[int, ColorCounts] = {}
+    for pixels in images:
+        channels = pixels.shape[2]
+        counts = ColorCounts.of(count(pack(pixels), channels, threads))
+        if channels in by_channels:
+            counts = merge([by_channels[channels], counts])
+        by_channels[channels] = counts
+    if not by_channels:
+        raise ValueError("a palette is learned from at least one image, but none was given")
+    color = any(channels > 2 for channels in by_channels)
+    alpha = any(channels in (2, 4) for channels in by_channels)
+    parts = [_with_channels(counts.histogram(), color, alpha) for counts in by_channels.values()]
+    return merge([ColorCounts.of(part) for part in parts]).histogram()
+
+
+def _with_channels(histogram: Histogram, color: bool, alpha: bool) -> Histogram:
+    """Return the histogram with channels for colour and alpha added where they are missing."""
+    colors = histogram.colors
+    opaque = np.full((len(colors), 1), 255, np.uint8)
+    own = colors[:, -1:] if colors.shape[1] in (2, 4) else opaque
+    planes = colors[:, :3] if colors.shape[1] > 2 else colors[:, :1]
+    if color and planes.shape[1] == 1:
+        planes = np.repeat(planes, 3, axis=1)
+    return replace(histogram, colors=np.concatenate([planes, own], axis=1) if alpha else planes)
+
+
+def learn_palette(histogram: Histogram, settings: CodebookSettings) -> np.ndarray:
+    """Return a codebook, (K, C) uint8, for the colours of several images from count_colors."""
+    if len(histogram.colors) > settings.colors:
+        histogram = without_hidden(histogram)
+    return learn_codebook(histogram, settings)
