@@ -91,6 +91,9 @@ def _with_alpha(image: Image.Image, bits: int | None) -> tuple[Image.Image, list
         if bits == 16 or max(transparent) > 255:
             notes.append("the transparent colour of 16 bits a channel is cut to 8")
             transparent = tuple(value >> 8 for value in transparent)
+    elif image.mode == "1":
+        # Older versions of Pillow give 1 for white.
+        transparent = 255 if transparent else 0
     elif image.mode == "L" and isinstance(transparent, int):
         if bits in (2, 4):
             transparent *= 255 // (2**bits - 1)

@@ -55,7 +55,7 @@ def save_palette_image(
         )
     elif file_format == "GIF":
         chosen = {"optimize": False, "interlace": False, **metadata, **options}
-        data = _saved(_gif_picture(labels, codebook), "GIF", chosen)
+        data = _saved(gif_picture(labels, codebook), "GIF", chosen)
     elif file_format == "WEBP":
         picture = picture_of(labels, codebook)
         picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
@@ -102,8 +102,14 @@ def png_optimizer() -> str:
     return f"{oxipng.__name__}, level {_OXIPNG_LEVEL}"
 
 
-def _gif_picture(labels: np.ndarray, codebook: np.ndarray) -> Image.Image:
-    """Return an image of mode ``P`` whose transparent pixels all have one label, as in a GIF."""
+def gif_picture(labels: np.ndarray, codebook: np.ndarray) -> Image.Image:
+    """Return an image of mode ``P`` whose transparent pixels all have one label, as in a GIF.
+
+    Arguments: labels (H, W) uint8 and codebook (K, C) uint8, C 1 to 4.
+
+    Raises:
+        ValueError: a pixel is translucent.
+    """
     colors = in_color(codebook)
     picture = picture_of(labels, colors[:, :3])
     if colors.shape[1] == 3:

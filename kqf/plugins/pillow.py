@@ -22,6 +22,7 @@ from kqf.format.signature import FORMAT
 from kqf.io.files import open_source, write_whole
 from kqf.io.image_metadata import fits_profile
 from kqf.io.modes import codebook_of, in_stored_mode, without_palette
+from kqf.io.palette_images import gif_picture
 
 _OPENED_AS = {1: "L", 2: "LA", 3: "P", 4: "P"}
 # Pillow hands out, and most of its writers expect, EXIF with JPEG's prefix; the chunk has none.
@@ -146,13 +147,15 @@ class KqfImageFile(ImageFile.ImageFile):
         format: str | None = None,  # noqa: A002 - Pillow's name
         **params: Any,
     ) -> None:
-        """Save as ``Image.save`` does, with all transparent entries in one for GIF.
+        """Save as ``Image.save`` does, but for GIF with one transparent entry.
 
         Raises:
-            OSError: GIF cannot hold translucent entries.
+            ValueError: GIF cannot hold translucent pixels.
         """
         if self.palette and self.palette.mode == "RGBA" and _saves_gif(fp, format):
-            _with_one_transparent_entry(self).save(fp, format, **params)
+            picture = gif_picture(np.asarray(self), codebook_of(self))
+            picture.info = {**self.info, **picture.info}
+            picture.save(fp, format, **params)
         else:
             super().save(fp, format, **params)
 
@@ -175,26 +178,6 @@ def _saves_gif(fp: Any, format_name: str | None) -> bool:
         return format_name.upper() == "GIF"
     name = getattr(fp, "name", fp)
     return isinstance(name, str | bytes | PathLike) and fsdecode(name).lower().endswith(".gif")
-
-
-def _with_one_transparent_entry(im: Image.Image) -> Image.Image:
-    """Return a copy whose transparent entries are one, as GIF needs it."""
-    codebook = codebook_of(im)
-    alpha = codebook[:, 3]
-    if ((alpha > 0) & (alpha < 255)).any():
-        raise OSError(
-            "GIF holds no translucent colours, only one that is transparent: "
-            "convert it first, im.convert('RGB') for an opaque image"
-        )
-    (transparent,) = np.nonzero(alpha == 0)
-    table = np.arange(MAX_COLORS, dtype=np.uint8)
-    table[transparent] = transparent[:1]
-    merged = Image.fromarray(table[np.asarray(im)])
-    merged.putpalette(codebook[:, :3].tobytes())
-    merged.info = dict(im.info)
-    if len(transparent):
-        merged.info["transparency"] = int(transparent[0])
-    return merged
 
 
 def save(im: Image.Image, fp: IO[bytes]) -> None:

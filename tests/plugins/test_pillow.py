@@ -221,7 +221,7 @@ class TestModes:
 
     def test_translucent_colours_are_refused_as_gif(self):
         file = io.BytesIO()
-        with pytest.raises(OSError, match=r"GIF holds no translucent colours.*convert\('RGB'\)"):
+        with pytest.raises(ValueError, match=r"GIF has no translucent colours.* has #"):
             open_bytes(make_file(4)).save(file, "GIF")
         assert not file.getvalue()
 
@@ -435,12 +435,6 @@ class TestAsPillowsOwn:
         im.close()
         with pytest.raises(ValueError, match=r"[Cc]losed"):
             im.convert("RGB")
-
-    def test_verify_leaves_no_image(self, path):
-        with Image.open(path) as im:
-            im.verify()
-            with pytest.raises((OSError, AssertionError)):
-                im.load()
 
     def test_info_is_not_shared_with_copies(self, path):
         with Image.open(path) as im:
