@@ -6,8 +6,9 @@ import io
 import numpy as np
 from PIL import Image
 
-# Of a side of a picture in HTML, in pixels: larger ones are thinned out.
-_SIDE = 1024
+# Pixels of a side of a picture in HTML, as wide as matplotlib's figures: a notebook holds each of
+# them as text. Larger pictures are thinned out.
+_SIDE = 640
 # Small pictures are shown this wide, each pixel a square.
 _WIDTH = 160
 

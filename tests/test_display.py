@@ -57,5 +57,11 @@ def test_large_images_are_thinned_out_and_say_so():
     labels = (np.arange(3000 * 2) % 7).astype(np.uint8).reshape(2, 3000)
     codebook = np.arange(7, dtype=np.uint8)[:, None]
     text = kqf.IndexedImage(labels, codebook)._repr_html_()
-    assert (image_in(text)[..., 0] == labels[::3, ::3]).all()
-    assert "shown: one of 3 x 3 pixels" in text
+    assert (image_in(text)[..., 0] == labels[::5, ::5]).all()
+    assert "shown: one of 5 x 5 pixels" in text
+
+
+def test_the_largest_picture_takes_half_a_megabyte_of_a_notebook():
+    labels = np.random.default_rng(0).integers(0, 256, (1280, 1280)).astype(np.uint8)
+    codebook = np.random.default_rng(1).integers(0, 256, (256, 3)).astype(np.uint8)
+    assert len(kqf.IndexedImage(labels, codebook)._repr_html_()) < 600_000
