@@ -161,6 +161,7 @@ def test_other_arrays_are_refused(array, error, message):
         kqf.write_dask(io.BytesIO(), array)
 
 
+@pytest.mark.slow
 def test_a_cluster_writes_the_same_bytes(photograph):
     distributed = pytest.importorskip("distributed", reason="the cluster needs distributed")
     array = da.from_array(photograph, chunks=(100, 130, 3))

@@ -45,6 +45,7 @@ def test_files_are_those_of_the_manifest(folder):
         assert found == entry["sha256"], name
 
 
+@pytest.mark.slow
 def test_tool_makes_the_same_files():
     command = [sys.executable, str(ROOT / "tools" / "make_vectors.py"), "--check"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)

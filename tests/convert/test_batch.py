@@ -236,7 +236,7 @@ def test_a_missing_file_is_told_and_the_others_made():
 def begin():
     """Start a batch of many pictures, and return once the first are made."""
     Path("in").mkdir()
-    for number in range(30):
+    for number in range(16):
         draw(f"in/{number}.bmp", np.tile(many(seed=number), (4, 4, 1)))
     process = start("convert", "in", "-o", "out", "--jobs", 2, stdin=subprocess.DEVNULL)
     until = time.monotonic() + 60
@@ -248,6 +248,7 @@ def begin():
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.slow
 def test_stopped_at_any_moment_there_are_whole_files_alone(number):
     process = begin()
     process.send_signal(number)
@@ -255,14 +256,15 @@ def test_stopped_at_any_moment_there_are_whole_files_alone(number):
     assert b"Traceback" not in err
     assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130)
     before = {path: path.read_bytes() for path in Path("out").glob("*.kqf")}
-    assert 0 < len(before) < 30
+    assert 0 < len(before) < 16
     for path in before:
         kqf.check(path)
     run_process("convert", "in", "-o", "out", "--jobs", 2)
-    assert len(list(Path("out").glob("*.kqf"))) == 30
+    assert len(list(Path("out").glob("*.kqf"))) == 16
     assert all(path.read_bytes() == data for path, data in before.items())
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_bytes(folder):
     distributed = pytest.importorskip("distributed")
     tree(4)
@@ -286,6 +288,7 @@ def test_a_cluster_gives_the_same_bytes(folder):
 # Connections that a killed process leaves behind are noticed whenever memory is tidied up.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.slow
 def test_a_worker_that_is_killed_loses_and_doubles_nothing(folder):
     distributed = pytest.importorskip("distributed")
     Path("in").mkdir()

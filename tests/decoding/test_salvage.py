@@ -99,6 +99,7 @@ def test_chunks_of_unknown_type_are_no_damage():
 
 @pytest.mark.parametrize("predictor", ["none", "left", "up"])
 @pytest.mark.parametrize(("tile", "index"), [(TILE, True), (TILE, False), (64, False)])
+@pytest.mark.slow
 def test_no_single_flipped_bit_costs_a_pixel(predictor, tile, index):
     labels, data = make_file(predictor, tile, rows=14)
     if not index:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import kqf
 
 METHODS = ("minibatch", "agglomerative", "median-cut", "octree", "random", "sample:500")
@@ -85,6 +87,7 @@ def run_all():
     return {name: [run for result in results for run in result[name]] for name in CASES}
 
 
+@pytest.mark.slow
 def test_threads_processes_and_their_surroundings_change_nothing():
     found = run_all()
     for case, runs in found.items():

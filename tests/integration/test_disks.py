@@ -17,7 +17,7 @@ from readers_and_writers import (
 
 import kqf
 
-pytestmark = pytest.mark.usefixtures("folder")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("folder")]
 
 
 LEAST = 16  # bytes

@@ -14,7 +14,7 @@ from readers_and_writers import ENVIRONMENT, linux
 import kqf
 from kqf.io.files import replacing
 
-pytestmark = pytest.mark.usefixtures("folder")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("folder")]
 
 
 # Kills itself at a call of this name.

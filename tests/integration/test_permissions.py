@@ -9,7 +9,7 @@ import pytest
 from command import names
 from readers_and_writers import ENVIRONMENT, linux, writers
 
-pytestmark = pytest.mark.usefixtures("folder")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("folder")]
 
 
 AS_NOBODY = """

@@ -25,7 +25,7 @@ from readers_and_writers import (
 import kqf
 from kqf.io.files import folder_of
 
-pytestmark = pytest.mark.usefixtures("folder")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("folder")]
 
 
 class Short(io.BytesIO):

@@ -63,7 +63,7 @@ def salvage(source):
 
 @pytest.mark.parametrize("way", [kqf.read, kqf.check, kqf.info, salvage])
 def test_work_grows_with_the_file_and_no_faster(way):
-    for data in hostile_files(400_000):
+    for data in hostile_files(200_000):
         source = Counted(data)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", kqf.DamageWarning)

@@ -13,7 +13,10 @@ import soak
 
 import kqf
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's /proc"),
+]
 TOOL = Path(__file__).parents[2] / "tools" / "stress" / "soak.py"
 
 

@@ -97,6 +97,7 @@ class TestRegistration:
     def test_register_can_be_pickled(self):
         assert pickle.loads(pickle.dumps(kqf.register)) is kqf.register
 
+    @pytest.mark.slow
     def test_import_registers_and_opening_and_saving_leave_sklearn_out(self, path):
         code = (
             "import sys, kqf; from PIL import Image\n"
@@ -365,6 +366,7 @@ class TestOpening:
                 for pixels in pool.map(lambda im: np.asarray(im.convert("RGBA")), [im] * 8):
                     assert np.array_equal(pixels, expected)
 
+    @pytest.mark.slow
     def test_spawned_workers_open_files(self, path):
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context, initializer=kqf.register) as pool:
