@@ -13,6 +13,7 @@ from kqf.cli.check import check
 from kqf.cli.command import Command, Group
 from kqf.cli.compare import compare
 from kqf.cli.convert import convert
+from kqf.cli.desktop import desktop
 from kqf.cli.info import info
 from kqf.cli.palette import palette as show_palette
 from kqf.cli.report import report
@@ -72,13 +73,14 @@ _COMMANDS: dict[str, Callable[..., None]] = {
 }
 for name, command in _COMMANDS.items():
     app.command(name, cls=Command, context_settings=_HELP_NAMES)(command)
+app.add_typer(desktop, name="desktop", cls=Group, context_settings=_HELP_NAMES)
 
 
 @app.command("help", cls=Command, context_settings=_HELP_NAMES)
 def show_help(
     ctx: typer.Context,
     command: Annotated[
-        str, typer.Argument(metavar="[COMMAND]", help="What to explain.", show_default=False)
+        str, typer.Argument(metavar="COMMAND", help="What to explain.", show_default=False)
     ] = "",
 ) -> None:
     """Explain a command and its options."""
@@ -89,6 +91,12 @@ def show_help(
     _, found, _ = root.command.resolve_command(root, [command])
     with found.make_context(command, [], parent=root, resilient_parsing=True) as context:
         print(found.get_help(context))
+
+
+@app.command("version", cls=Command, context_settings=_HELP_NAMES, hidden=True)
+def show_version() -> None:
+    """Print the version, as --version does."""
+    _show_version(True)
 
 
 def main() -> None:

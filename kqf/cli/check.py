@@ -1,7 +1,7 @@
 """``kqf check``: whether KQF files are sound."""
 
 import kqf
-from kqf.cli.files import Files, source_of
+from kqf.cli.files import Files, each_file, source_of
 from kqf.cli.messages import in_words
 from kqf.cli.parameters import Quiet, Threads
 from kqf.cli.session import session
@@ -15,7 +15,7 @@ def check(files: Files, threads: Threads = None, quiet: Quiet = False) -> None:
     file is bad. "kqf convert --salvage" recovers what is intact in a damaged one.
     """
     with session(len(files), quiet) as here:
-        for name in files:
+        for name in each_file(here, files):
             with here.file(name):
                 source = source_of(name)
                 try:

@@ -12,6 +12,10 @@ _OTHERS = "Other options"
 class Command(TyperCommand):
     """A subcommand whose help groups its options by their panels."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        # Typer puts what is required into braces.
+        return [piece.strip("{}").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import kqf
-from kqf.cli.files import Files, source_of
+from kqf.cli.files import Files, each_file, source_of
 from kqf.cli.messages import cut_off, described, in_words
 from kqf.cli.parameters import AsJson
 from kqf.cli.session import session
@@ -22,7 +22,7 @@ def info(files: Files, as_json: AsJson = False) -> None:
     exit code is 1.
     """
     with session(len(files)) as here:
-        for name in files:
+        for name in each_file(here, files):
             with here.file(name):
                 source = source_of(name)
                 try:

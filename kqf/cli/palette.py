@@ -16,8 +16,10 @@ from kqf.convert.api import PIPE, read_input
 from kqf.convert.palette import swatches_of_file, swatches_of_images, swatches_without_pixels
 from kqf.io.inputs import is_many, sources_of
 from kqf.io.modes import without_palette
+from kqf.io.paths import exists
 from kqf.io.pictures import load
 from kqf.palettes.builtin import BUILTIN, find_builtin
+from kqf.palettes.coerce import load_palette
 from kqf.palettes.files import TEXT_FORMATS, WRITTEN, writer_of
 from kqf.palettes.swatches import Swatch
 from kqf.text import escape
@@ -30,7 +32,7 @@ def palette(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[IMAGE|PALETTE|FOLDER...]",
+            metavar="IMAGE|PALETTE|FOLDER",
             help="An image, a KQF file, a palette file or the name of a built-in palette. Several "
             "images, or a folder of images, get one palette together. - reads standard input.",
             show_default=False,
@@ -169,9 +171,9 @@ def _is_many(name: str) -> bool:
 
 
 def _single(here: Session, name: str, colors: int | None, **options: Any) -> list[Swatch]:
-    """Return the palette of one image, palette file or built-in palette."""
-    if builtin := find_builtin(name):
-        return swatches_without_pixels(builtin.codebook, colors or 256)
+    """Return the palette of one image or palette file, of a name, or of colours as text."""
+    if find_builtin(name) or (name != PIPE and not exists(name)):
+        return swatches_without_pixels(load_palette(name), colors or 256)
     swatches, lost = swatches_of_file(name, read_input(name), colors, **options)
     for note in lost:
         here.note(name, note)

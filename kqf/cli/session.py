@@ -43,11 +43,17 @@ class Session:
         self._name = ""
         self.bar: Progress | None = None
 
+    def expect(self, total: int) -> None:
+        """Count this many files from here on."""
+        self._total, self._done = total, 0.0
+        self._steps = total > 1
+        self._update()
+
     def restart(self, total: int) -> None:
         """Count this many files from here on, and show how many are done a second."""
-        self._total, self._done = total, 0.0
-        self._steps = self._counted = True
-        self._update()
+        self._counted = True
+        self.expect(total)
+        self._steps = True
 
     def say(self, line: str, on_stderr: bool = False) -> None:
         """Print one line of results; end the command if stdout can't be written to."""

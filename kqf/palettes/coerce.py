@@ -92,7 +92,7 @@ def load_palette(name: str) -> np.ndarray:
         words = [word.strip() for word in name.split(",")]
         if all(word.startswith("#") or (len(words) > 1 and word.isalpha()) for word in words):
             return _of_colors(words)
-        similar = get_close_matches(name.lower(), BUILTIN, n=3, cutoff=0.5)
+        similar = get_close_matches(name.lower(), BUILTIN, n=3)
         advice = f"; similar: {', '.join(similar)}" if similar else ""
         raise ValueError(f"there is no such file and no built-in palette of this name{advice}")
     return _load_file(name)

@@ -79,6 +79,22 @@ def test_check_in_quiet():
     assert run("check", "--quiet", "good.kqf", "bad.kqf", code=1).stdout.startswith("bad.kqf: bad")
 
 
+def test_folders_stand_for_the_kqf_files_in_them():
+    Path("in/deep").mkdir(parents=True)
+    Path("empty").mkdir()
+    Path("in/a.kqf").write_bytes(data := kqf.encode(few()))
+    Path("in/deep/b.kqf").write_bytes(data[:-1])
+    draw("in/c.png", few())
+    result = run("check", "in", "empty", code=1)
+    assert [line.split(": ")[:2] for line in result.stdout.splitlines()] == [
+        ["in/a.kqf", "ok"],
+        ["in/deep/b.kqf", "bad"],
+    ]
+    assert result.stderr == "kqf: empty: there is no KQF file in this folder\n"
+    lines = run("info", "--json", "in", code=1).stdout.splitlines()
+    assert [json.loads(line)["file"] for line in lines] == ["in/a.kqf", "in/deep/b.kqf"]
+
+
 def test_check():
     data = kqf.encode(few())
     Path("good.kqf").write_bytes(data)
@@ -107,6 +123,9 @@ def test_version_and_help():
         if command not in ("convert", "report", "compare"):
             assert not re.search(r"list\[|<(str|int|float)|range>|None\b", text)
     assert run("help").stdout == run("-h").stdout
+    assert run("version").stdout == run("-v").stdout
+    assert "[OPTIONS] FILE..." in run("info", "-h").stdout
+    assert "[OPTIONS] [IMAGE|PALETTE|FOLDER]..." in run("palette", "-h").stdout
     assert "Did you mean 'info'?" in run("help", "inf", code=2).stderr
 
 

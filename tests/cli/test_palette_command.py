@@ -113,6 +113,16 @@ def test_built_in_palettes():
     assert Path("a.kqf").read_bytes() == expected
 
 
+def test_a_name_that_is_nearly_one():
+    expected = "there is no such file and no built-in palette of this name; similar: gameboy"
+    assert run("palette", "gameby", code=1).stderr == f"kqf: gameby: {expected}\n"
+
+
+def test_colours_as_text():
+    found = json.loads(run("palette", "#f00,#00f", "--json").stdout)
+    assert [each["color"] for each in found["colors"]] == ["#ff0000", "#0000ff"]
+
+
 def test_a_palette_to_stdout():
     draw("a.png", few())
     words = run("palette", "a.png", "-o", "-").stdout.split()

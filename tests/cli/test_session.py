@@ -27,7 +27,7 @@ def test_names_are_printed_as_they_are_or_escaped(name):
     result = run("convert", name, "-o", "out.kqf")
     assert result.stdout.startswith(f"{shown} -> out.kqf  ")
     assert run("check", name, code=1).stdout.startswith(f"{shown}: bad: ")
-    assert run("report", name).stdout.startswith(f"{shown}: PNG, 40 x 24, RGB, 5 colours\n")
+    assert run("report", name).stdout.startswith(f"{shown}: PNG, 40 x 24")
 
 
 def test_escapes():
@@ -47,6 +47,43 @@ def test_the_progress_bar_is_drawn_on_stderr_alone(total, monkeypatch, capsys):
         session.say("one line")
     assert capsys.readouterr().out == "one line\n"
     assert "\u2501" in screen.getvalue()
+
+
+def test_the_bar_of_a_single_file_has_its_name(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "_BAR_AFTER", 0)
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    with terminal.session(1) as session, session.file("some/[red]photo.png"):
+        while session.bar is None:
+            time.sleep(0.01)
+    assert "[red]photo.png" in screen.getvalue()
+
+
+def test_in_quiet_only_errors_and_results_are_printed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    quiet = terminal.Session(2, quiet=True)
+    quiet.say("a result")
+    quiet.tell("what was done")
+    quiet.note("a", "a note")
+    with quiet.file("b"):
+        raise ValueError("an error")
+    assert quiet.failed
+    assert capsys.readouterr().out == "a result\n"
+    assert screen.getvalue() == "kqf: b: an error\n"
+
+
+def test_an_interrupt_says_how_many_files_are_done(capsys):
+
+    def stop_after_one():
+        with terminal.session(3) as session:
+            with session.file("a"):
+                pass
+            raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as caught:
+        stop_after_one()
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "kqf: stopped; 1 of 3 files are done\n"
 
 
 def test_a_broken_pipe_ends_quietly():

@@ -1,0 +1,1 @@
+"""KQF on the desktop: its file type and its thumbnails."""
