@@ -13,7 +13,11 @@ PAGES = (".html", ".htm")
 
 
 def check_output(output: str, suffixes: tuple[str, ...]) -> str:
-    """Return the suffix, which says the format."""
+    """Return the suffix of a file to write, which says its format.
+
+    Raises:
+        typer.BadParameter: it is none of ``suffixes``.
+    """
     suffix = Path(output).suffix.lower()
     if output and suffix not in suffixes:
         what = f"the suffix must be one of {', '.join(suffixes)}, not {suffix!r}"
@@ -22,7 +26,11 @@ def check_output(output: str, suffixes: tuple[str, ...]) -> str:
 
 
 def can_write(here: Session, output: str, names: Sequence[str]) -> bool:
-    """Say what is known to fail before any long work is done."""
+    """Tell whether a file can be written, as far as is known before the work; report why not.
+
+    Arguments:
+        names: the sources, none of which is to be written over.
+    """
     with here.attempt(output):
         if Path(output).suffix.lower() in PAGES:
             from kqf.report.html import check_installed
@@ -37,6 +45,7 @@ def can_write(here: Session, output: str, names: Sequence[str]) -> bool:
 
 
 def write_output(here: Session, output: str, data: bytes, *, quiet: bool) -> None:
+    """Write a file as a whole, and say so unless the command is to be quiet."""
     with here.attempt(output):
         try:
             write_whole(output, data)

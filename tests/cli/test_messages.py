@@ -1,11 +1,11 @@
-"""Lines about files, for people to read."""
+"""What commands say about files."""
 
 import json
 import re
 from pathlib import Path
 
 import pytest
-from command import ICC, few, many, run
+from command import few, many, run
 from PIL import Image
 
 import kqf
@@ -15,44 +15,6 @@ import kqf
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def test_info():
-    metadata = {
-        "icc_profile": ICC,
-        "exif": b"MM\0*1234",
-        "dpi": (72.0, 96.5),
-        "comment": "two\nlines \x1b[31mred [bold]not[/bold]",
-    }
-    data = kqf.encode(few(), metadata=metadata, tile=(32, 24), predictor="up")
-    Path("a.kqf").write_bytes(data)
-    assert run("info", "a.kqf").stdout.splitlines() == [
-        "a.kqf",
-        "  size         40 x 24 pixels",
-        "  channels     3 (RGB)",
-        "  colours      5",
-        "  predictor    up",
-        "  tiles        2 of 32 x 24 pixels",
-        f"  file         {len(data):,} bytes, {8 * len(data) / 960:.2f} bits per pixel",
-        f"  icc_profile  {len(ICC)} bytes",
-        "  exif         8 bytes",
-        "  dpi          72 x 96.5",
-        r"  comment      two\nlines \x1b[31mred [bold]not[/bold]",
-    ]
-    assert (
-        run("info", "-", stdin=data).stdout.splitlines()[1:]
-        == (run("info", "a.kqf").stdout.splitlines()[1:])
-    )
-
-
-def test_info_of_a_file_with_damaged_tiles():
-    data = bytearray(kqf.encode(few(), metadata={"comment": "x"}))
-    data[-20] ^= 1
-    Path("a.kqf").write_bytes(data)
-    assert run("info", "a.kqf").stdout.endswith("  comment      x\n")
-    Path("b.kqf").write_bytes(b"\x89KQF")
-    what = "cut off before the first tile: only 4 bytes are there"
-    assert run("info", "b.kqf", code=1).stderr == f"kqf: b.kqf: {what}\n"
 
 
 def test_how_much_of_a_file_is_there():
@@ -102,13 +64,3 @@ def test_a_picture_is_called_by_its_format(suffix):
     expected = f"not a KQF file: it looks like a {name} image; kqf convert makes a KQF file of it"
     assert run("info", f"a.{suffix}", code=1).stderr == f"kqf: a.{suffix}: {expected}\n"
     assert run("check", f"a.{suffix}", code=1).stdout == f"a.{suffix}: bad: {expected}\n"
-
-
-def test_metadata_in_json():
-    metadata = {"icc_profile": ICC, "dpi": (72.0, 96.5), "comment": "x"}
-    Path("a.kqf").write_bytes(kqf.encode(few(), metadata=metadata))
-    assert json.loads(run("info", "--json", "a.kqf").stdout)["metadata"] == {
-        "icc_profile": {"bytes": len(ICC)},
-        "dpi": [72, 96.5],
-        "comment": "x",
-    }
