@@ -11,9 +11,9 @@ from PIL import Image, ImageOps
 from kqf.cli.output import PAGES, can_write, check_output, write_output
 from kqf.cli.parameters import AsJson, Seed, Threads
 from kqf.cli.session import session
-from kqf.convert.api import read_input
 from kqf.io.modes import without_palette
 from kqf.io.pictures import format_of, load
+from kqf.io.pipes import read_input
 from kqf.text import escape
 
 _PICTURES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")

@@ -1,43 +1,44 @@
-"""The subcommand that converts images to KQF and back."""
+"""The subcommand that converts images to KQF, from KQF, and to palette images."""
 
 import json
 import os
-import re
 import sys
-from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import Executor
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from enum import StrEnum
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from kqf.cli import messages as lines
+from kqf.cli.batch import BatchOptions, convert_batch
 from kqf.cli.parameters import AsJson, Threads
 from kqf.cli.session import Session, session
-from kqf.cluster import executors
-from kqf.convert import batch
-from kqf.convert.api import PIPE, Wishes, convert_file, read_input
+from kqf.cli.values import parse_bytes, parse_color, parse_tile
+from kqf.convert.api import convert_file
+from kqf.convert.batch import plan
+from kqf.convert.options import ConversionOptions, Overwrite
+from kqf.convert.targets import split_names
 from kqf.io.inputs import is_many
-from kqf.io.paths import absolute, is_url, localized
+from kqf.io.paths import exists, is_folder, is_url, localized
+from kqf.io.pipes import PIPE, read_input
 from kqf.palettes.coerce import load_palette
 from kqf.palettes.files import read_palette
 
 Metric = StrEnum("Metric", ["MSE", "PERCEPTUAL"])
 Predictor = StrEnum("Predictor", ["AUTO", "NONE", "LEFT", "UP"])
-Dither = StrEnum("Dither", {"FLOYD_STEINBERG": "floyd-steinberg", "ORDERED": "ordered"})
+Dither = StrEnum(
+    "Dither", {"NONE": "none", "FLOYD_STEINBERG": "floyd-steinberg", "ORDERED": "ordered"}
+)
 
 
 def convert(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[IN...]",
-            help="Images, to KQF; KQF files, to PNG; folders, with all in them. - is stdin.",
+            metavar="[IN...] [OUT]",
+            help="Images, to KQF; KQF files, to PNG; folders, with all images in them. - is stdin. "
+            "The second of two names is the output if it does not exist or is a folder.",
             show_default=False,
         ),
     ] = None,
@@ -47,19 +48,21 @@ def convert(
             "-o",
             "--output",
             metavar="OUT",
-            help="A file, whose suffix says the format; a folder (one that ends with / is made); "
-            "- for stdout. Without it, a file beside the input.",
+            help="A file, whose suffix says the format: .kqf, or .png, .gif or .webp with the "
+            "colours that KQF would have; a folder (one that ends with / is made); - for stdout. "
+            "Without it, a file beside the input.",
             show_default=False,
         ),
     ] = "",
     file_format: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="SUFFIX", help="Format where no file name says it, such as webp."
+            "--format", metavar="SUFFIX", help="Format where no file name says it, such as png."
         ),
     ] = None,
     colors: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Colours at the most. [default: 256]")
+        int | None,
+        typer.Option("-c", "--colors", min=1, max=256, help="Most colours. [default: 256]"),
     ] = None,
     metric: Annotated[
         Metric | None, typer.Option(help="What counts as error. [default: mse]")
@@ -67,9 +70,11 @@ def convert(
     quality: Annotated[
         int | None,
         typer.Option(
+            "-q",
+            "--quality",
             min=1,
             max=100,
-            help="100: the nearest colours; less: fewer bytes. [default: 75]",
+            help="100 takes the nearest colours; less takes fewer bytes. [default: 75]",
         ),
     ] = None,
     palette: Annotated[
@@ -104,7 +109,12 @@ def convert(
         float | None, typer.Option(help="Find the lowest quality with this SSIM, up to 1.")
     ] = None,
     max_bytes: Annotated[
-        int | None, typer.Option(min=1, help="Find the highest quality that fits.")
+        int | None,
+        typer.Option(
+            parser=parse_bytes,
+            metavar="N[k|M|KiB|MiB]",
+            help="Find the highest quality that fits into so many bytes; 1k is 1000, 1KiB 1024.",
+        ),
     ] = None,
     predictor: Annotated[
         Predictor | None,
@@ -130,25 +140,40 @@ def convert(
     ] = False,
     salvage: Annotated[
         bool,
-        typer.Option("--salvage", help="Of a damaged KQF file, take what is whole; say what not."),
+        typer.Option(
+            "--salvage", help="Take the intact tiles of a damaged KQF file, and list the others."
+        ),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Replace any existing file except the sources. A batch also makes again what is "
+            "done.",
+        ),
     ] = False,
     no_overwrite: Annotated[
-        bool, typer.Option("--no-overwrite", help="Fail where the output exists.")
+        bool,
+        typer.Option("--no-overwrite", help="Replace no existing file, not even earlier results."),
+    ] = False,
+    keep_times: Annotated[
+        bool, typer.Option("--keep-times", help="Give results the times of their sources.")
     ] = False,
     jobs: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Files at once, as a batch (see below). [default: of folders, processors]"
+            min=1,
+            help="Files at once, as a batch (see above). [default for folders: all processors]",
         ),
     ] = None,
     from_list: Annotated[
-        bool, typer.Option("--list", help="Read more names from stdin, one on each line.")
+        bool, typer.Option("--list", help="Batch: read more names from stdin, one on each line.")
     ] = False,
-    keep_times: Annotated[
-        bool, typer.Option("--keep-times", help="Batch: keep times of modification.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Batch: make again what is there and no older.")
+    null: Annotated[
+        bool,
+        typer.Option(
+            "-0", "--null", help="--list with names separated by NUL, as by find -print0."
+        ),
     ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Batch: exit with 1 if a result is not smaller.")
@@ -161,199 +186,164 @@ def convert(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Convert images to KQF and back.
+    """Convert images to KQF and back, or quantize them to palette PNG, GIF or lossless WebP.
 
     Images of at most 256 colours, and mode P, are stored without loss. Metadata is kept (ICC, EXIF,
-    XMP, density, comment). WebP is written lossless.
+    XMP, density, comment).
+
+    Existing files are safe: only -o names a file that may be replaced. Where the command chooses
+    the name, it replaces a KQF file of an image of the same size in pixels, which an earlier run
+    has made, and nothing else. --force replaces any file but a source.
 
     Folders, patterns, --list, --jobs and --scheduler make a batch: the output is a folder that
     mirrors each input folder, and where the result is not smaller, the original is copied in its
-    place. What is there, either of them, and no older than its source is skipped.
+    place. A result that is no older than its source is skipped, so that a second run goes on where
+    the first one was stopped.
 
-    All may be URLs that fsspec knows, such as s3://bucket/folder; where a server tells no times,
-    what is there is skipped.
+    All names may be URLs that fsspec knows, such as s3://bucket/folder; where a server tells no
+    times, existing results are skipped.
     """
-    names = list(inputs or [])
-    if from_list:
-        # Names may hold what no encoding has, and all but ends of lines.
-        try:
-            listed = os.fsdecode(read_input(PIPE)).replace("\r\n", "\n")
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--list") from error
-        names += [line for line in listed.split("\n") if line]
-    elif not names:
-        raise typer.BadParameter("none given", param_hint="IN")
+    if force and no_overwrite:
+        raise typer.BadParameter("--force and --no-overwrite contradict each other")
+    names = _names(inputs, from_list or null, null)
     try:
         names, output = list(map(localized, names)), localized(output)
-    except ImportError as error:
+        if not output and not (from_list or null):
+            names, output = split_names(names)
+    except (ImportError, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
-    as_batch = from_list or jobs or scheduler is not None or any(map(_is_many, names))
-    if not as_batch and (keep_times or force or strict):
-        what = "--keep-times, --force and --strict are for a batch: add --jobs"
-        raise typer.BadParameter(what)
-    options: dict[str, Any] = {
+    as_batch = bool(from_list or null or jobs or scheduler is not None or _any_many(names))
+    if strict and not as_batch:
+        raise typer.BadParameter("--strict is for a batch: add --jobs")
+    output = _check_output(names, output, file_format, as_batch)
+    if keep_times and any(map(is_url, (output and [output]) or names)):
+        raise typer.BadParameter("--keep-times: not for URLs to write to")
+    to_pipe = output == PIPE or (not output and PIPE in names)
+    if to_pipe and (sys.stdout is None or sys.stdout.isatty()):
+        raise typer.BadParameter("stdout is a terminal or closed: redirect it", param_hint="-o")
+    encoder: dict[str, Any] = {
         "colors": colors,
         "metric": metric,
         "quality": quality,
         "method": method,
-        "dither": dither,
-        "keep": None if keep is None else [_parse_color(text) for text in keep],
+        "dither": None if dither is Dither.NONE else dither,
+        "keep": None if keep is None else [parse_color(text) for text in keep],
         "target_psnr": target_psnr,
         "target_ssim": target_ssim,
         "max_bytes": max_bytes,
         "predictor": predictor,
-        "tile": _parse_tile(tile),
+        "tile": parse_tile(tile),
         "effort": effort,
         "seed": seed,
         "threads": threads,
     }
-    given = {key: value for key, value in options.items() if value is not None}
-    if not as_batch:
-        output = _check_output(names, output, file_format)
-    elif PIPE in names or output == PIPE or Path(output or ".").is_file():
-        raise typer.BadParameter("a batch takes files and folders, and makes a folder")
-    elif keep_times and any(map(is_url, (output and [output]) or names)):
-        raise typer.BadParameter("--keep-times: not for URLs to write to")
-    suffix = None if file_format is None else "." + file_format.lower().removeprefix(".")
-    to_pipe = output == PIPE or (not output and PIPE in names)
-    if to_pipe and (sys.stdout is None or sys.stdout.isatty()):
-        raise typer.BadParameter("stdout is a terminal or closed: redirect it", param_hint="-o")
+    options = ConversionOptions(
+        {key: value for key, value in encoder.items() if value is not None},
+        suffix=None if file_format is None else "." + file_format.lower().removeprefix("."),
+        frame=frame,
+        strip=strip,
+        verify=verify,
+        salvage=salvage,
+        overwrite=Overwrite.ALL if force else Overwrite.NONE if no_overwrite else Overwrite.RESULTS,
+        keep_times=keep_times,
+        only_smaller=as_batch,
+    )
     with session(len(names)) as here:
         if palette is not None:
-            with here.file(palette):
-                given["palette"] = (
+            with here.attempt(palette):
+                colors_to_use = (
                     read_palette(PIPE, read_input(PIPE))
                     if palette == PIPE
                     else load_palette(palette)
                 )
-        if output.endswith("/") and not as_batch and not is_url(output):
-            with here.file(output):
-                Path(output).mkdir(parents=True, exist_ok=True)
-        if here.failed:
-            return
-        wishes = Wishes(given, suffix, frame, strip, verify, not no_overwrite, salvage=salvage)
+                options = replace(options, encoder={**options.encoder, "palette": colors_to_use})
+            if here.failed:
+                return
         if as_batch:
-            work = _Work(jobs, scheduler, keep_times, force, strict, as_json)
-            _convert_batch(here, names, output, wishes, work)
-            return
-        written: dict[str, str] = {}
-        for name in names:
-            line = ""
-            with here.file(name):
-                made, notes = convert_file(name, output, wishes, written)
-                for note in notes:
-                    here.note(name, note)
-                line = json.dumps(asdict(made)) if as_json else lines.converted(made)
-            if as_json and here.error:
-                line = json.dumps({"input": name, "error": here.error})
-            if line:
-                here.say(line, on_stderr=to_pipe)
+            work = BatchOptions(jobs, scheduler, strict, as_json)
+            convert_batch(here, names, output, options, work)
+        else:
+            _convert_each(here, names, output, options, to_pipe, as_json)
 
 
-def _is_many(name: str) -> bool:
+def _names(inputs: list[str] | None, from_list: bool, null: bool) -> list[str]:
+    names = list(inputs or [])
+    if not from_list:
+        if not names:
+            raise typer.BadParameter("none given", param_hint="IN")
+        if "" in names:
+            raise typer.BadParameter("an empty name", param_hint="IN")
+        return names
     try:
-        return is_many(name)
-    except (ImportError, OSError, ValueError):
-        # Told when it is to be read.
-        return False
+        # Names may hold bytes of no encoding.
+        listed = os.fsdecode(read_input(PIPE))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--list") from error
+    separated = listed.split("\0") if null else listed.replace("\r\n", "\n").split("\n")
+    return names + [name for name in separated if name]
 
 
-@dataclass(frozen=True)
-class _Work:
-    """How a batch is to be done: the options of that name."""
-
-    jobs: int | None
-    scheduler: str | None
-    keep_times: bool
-    force: bool
-    strict: bool
-    as_json: bool
-
-
-def _convert_batch(
-    here: Session, names: list[str], output: str, wishes: Wishes, work: _Work
-) -> None:
-    if work.scheduler is not None:
-        # The processes of a cluster may work in other folders.
-        names, output = list(map(absolute, names)), absolute(output)
-    tasks, planned = batch.plan(names, output, wishes.suffix)
-    here.restart(len(tasks) + len(planned))
-    wishes = replace(wishes, smaller=True)
-    with _executor(here, work, len(tasks)) as (executor, processes, threads):
-        options = {"threads": threads, **wishes.options}
-        outcomes = batch.convert_many(
-            tasks,
-            replace(wishes, options=options),
-            executor,
-            ahead=batch.ahead_of(processes),
-            keep_times=work.keep_times,
-            force=work.force,
-        )
-        totals: Counter[str] = Counter()
-        with here.attempt(output or "."), closing(outcomes):
-            for outcome in chain(planned, outcomes):
-                totals[outcome.state] += 1
-                source = outcome.job.source
-                with here.file(source):
-                    for note in outcome.notes:
-                        here.note(source, note)
-                    if outcome.error:
-                        raise ValueError(outcome.error)
-                    if outcome.state == "kept" and work.strict:
-                        raise ValueError("kept as it is, and --strict was given")
-                if work.as_json:
-                    record = asdict(outcome.made) if outcome.made else {"input": source}
-                    errors = {"error": here.error} if here.error else {}
-                    here.say(json.dumps({**record, "state": outcome.state, **errors}))
-                elif outcome.made:
-                    here.say(lines.converted(outcome.made))
-        here.say(f"kqf: {lines.ended(totals)}", on_stderr=True)
-
-
-@contextmanager
-def _executor(here: Session, work: _Work, tasks: int) -> Iterator[tuple[Executor, int, int]]:
-    """Give what does the work, how many processes it has, and threads for each file."""
-    if work.scheduler is None:
-        processors = os.cpu_count() or 1
-        processes = max(min(work.jobs or processors, tasks), 1)
-        with executors.pool(processes) as pool:
-            yield pool, processes, max(processors // processes, 1)
-        return
-    with ExitStack() as stack:
+def _any_many(names: list[str]) -> bool:
+    for name in names:
         try:
-            executor, threads = stack.enter_context(executors.cluster(work.scheduler))
-        except (ImportError, ValueError) as error:
-            raise typer.BadParameter(str(error), param_hint="--scheduler") from error
-        if not threads:
-            here.note(work.scheduler, "has no workers yet, and waits for some")
-        yield executor, work.jobs or max(threads, 1), 1
+            if is_many(name):
+                return True
+        except (ImportError, OSError, ValueError):
+            # Reading it tells what is wrong.
+            continue
+    return False
 
 
-def _check_output(inputs: list[str], output: str, file_format: str | None) -> str:
-    """Return where output goes, a folder with ``/`` at its end; refuse what can't be meant."""
-    if output and output != PIPE and Path(output).is_dir() and not output.endswith("/"):
+def _check_output(names: list[str], output: str, file_format: str | None, as_batch: bool) -> str:
+    """Return the output, a folder with ``/`` at its end; refuse what can't be meant."""
+    if output == PIPE:
+        if as_batch or len(names) > 1:
+            raise typer.BadParameter("several images do not fit into stdout", param_hint="-o")
+        return output
+    if as_batch:
+        if PIPE in names or (not is_url(output) and Path(output or ".").is_file()):
+            raise typer.BadParameter("a batch takes files and folders, and makes a folder")
+        return output if not output or output.endswith("/") else output + "/"
+    if output and not output.endswith("/") and is_folder(output):
         output += "/"
-    one_place = output and not output.endswith("/")
-    if len(inputs) > 1 and (one_place or PIPE in inputs):
+    one_file = output and not output.endswith("/")
+    if len(names) > 1 and (one_file or PIPE in names):
         what = "several inputs need a folder that exists, or a name that ends with /"
         raise typer.BadParameter(what, param_hint="-o")
-    if PIPE in inputs and output.endswith("/"):
+    if PIPE in names and output.endswith("/"):
         raise typer.BadParameter("stdin has no name to use in a folder", param_hint="-o")
-    if file_format is not None and one_place and output != PIPE:
+    if file_format is not None and one_file:
         raise typer.BadParameter("the output's suffix says the format", param_hint="--format")
     return output
 
 
-def _parse_color(text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"#?([0-9a-fA-F]{2}){1,4}", text):
-        raise typer.BadParameter(f"{text!r} is not #rrggbb", param_hint="--keep")
-    return tuple(bytes.fromhex(text.removeprefix("#")))
-
-
-def _parse_tile(text: str | None) -> int | tuple[int, int] | None:
-    if text is None:
-        return None
-    if not re.fullmatch(r"[1-9][0-9]{0,8}(x[1-9][0-9]{0,8})?", text):
-        raise typer.BadParameter(f"{text!r} is not WxH or N", param_hint="--tile")
-    width, _, height = text.partition("x")
-    return (int(width), int(height)) if height else int(width)
+def _convert_each(
+    here: Session,
+    names: list[str],
+    output: str,
+    options: ConversionOptions,
+    to_pipe: bool,
+    as_json: bool,
+) -> None:
+    """Convert files one after the other, in this process."""
+    jobs, planned = plan(names, output, options.suffix)
+    if output.endswith("/") and not is_url(output):
+        with here.attempt(output):
+            Path(output).mkdir(parents=True, exist_ok=True)
+        if here.failed:
+            return
+    for job, error in [(each.job, each.error) for each in planned] + [(job, "") for job in jobs]:
+        line = ""
+        with here.file(job.source):
+            if error:
+                raise ValueError(error)
+            made, notes = convert_file(job, options)
+            for note in notes:
+                here.note(job.source, note)
+            line = json.dumps(asdict(made)) if as_json else lines.converted(made)
+        if as_json and here.error:
+            line = json.dumps({"input": job.source, "error": here.error})
+        if line:
+            here.say(line, on_stderr=to_pipe)
+    if len(names) > 2 and here.error and not exists(names[-1]):
+        here.note(names[-1], "if it was to be the output, name it with -o")

@@ -41,15 +41,22 @@ def converted(made: "Converted") -> str:
     )
 
 
-def ended(totals: Mapping[str, int]) -> str:
-    """Return the line at the end of a batch."""
+def ended(states: Mapping[str, int], bytes_in: int, bytes_out: int, seconds: float) -> str:
+    """Return the line at the end of a batch.
+
+    Arguments:
+        states: numbers of files by the states of their outcomes.
+        bytes_in, bytes_out: of the files made, or kept as they are, and of their sources.
+    """
     words = {
         "made": "made",
         "done": "done before",
         "kept": "kept as they are",
         "failed": "failed",
     }
-    return ", ".join(f"{totals.get(key, 0):,} {text}" for key, text in words.items())
+    counts = ", ".join(f"{states.get(key, 0):,} {text}" for key, text in words.items())
+    share = f" ({100 * bytes_out / bytes_in:.1f} %)" if bytes_in else ""
+    return f"{counts}; {bytes_in:,} -> {bytes_out:,} bytes{share} in {seconds:.1f} s"
 
 
 def described(name: str, head: kqf.Info, metadata: Mapping[str, Any]) -> Iterator[str]:

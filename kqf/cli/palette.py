@@ -12,12 +12,12 @@ import typer
 from kqf.cli.output import can_write, write_output
 from kqf.cli.parameters import Quiet, Seed, Threads, whole_number
 from kqf.cli.session import Session, session
-from kqf.convert.api import PIPE, read_input
 from kqf.convert.palette import swatches_of_file, swatches_of_images, swatches_without_pixels
 from kqf.io.inputs import is_many, sources_of
 from kqf.io.modes import without_palette
 from kqf.io.paths import exists
 from kqf.io.pictures import load
+from kqf.io.pipes import PIPE, read_input
 from kqf.palettes.builtin import BUILTIN, find_builtin
 from kqf.palettes.coerce import load_palette
 from kqf.palettes.files import TEXT_FORMATS, WRITTEN, writer_of

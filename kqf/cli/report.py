@@ -14,10 +14,10 @@ from PIL import ImageOps
 from kqf.cli.output import PAGES, can_write, check_output, write_output
 from kqf.cli.parameters import Threads
 from kqf.cli.session import Session, session
-from kqf.convert.api import read_input
 from kqf.io.inputs import sources_of
 from kqf.io.modes import without_palette
 from kqf.io.pictures import load
+from kqf.io.pipes import read_input
 from kqf.text import escape, reason
 
 _DOCUMENTS = (*PAGES, ".md", ".csv", ".json")

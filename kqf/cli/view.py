@@ -9,8 +9,8 @@ from PIL import Image, ImageOps, ImageShow
 
 from kqf.cli.parameters import whole_number
 from kqf.cli.session import Session, session
-from kqf.convert.api import read_input
 from kqf.io.pictures import load
+from kqf.io.pipes import read_input
 from kqf.text import escape
 
 _NO_VIEWER = "there is no program that shows images here"

@@ -1,13 +1,17 @@
-"""Paths, bytes and open files as binary streams; files written whole or not at all."""
+"""Sources and targets that the API takes: paths, URLs, bytes and open files."""
 
+import errno
 import io
 import os
-import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from kqf.io import remote
+from kqf.io.remote import is_url
+from kqf.io.replacing import replacing
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 Target = str | os.PathLike[str] | BinaryIO
@@ -69,16 +73,24 @@ def size_of(stream: BinaryIO) -> int:
 
 
 def check_target(target: Target) -> None:
-    """See that ``target`` is a path or a file to write to, before any long work is done for it.
+    """Check that ``target`` can be written to, before any long work is done for it.
+
+    Of a URL nothing is checked.
 
     Raises:
-        TypeError: it is neither. OSError: a folder, in no folder, or a file that is read-only.
+        TypeError: it is neither a path, a URL nor a binary file. ValueError: the path is empty.
+        OSError: it is a folder, in a folder that is missing, or a file that is read-only.
     """
     if not isinstance(target, str | os.PathLike):
         if not hasattr(target, "write") or isinstance(target, io.TextIOBase):
             raise TypeError(f"expected a path or a binary file, not {type(target).__name__}")
         return
-    path = Path(target)
+    name = os.fspath(target)
+    if not name:
+        raise ValueError("the path to write to is empty")
+    if is_url(name):
+        return
+    path = Path(name)
     if path.is_file() or path.is_dir():
         # A file that may not be written to could be replaced nevertheless.
         os.close(os.open(path, os.O_WRONLY))
@@ -86,18 +98,33 @@ def check_target(target: Target) -> None:
         Path(os.path.realpath(path)).parent.stat()
 
 
-def write_whole(target: Target, data: bytes) -> None:
-    """Write ``data`` to an open binary file, or to a path: all of it, or the path stays as it was.
+def write_whole(
+    target: Target, data: bytes, *, mode: int | None = None, exclusive: bool = False
+) -> None:
+    """Write all of ``data`` to a path, a URL or an open binary file; a file is whole or unchanged.
 
-    A symbolic link is followed, and the permissions of a file that is replaced are kept.
+    A symbolic link is followed. A file that is replaced keeps its permissions and its owner.
+
+    Arguments:
+        mode: the permissions that a new file may have at most, before the umask.
+        exclusive: never replace a file.
+
+    Raises:
+        FileExistsError: there is a file, and ``exclusive``. OSError: it cannot be written.
     """
     check_target(target)
     if not isinstance(target, str | os.PathLike):
         _write_all(target, data)
-    elif _is_special(Path(target)):
-        Path(target).write_bytes(data)
+        return
+    name = os.fspath(target)
+    if is_url(name):
+        if exclusive and remote.exists(name):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+        remote.write(name, data)
+    elif _is_special(Path(name)):
+        Path(name).write_bytes(data)
     else:
-        with replacing(Path(target)) as file:
+        with replacing(Path(name), mode=mode, exclusive=exclusive) as file:
             file.write(data)
 
 
@@ -119,87 +146,37 @@ def _is_special(path: Path) -> bool:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a new file to write and read; a path is its name at the end, if all went well.
-
-    By then its data is on the disk: no power cut leaves anything but the old file or the new one.
-    """
-    path = Path(os.path.realpath(path))
-    try:
-        mode: int | None = path.stat().st_mode
-    except FileNotFoundError:
-        mode = None
-    temporary = path.with_name(f".kqf-{os.urandom(8).hex()}.tmp")
-    unnamed = _unnamed(path.parent)
-    try:
-        with unnamed or temporary.open("x+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            if unnamed:
-                if mode is None:
-                    with suppress(FileExistsError):
-                        _link(unnamed, path)
-                        return
-                _link(unnamed, temporary)
-        if mode is not None:
-            temporary.chmod(stat.S_IMODE(mode))
-        temporary.replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError) and str(temporary) in map(
-            str, (error.filename, error.filename2)
-        ):
-            # A name that nobody gave says little.
-            error.filename, error.filename2 = str(path), None
-        raise
-
-
-def _link(file: BinaryIO, path: Path) -> None:
-    """Give an unnamed file a name that no file has."""
-    # With a descriptor (of no use to a whole path), links are followed to the file.
-    number = file.fileno()
-    os.link(f"/proc/self/fd/{number}", path, src_dir_fd=number)
-
-
-def _unnamed(folder: Path) -> BinaryIO | None:
-    """Return a new file without a name, which ends with its process; None where there are none."""
-    if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").exists():
-        return None
-    try:
-        return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666), "w+b")
-    except OSError:
-        # What is wrong with the folder itself, a named file tells.
-        return None
-
-
-@contextmanager
-def assembling(target: Target) -> Iterator[BinaryIO]:
+def assembling(
+    target: Target, *, mode: int | None = None, exclusive: bool = False
+) -> Iterator[BinaryIO]:
     """Give a file to write in any order; at the end the target holds all of it, or on failure none.
 
-    The file of a path is made beside it; any other target is written at the end alone.
+    The file of a path is made beside it; any other target is written only at the end. Arguments,
+    errors: those of write_whole.
     """
     check_target(target)
     if folder_of(target):
-        with replacing(Path(target)) as file:  # type: ignore[arg-type]
+        with replacing(Path(target), mode=mode, exclusive=exclusive) as file:  # type: ignore[arg-type]
             yield file
         return
-    with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "file").open("x+b") as file:
         yield file
         file.seek(0)
-        if isinstance(target, str | os.PathLike):
+        if not isinstance(target, str | os.PathLike):
+            _copy(file, target)
+        elif is_url(os.fspath(target)):
+            file.flush()
+            remote.upload(os.fspath(target), file.name)
+        else:
             with Path(target).open("wb") as special:
                 _copy(file, special)
-        else:
-            _copy(file, target)
 
 
 def folder_of(target: Target) -> Path | None:
-    """Return the folder of a file to make, which has room for it; None of any other target."""
-    if isinstance(target, str | os.PathLike) and not _is_special(Path(target)):
-        return Path(target).parent
-    return None
+    """Return the folder of a local file to make, which has room for it; None of other targets."""
+    if not isinstance(target, str | os.PathLike) or is_url(os.fspath(target)):
+        return None
+    return None if _is_special(Path(target)) else Path(target).parent
 
 
 def _copy(file: BinaryIO, target: BinaryIO) -> None:

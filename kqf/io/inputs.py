@@ -1,4 +1,4 @@
-"""The files that names stand for."""
+"""The files that names, folders and patterns stand for."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from kqf.io.paths import exists, file_name, identity, is_folder, is_url, joined, listed
+from kqf.io import remote
+from kqf.io.paths import exists, file_name, identity, is_folder, is_url, joined
+
+# macOS puts such a file, which holds no picture, beside each one on some disks.
+_APPLE_DOUBLE = "._"
 
 
 def is_many(name: str) -> bool:
@@ -16,47 +20,46 @@ def is_many(name: str) -> bool:
     Raises:
         OSError, ValueError, ImportError: it can't be found out.
     """
-    return _is_pattern(name) or _is_folder(name)
+    return is_pattern(name) or _is_folder(name)
 
 
 def sources_of(name: str, suffix: str | None, output: str) -> Iterator[tuple[str, str]]:
-    """Yield the files that a name stands for, and their places in the folder that it names.
+    """Yield the files that a name stands for, each with its path relative to the name's folder.
 
     Arguments:
-        name: path or URL of a file, which need not be there; of a folder, for all files in it with
-            a suffix that Pillow reads, KQF files only if ``suffix`` is another format's; or a
-            pattern.
-        suffix: of the files to make; None for .kqf.
+        name: path or URL of a file, which need not exist; of a folder, for all files in it with a
+            suffix that Pillow reads; or a pattern.
+        suffix: of the files to make. KQF files of a folder are left out if it is .kqf or None.
         output: path or URL of the folder to make them in, none of whose files is a source; empty if
             there is none.
 
     Raises:
         ValueError: nothing matches. OSError, ImportError: the files can't be listed.
     """
-    is_pattern = _is_pattern(name)
-    if not is_pattern and not _is_folder(name):
+    by_pattern = is_pattern(name)
+    if not by_pattern and not _is_folder(name):
         yield name, file_name(name)
         return
-    folder, pattern = _split(name) if is_pattern else (name, "")
+    folder, pattern = _split(name) if by_pattern else (name, "")
     if is_url(name):
-        places = listed(folder, pattern)
+        found = remote.listed(folder, pattern)
     else:
-        # Shells leave a pattern that is quoted, and some know none.
-        places = _matching(Path(folder), pattern) if pattern else list(_all_in(folder))
-    # There is no telling a URL's folder without files from none.
-    if not places and (is_pattern or is_url(name)):
+        # A quoted pattern reaches the command, and some shells know none.
+        found = _matching(Path(folder), pattern) if pattern else list(_all_in(folder))
+    # A URL's folder without files can't be told from a missing one.
+    if not found and (by_pattern or is_url(name)):
         raise ValueError(f"nothing matches {name}")
-    wanted = _suffixes() - {".kqf"} if suffix in (None, ".kqf") else {".kqf"}
-    own = _place_in(folder, output)
-    for place in places:
-        if own and place.startswith(own):
+    wanted = _suffixes() - ({".kqf"} if suffix in (None, ".kqf") else set())
+    own = _relative(folder, output)
+    for path in found:
+        if (own and path.startswith(own)) or Path(path).name.startswith(_APPLE_DOUBLE):
             continue
-        if is_pattern or Path(place).suffix.lower() in wanted:
-            yield joined(folder, place), place
+        if by_pattern or Path(path).suffix.lower() in wanted:
+            yield joined(folder, path), path
 
 
-def _is_pattern(name: str) -> bool:
-    # A file may be called like a pattern.
+def is_pattern(name: str) -> bool:
+    """Tell whether a name is a pattern, and not that of a file that looks like one."""
     return has_magic(name) and not _is_single(name) and not exists(name)
 
 
@@ -65,7 +68,7 @@ def _is_folder(name: str) -> bool:
         return is_folder(name)
     if _is_single(name):
         return False
-    # To ask of each picture in a long list would take a while.
+    # Asking a server about each picture of a long list would take a while.
     return name.endswith("/") or (Path(name).suffix.lower() not in _suffixes() and is_folder(name))
 
 
@@ -107,8 +110,8 @@ def _all_in(root: str) -> Iterator[str]:
             yield str((Path(folder) / name).relative_to(root))
 
 
-def _place_in(folder: str, output: str) -> str:
-    """Return the place of a folder for output in another folder, empty if it is none in there."""
+def _relative(folder: str, output: str) -> str:
+    """Return the path of a folder for output relative to another folder, empty if it is outside."""
     if not output:
         return ""
     outer, inner = (identity(name.removesuffix("/") + "/") for name in (folder, output))

@@ -1,6 +1,5 @@
 """TIFF files of images too large to hold, as dask arrays."""
 
-import os
 from contextlib import suppress
 from importlib.util import find_spec
 from math import prod
@@ -8,52 +7,56 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import TiffImagePlugin
+
+from kqf.io.image_metadata import metadata_of
 
 if TYPE_CHECKING:
     from dask.array import Array
 
 _SUFFIXES = (".tif", ".tiff")
-# Pillow opens no image of more pixels.
-_MOST_PIXELS = 178_956_970
-# Bytes of memory for each pixel that encoding takes at the most.
-_BYTES_A_PIXEL = 60
+# An image of more pixels is large. At 60 bytes a pixel, encoding it whole would take 4 GB.
+MOST_PIXELS = 2**26
 # What TIFF calls gray and RGB, with black as 0.
 _PHOTOMETRIC = {1: (1, 2), 2: (3, 4)}
-_ICC_PROFILE = 34675
+# Bits of NewSubfileType: a smaller version of another image, and a mask.
+_REDUCED, _MASK = 1, 4
 # Pixels of a block's sides, about.
 _ROWS = 1024
 
 
 def is_large(name: str) -> bool:
-    """Tell whether a file is a TIFF image that memory does not hold while it is encoded.
+    """Tell whether a file is a TIFF image of more than ``MOST_PIXELS`` pixels.
 
-    Without tifffile none is.
+    That depends on nothing else, so that the same file is always encoded in the same way. Without
+    tifffile no image is large.
     """
     if Path(name).suffix.lower() not in _SUFFIXES or not find_spec("tifffile"):
         return False
-    import tifffile
-
-    # What is damaged, or no TIFF at all, is for others to refuse.
-    with suppress(Exception), tifffile.TiffFile(name) as file:
-        page = file.pages[0]
-        pixels = page.imagewidth * page.imagelength
-        return bool(pixels > _MOST_PIXELS or pixels * _BYTES_A_PIXEL > _memory())
+    # Other functions tell what is wrong with a file that is damaged, or no TIFF file.
+    with suppress(Exception):
+        width, height = size_of(name)
+        return width * height > MOST_PIXELS
     return False
 
 
-def _memory() -> float:
-    """Return the bytes of memory that are free, where the system says so."""
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return float("inf")
+def size_of(name: str) -> tuple[int, int]:
+    """Return the width and height of a TIFF file's first image in pixels."""
+    import tifffile
+
+    with tifffile.TiffFile(name) as file:
+        page = file.pages[0]
+        return int(page.imagewidth), int(page.imagelength)
 
 
 def open_tiff(name: str) -> "tuple[Array, dict[str, Any]]":
-    """Return the image of a TIFF file as a dask array, and its metadata as far as it is kept.
+    """Return the image of a TIFF file as a dask array, and the metadata that KQF stores.
+
+    Overviews, which are smaller versions of the image, and masks are left out.
 
     Returns:
-        (H, W) or (H, W, C) uint8 or bool, read when it is needed; ``icc_profile`` if there is one.
+        (H, W) or (H, W, C) uint8 or bool, read when it is needed; and the metadata, as
+        ``image_metadata.metadata_of`` gives it.
 
     Raises:
         ValueError: several images, planes, bits or colours of another kind than KQF stores.
@@ -69,7 +72,8 @@ def open_tiff(name: str) -> "tuple[Array, dict[str, Any]]":
         ) from error
     with tifffile.TiffFile(name) as file:
         page, series = file.pages[0], file.series[0]
-        if len(file.series) > 1 or len(series.pages) > 1:
+        images = [page for page in file.pages if not _is_overview(page)]
+        if len(images) > 1 or len(series.pages) > 1:
             raise ValueError("holds several images, and so large a file can't be picked from")
         samples = _PHOTOMETRIC.get(int(page.photometric), ())
         channels = series.shape[2] if series.axes == "YXS" else 1
@@ -78,9 +82,6 @@ def open_tiff(name: str) -> "tuple[Array, dict[str, Any]]":
             raise ValueError(f"is {kind} of shape {series.shape}: gray or RGB is expected")
         if series.dtype not in (np.uint8, np.bool_):
             raise ValueError(f"has samples of {series.dtype}: reduce it to 8 bits a channel first")
-        metadata = {}
-        if _ICC_PROFILE in page.tags:
-            metadata["icc_profile"] = bytes(page.tags[_ICC_PROFILE].value)
         height, width, *rest = series.shape
         # Whole tiles, or strips: each is inflated once.
         high, wide = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, 0)
@@ -93,7 +94,21 @@ def open_tiff(name: str) -> "tuple[Array, dict[str, Any]]":
             dtype=series.dtype,
             meta=np.empty((0,) * len(series.shape), series.dtype),
         )
-    return array, metadata
+    return array, _metadata_of(name)
+
+
+def _is_overview(page: Any) -> bool:
+    page = page.aspage()
+    return bool(int(page.subfiletype) & (_REDUCED | _MASK))
+
+
+def _metadata_of(name: str) -> dict[str, Any]:
+    # Image.open refuses so many pixels, none of which are read here.
+    with TiffImagePlugin.TiffImageFile(name) as image:
+        metadata = metadata_of(image)
+    if isinstance(exif := metadata.get("exif"), bytes):
+        metadata["exif"] = exif.removeprefix(b"Exif\0\0")
+    return metadata
 
 
 def _cut(length: int, step: int) -> tuple[int, ...]:

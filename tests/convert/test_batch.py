@@ -14,8 +14,9 @@ import pytest
 from command import draw, few, many, names, run, run_batch, run_process, start
 
 import kqf
-from kqf.convert.api import Wishes
-from kqf.convert.batch import Job, convert_many, plan
+from kqf.convert.batch import convert_many, plan
+from kqf.convert.options import ConversionOptions
+from kqf.convert.targets import Job
 from kqf.io.paths import exists, read
 
 
@@ -52,7 +53,13 @@ def test_a_tree_is_mirrored_and_a_second_run_does_nothing():
     records, err = convert("in", "-o", "out")
     assert set(states(records).values()) == {"made"}
     assert len(records) == 3
-    assert err == "kqf: 3 made, 0 done before, 0 kept as they are, 0 failed\n"
+    bytes_in, bytes_out = (
+        sum(record[key] for record in records.values()) for key in ("bytes_in", "bytes_out")
+    )
+    assert err.startswith(
+        "kqf: 3 made, 0 done before, 0 kept as they are, 0 failed; "
+        f"{bytes_in:,} -> {bytes_out:,} bytes ({100 * bytes_out / bytes_in:.1f} %) in "
+    )
     assert names("out") == ["0.kqf", "2.kqf", "deep"]
     assert names("out/deep") == ["1.kqf"]
     for path, pixels in drawn.items():
@@ -84,7 +91,10 @@ def test_what_gets_no_smaller_is_copied():
     draw("in/a.png", np.zeros((1, 1), np.uint8))
     records, err = convert("in", "-o", "out")
     assert states(records) == {"a.png": "kept"}
-    assert "would not be smaller" in err
+    size = Path("in/a.png").stat().st_size
+    assert f"not smaller than its source of {size}" in err
+    assert "the original stays" in err
+    assert f"1 kept as they are, 0 failed; {size} -> {size} bytes (100.0 %)" in err
     assert names("out") == ["a.png"]
     assert Path("out/a.png").read_bytes() == Path("in/a.png").read_bytes()
     assert states(convert("in", "-o", "out")[0]) == {"a.png": "done"}
@@ -109,7 +119,8 @@ def test_a_copy_takes_the_place_of_what_an_older_source_became():
     Path("in").mkdir()
     draw("in/a.png", np.tile(many(), (4, 4, 1)), compress_level=0)
     convert("in", "-o", "out")
-    draw("in/a.png", np.zeros((1, 1), np.uint8))
+    flat = np.zeros((96, 160), np.uint8)
+    draw("in/a.png", flat, bits=1, optimize=True)
     os.utime("out/a.kqf", ns=(0, 0))
     assert states(convert("in", "-o", "out")[0]) == {"a.png": "kept"}
     assert names("out") == ["a.png"]
@@ -156,9 +167,16 @@ def test_no_target_is_another_ones_source():
     convert("a.png", "-o", ".")
     before = {name: Path(name).read_bytes() for name in names()}
     assert sorted(before) == ["a.kqf", "a.png"]
-    records, err = convert("a.kqf", "a.png", code=1)
-    assert set(states(records).values()) == {"failed"}
-    assert "a.kqf: a.png would be used for a.png as well" in err
+    _, err = convert("a.kqf", "a.png", code=2)
+    assert "a.kqf and a.png exist already: to write a.png anew, name it with -o a.png" in err
+    for order in (["a.kqf", "a.png"], ["a.png", "a.kqf"]):
+        jobs, outcomes = plan(order, "")
+        assert jobs == []
+        errors = {outcome.job.source: outcome.error for outcome in outcomes}
+        assert errors == {
+            "a.kqf": "a.png would be used for a.png as well: name their outputs with -o",
+            "a.png": "a.kqf would be used for a.kqf as well: name their outputs with -o",
+        }
     assert {name: Path(name).read_bytes() for name in names()} == before
 
 
@@ -167,16 +185,16 @@ def test_a_copy_is_not_what_another_source_becomes():
         Path(folder).mkdir()
     draw("x/a.png", few())
     Path("y/a.kqf").write_bytes(kqf.encode(few()))
-    _, outcomes = plan(["x/a.png", "y/a.kqf"], "out")
+    _, outcomes = plan(["x/a.png", "y/a.kqf"], "out/")
     assert [outcome.state for outcome in outcomes] == ["failed", "failed"]
-    assert outcomes[0].error == "out/a.png would be used for y/a.kqf as well"
+    assert outcomes[0].error.startswith("out/a.png would be used for y/a.kqf as well")
 
 
 def test_a_file_named_twice_is_made_once(folder):
     tree(1)
     Path("link").symlink_to("in")
     listed = ["in/0.bmp", "in/0.bmp", "in", "./in/0.bmp", "link/0.bmp", str(folder / "in/0.bmp")]
-    jobs, outcomes = plan(listed, "out")
+    jobs, outcomes = plan(listed, "out/")
     assert jobs == [Job("in/0.bmp", "out/0.kqf")]
     assert [outcome.state for outcome in outcomes] == ["done"] * 5
     _, err = convert("in/0.bmp", "./in/0.bmp", "-o", "out")
@@ -222,7 +240,7 @@ def test_kqf_files_of_a_folder_become_another_format_on_request():
 
 def test_refused_requests():
     draw("a.png", few())
-    assert "are for a batch" in run("convert", "a.png", "--strict", code=2).stderr
+    assert "--strict is for a batch" in run("convert", "a.png", "--strict", code=2).stderr
     assert "none given" in run("convert", code=2).stderr
 
 
@@ -294,7 +312,7 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(folder):
     Path("in").mkdir()
     for number in range(24):
         draw(Path("in") / f"{number}.png", many(seed=number))
-    jobs, _ = plan(["in"], "out")
+    jobs, _ = plan(["in"], "out/")
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
     with (
         distributed.LocalCluster(**options, dashboard_address=":0", silence_logs=50) as cluster,
@@ -303,7 +321,7 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(folder):
         workers = list(client.run(os.getpid).values())
         outcomes = []
         for outcome in convert_many(
-            jobs, Wishes({"effort": 2}), client.get_executor(pure=False), ahead=6
+            jobs, ConversionOptions({"effort": 2}), client.get_executor(pure=False), ahead=6
         ):
             outcomes.append(outcome)
             if len(outcomes) == 5:
@@ -325,14 +343,14 @@ def test_a_process_that_dies_is_told():
             return future
 
     with pytest.raises(ChildProcessError, match="run it again"):
-        list(convert_many(plan(["in"], "out")[0], Wishes({}), Dying(), ahead=2))
+        list(convert_many(plan(["in"], "out/")[0], ConversionOptions(), Dying(), ahead=2))
 
 
 def test_patterns_that_no_shell_resolved():
     tree()
     found = sorted(str(path) for path in Path("in").rglob("*.bmp"))
     assert found
-    assert [job.source for job in plan(["in/**/*.bmp"], "out")[0]] == found
+    assert [job.source for job in plan(["in/**/*.bmp"], "out/")[0]] == found
     result = run("convert", "no*.png", "-o", "out", code=1)
     assert "nothing matches no*.png" in result.stderr
 
@@ -342,7 +360,7 @@ def test_what_a_pattern_made_is_none_of_its_sources():
     draw("flat.png", np.zeros((1, 1), np.uint8))
     expected = {("a.bmp", "out/a.kqf"), ("flat.png", "out/flat.kqf")}
     for _ in range(2):
-        jobs = {job for pattern in ("**/*.png", "**/*.bmp") for job in plan([pattern], "out")[0]}
+        jobs = {job for pattern in ("**/*.png", "**/*.bmp") for job in plan([pattern], "out/")[0]}
         assert {(job.source, job.target) for job in jobs} == expected
         run_process("convert", "**/*.png", "**/*.bmp", "-o", "out", "--jobs", 1)
     assert names("out") == ["a.kqf", "flat.png"]
@@ -378,9 +396,9 @@ def test_a_palette_of_a_folder_serves_all_in_it():
 
 
 def by_threads(jobs, **options):
-    wishes = Wishes({"effort": 1}, smaller=True, **options)
+    chosen = ConversionOptions({"effort": 1}, only_smaller=True, **options)
     with ThreadPoolExecutor(2) as threads:
-        outcomes = convert_many(jobs, wishes, threads, ahead=4)
+        outcomes = convert_many(jobs, chosen, threads, ahead=4)
         return {outcome.job.source: outcome for outcome in outcomes}
 
 
@@ -457,7 +475,7 @@ def draw_flat(name):
 
 
 def test_urls_that_cannot_be_had_are_told(memory):
-    jobs, (outcome,) = plan(["memory://nowhere/", "memory://nowhere/a.png"], "out")
+    jobs, (outcome,) = plan(["memory://nowhere/", "memory://nowhere/a.png"], "out/")
     assert outcome.error == "nothing matches memory://nowhere/"
     (failed,) = by_threads(jobs).values()
     assert (failed.state, failed.error) == ("failed", "No such file or directory")
@@ -492,7 +510,9 @@ def test_what_one_job_ends_in_leaves_the_others():
             return super().submit(function, job, *rest)
 
     with Killing(1) as threads:
-        outcomes = list(convert_many(plan(["in"], "out")[0], Wishes({}), threads, ahead=2))
+        outcomes = list(
+            convert_many(plan(["in"], "out/")[0], ConversionOptions(), threads, ahead=2)
+        )
     assert {outcome.state: outcome.error for outcome in outcomes} == {
         "made": "",
         "failed": "its worker died 4 times",

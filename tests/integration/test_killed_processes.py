@@ -12,7 +12,7 @@ from command import draw, few, many, names, start
 from readers_and_writers import ENVIRONMENT, linux
 
 import kqf
-from kqf.io.files import replacing
+from kqf.io.replacing import replacing
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("folder")]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kqf.io.files import open_source, replacing, write_whole
+from kqf.io.files import open_source, write_whole
+from kqf.io.replacing import replacing
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's files")
 
@@ -191,7 +192,7 @@ def test_a_process_that_is_killed_leaves_the_old_file_and_nothing_else(tmp_path)
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from kqf.io.files import replacing\n"
+        "from kqf.io.replacing import replacing\n"
         "with replacing(Path(sys.argv[1])) as file:\n"
         "    file.write(b'after')\n"
         "    file.flush()\n"

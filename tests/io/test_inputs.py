@@ -44,7 +44,12 @@ def found(start, name, suffix=None, output=""):
 def test_all_pictures_of_a_folder(start):
     expected = ["in/a.png", "in/b[1].PNG", "in/out/d.png"]
     assert found(start, "in") == found(start, "in/") == found(start, "in", ".kqf") == expected
-    assert found(start, "in", ".webp") == ["in/deep/c.kqf"]
+    assert found(start, "in", ".webp") == [
+        "in/a.png",
+        "in/b[1].PNG",
+        "in/deep/c.kqf",
+        "in/out/d.png",
+    ]
     assert found(start, "in[2]") == ["in[2]/e.png"]
 
 

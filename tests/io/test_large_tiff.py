@@ -32,7 +32,7 @@ def pixels_of(*shape):
 def test_pixels_are_those_of_the_file(path, monkeypatch, shape, options):
     monkeypatch.setattr(large_files, "_ROWS", 100)
     pixels = pixels_of(*shape)
-    tifffile.imwrite(path, pixels, **options)
+    tifffile.imwrite(path, pixels, metadata=None, software=False, **options)
     array, metadata = open_tiff(path)
     assert np.array_equal(array.compute(), pixels)
     assert array.npartitions > 1
@@ -40,22 +40,21 @@ def test_pixels_are_those_of_the_file(path, monkeypatch, shape, options):
 
 
 def test_the_profile_is_kept(path):
-    tifffile.imwrite(path, pixels_of(9, 9), iccprofile=b"profile")
+    tifffile.imwrite(path, pixels_of(9, 9), iccprofile=b"profile", metadata=None, software=False)
     assert open_tiff(path)[1] == {"icc_profile": b"profile"}
 
 
-def test_a_file_is_large_by_its_pixels_or_by_what_memory_is_free(path, monkeypatch):
+def test_a_file_is_large_by_its_pixels_alone(path, monkeypatch):
     tifffile.imwrite(path, pixels_of(30, 20))
     assert not is_large(path)
-    with monkeypatch.context() as patch:
-        patch.setattr(large_files, "_MOST_PIXELS", 599)
-        assert is_large(path)
-    monkeypatch.setattr(large_files, "_memory", lambda: 60 * 600 - 1)
+    monkeypatch.setattr(large_files, "MOST_PIXELS", 599)
     assert is_large(path)
+    monkeypatch.setattr(large_files, "MOST_PIXELS", 600)
+    assert not is_large(path)
 
 
 def test_other_files_are_not_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(large_files, "_MOST_PIXELS", 0)
+    monkeypatch.setattr(large_files, "MOST_PIXELS", 0)
     for name, data in {"a.png": b"II*\0", "a.tif": b"II*\0 no TIFF", "b.tif": b""}.items():
         (tmp_path / name).write_bytes(data)
         assert not is_large(str(tmp_path / name))

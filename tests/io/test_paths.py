@@ -14,7 +14,6 @@ from kqf.io.paths import (
     is_folder,
     is_same,
     joined,
-    listed,
     localized,
     modified,
     read,
@@ -23,6 +22,7 @@ from kqf.io.paths import (
     with_suffix,
     write,
 )
+from kqf.io.remote import listed
 
 
 @pytest.fixture(autouse=True)

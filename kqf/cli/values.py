@@ -1,0 +1,34 @@
+"""Values of options that have a syntax of their own."""
+
+import re
+
+import typer
+
+# As SI and IEC have them, and as people write them.
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+def parse_bytes(text: str) -> int:
+    """Return a number of bytes, such as of ``60k``, ``1.5 MB`` or ``64KiB``."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?|)b?", text.strip().lower())
+    size = int(float(found[1]) * _UNITS[found[2]]) if found else 0
+    if size < 1:
+        raise typer.BadParameter(f"{text!r} is no number of bytes, such as 60000, 60k or 64KiB")
+    return size
+
+
+def parse_color(text: str) -> tuple[int, ...]:
+    """Return the channels of a colour such as ``#ff8000``."""
+    if not re.fullmatch(r"#?([0-9a-fA-F]{2}){1,4}", text):
+        raise typer.BadParameter(f"{text!r} is not #rrggbb", param_hint="--keep")
+    return tuple(bytes.fromhex(text.removeprefix("#")))
+
+
+def parse_tile(text: str | None) -> int | tuple[int, int] | None:
+    """Return the side, or the width and height, of a tile such as ``256`` or ``256x64``."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"[1-9][0-9]{0,8}(x[1-9][0-9]{0,8})?", text):
+        raise typer.BadParameter(f"{text!r} is not WxH or N", param_hint="--tile")
+    width, _, height = text.partition("x")
+    return (int(width), int(height)) if height else int(width)

@@ -1,0 +1,283 @@
+"""The bytes of a converted image, made from the bytes of its source."""
+
+import io
+import warnings
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import kqf
+from kqf.convert.options import ConversionOptions
+from kqf.convert.palette import match_image
+from kqf.io.image_metadata import stripped, take_metadata, upright_labels
+from kqf.io.modes import codebook_of, without_palette
+from kqf.io.palette_images import FORMATS, save_palette_image
+from kqf.io.pictures import format_of, is_kqf, load, load_picture, save
+
+# The options of the encoder that leave labels as they are.
+_STORAGE = ("predictor", "tile", "effort", "threads")
+# Those that mean nothing where the result is not KQF.
+_KQF_ONLY = ("predictor", "tile")
+# Those that a stored palette might not satisfy: they are applied to the pixels instead.
+_OF_PIXELS = {"palette", "keep", "max_bytes"}
+# With any of these, a KQF file that becomes another format is quantized anew.
+_QUANTIZING = {*_OF_PIXELS, "colors", "dither", "method", "metric", "quality"}
+_QUANTIZING |= {"target_psnr", "target_ssim"}
+_FEWEST_COLORS = 2
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file made from another.
+
+    Attributes:
+        data: its bytes.
+        width, height: pixels.
+        colors: entries of the codebook.
+        exact: whether it shows the very pixels of its source; None where that can't be told.
+        notes: what else the user should know.
+        largest_error: the pixel that differs most; None where none does, or it is not known.
+    """
+
+    data: bytes
+    width: int
+    height: int
+    colors: int
+    exact: bool | None
+    notes: list[str] = field(default_factory=list)
+    largest_error: kqf.LargestError | None = None
+
+
+def make(name: str, data: bytes, suffix: str, options: ConversionOptions) -> Made:
+    """Return the file of a format that a source becomes.
+
+    Arguments:
+        name, data: of the source.
+        suffix: of the format to make.
+
+    Raises:
+        ValueError, KqfError: it cannot be made.
+    """
+    from_kqf = is_kqf(name, data)
+    if from_kqf and options.frame:
+        raise ValueError(f"has no frame {options.frame}: the last one is 0")
+    damage: list[kqf.DamageWarning] = []
+    if from_kqf and options.salvage:
+        data, damage = _salvage(data, options.encoder.get("threads"))
+    if suffix == ".kqf":
+        made = _to_kqf(data, from_kqf, options)
+    elif from_kqf and not _QUANTIZING & options.encoder.keys():
+        made = _from_kqf(data, suffix, options)
+    else:
+        made = _to_palette_image(data, from_kqf, suffix, options)
+    if not damage:
+        return made
+    exact = made.exact and not any(each.lost for each in damage)
+    notes = [*(f"damaged: {each}" for each in damage), *made.notes]
+    return Made(made.data, made.width, made.height, made.colors, exact, notes, made.largest_error)
+
+
+def _salvage(data: bytes, threads: int | None) -> tuple[bytes, list[kqf.DamageWarning]]:
+    """Return a sound file of the intact tiles of a damaged one, and its warnings, if any."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = kqf.read_indexed(data, threads=threads, errors="salvage")
+    damage = [each.message for each in caught if isinstance(each.message, kqf.DamageWarning)]
+    if not damage:
+        return data, damage
+    sound = kqf.encode_indexed(
+        found.labels, found.codebook, metadata=found.metadata, effort=1, threads=threads
+    )
+    return sound, damage
+
+
+@dataclass
+class _Source:
+    """What a source holds, as the options ask for it.
+
+    Attributes:
+        stored: labels and codebook that are kept as they are; None where it is quantized.
+        image: of Pillow, with the metadata in its ``info``.
+        encoder: the options that apply to it.
+        changes: how its pixels were changed when it was read, in words.
+        notes: what else the user should know.
+    """
+
+    stored: kqf.IndexedImage | None
+    image: Image.Image
+    encoder: dict[str, Any]
+    changes: list[str]
+    notes: list[str]
+
+
+def _load(data: bytes, options: ConversionOptions) -> _Source:
+    encoder = dict(options.encoder)
+    picture = load_picture(data, options.frame)
+    image, changes = picture.image, picture.changes
+    notes = list(changes)
+    if options.strip:
+        image = stripped(image)
+    else:
+        notes += picture.dropped
+    if image.mode == "P" and len(codebook := codebook_of(image)) <= _colors_to_keep(options):
+        encoder = {key: value for key, value in encoder.items() if key in _STORAGE}
+        stored = kqf.IndexedImage(np.asarray(image), codebook)
+        return _Source(stored, image, encoder, changes, notes)
+    if "palette" in encoder:
+        image, encoder["palette"] = match_image(image, encoder["palette"])
+    image = without_palette(image)
+    if "keep" in encoder and image.mode == "RGBA":
+        encoder["keep"] = [(*color, 255)[:4] for color in encoder["keep"]]
+    return _Source(None, image, encoder, changes, notes)
+
+
+def _to_kqf(data: bytes, from_kqf: bool, options: ConversionOptions) -> Made:
+    threads = options.encoder.get("threads")
+    if from_kqf and kqf.info(data).colors <= _colors_to_keep(options):
+        return _repack(data, options)
+    source = _load(data, options)
+    if options.verify:
+        meant = source.stored or kqf.quantize(np.asarray(source.image), **source.encoder)
+    buffer = io.BytesIO()
+    source.image.save(buffer, "KQF", **source.encoder)
+    found = kqf.read_indexed(buffer.getvalue(), threads=threads)
+    if options.verify:
+        _verify(found, meant)
+    return _made(buffer.getvalue(), found, source, source.notes)
+
+
+def _colors_to_keep(options: ConversionOptions) -> int:
+    """Return how many colours a stored palette may have to be kept as it is, 0 for none."""
+    if _OF_PIXELS & options.encoder.keys():
+        return 0
+    colors: int = options.encoder.get("colors", 256)
+    return colors
+
+
+def _repack(data: bytes, options: ConversionOptions) -> Made:
+    """Store the labels of a KQF file anew."""
+    threads = options.encoder.get("threads")
+    storage = {key: value for key, value in options.encoder.items() if key in _STORAGE}
+    meant = kqf.read_indexed(data, threads=threads)
+    metadata = meant.metadata
+    if options.strip:
+        meant = kqf.IndexedImage(upright_labels(meant.labels, metadata), meant.codebook)
+        metadata = {}
+    made = kqf.encode_indexed(meant.labels, meant.codebook, metadata=metadata, **storage)
+    if options.verify:
+        _verify(kqf.read_indexed(made, threads=threads), meant)
+    height, width = meant.labels.shape
+    return Made(made, width, height, len(meant.codebook), True)
+
+
+def _made(data: bytes, found: kqf.IndexedImage, source: _Source, notes: list[str]) -> Made:
+    """Return a file that holds ``found``, compared with the pixels that it was made from."""
+    pixels, shown = np.asarray(without_palette(source.image)), found.pixels
+    same = np.array_equal(shown, pixels)
+    largest = None if same else kqf.largest_error(pixels, shown)
+    height, width = found.labels.shape
+    exact = same and not source.changes
+    return Made(data, width, height, len(found.codebook), exact, notes, largest)
+
+
+def _verify(found: kqf.IndexedImage, meant: kqf.IndexedImage) -> None:
+    if not np.array_equal(found.labels, meant.labels):
+        raise ValueError("verification failed: it decodes to other labels than meant")
+    if not np.array_equal(found.codebook, meant.codebook):
+        raise ValueError("verification failed: it decodes to another codebook than meant")
+
+
+def _from_kqf(data: bytes, suffix: str, options: ConversionOptions) -> Made:
+    """Save a KQF file in another format, with its very pixels."""
+    _refuse(options.encoder.keys() - {"threads"}, suffix)
+    file_format = format_of(suffix)
+    # Its errors name what is wrong, where Pillow's would say that the file is not an image.
+    head = kqf.info(data)
+    image, _ = load(data)
+    if options.strip:
+        image = stripped(image)
+    made, exact, dropped = save(image, file_format, take_metadata(image))
+    if options.verify and not exact:
+        what = "shows other pixels" if exact is False else "cannot be read back"
+        raise ValueError(f"verification failed: as {file_format} it {what}")
+    return Made(made, *image.size, head.colors, exact, _notes(file_format, dropped))
+
+
+def _refuse(keys: Any, suffix: str) -> None:
+    if flags := sorted(f"--{key.replace('_', '-')}" for key in keys):
+        raise ValueError(f"{', '.join(flags)}: for writing KQF alone, not {suffix}")
+
+
+def _notes(file_format: str, dropped: list[str]) -> list[str]:
+    return [f"{file_format} keeps no {', '.join(dropped)}"] if dropped else []
+
+
+def _to_palette_image(data: bytes, from_kqf: bool, suffix: str, options: ConversionOptions) -> Made:
+    """Quantize an image and save it in another format than KQF."""
+    _refuse(options.encoder.keys() & set(_KQF_ONLY), suffix)
+    file_format = format_of(suffix)
+    if from_kqf:
+        # Its errors name what is wrong, where Pillow's would say that the file is not an image.
+        kqf.info(data)
+    source = _load(data, options)
+    metadata = _as_stored(take_metadata(source.image))
+    limit = source.encoder.pop("max_bytes", None)
+
+    def saved(colors: int | None) -> tuple[bytes, list[str], kqf.IndexedImage]:
+        encoder = source.encoder if colors is None else source.encoder | {"colors": colors}
+        image = source.stored or kqf.quantize(np.asarray(source.image), **encoder)
+        return *_save(image, file_format, metadata, "palette" in encoder), image
+
+    made, dropped, image = saved(None)
+    if limit is not None and len(made) > limit:
+        most = min(source.encoder.get("colors", 256), len(image.codebook))
+        choices = range(_FEWEST_COLORS, most)
+        fits = bisect_left(choices, True, key=lambda colors: len(saved(colors)[0]) > limit)
+        made, dropped, image = saved(choices[max(fits - 1, 0)])
+        if len(made) > limit:
+            raise kqf.TargetError(
+                f"max_bytes={limit} can't be met: {len(image.codebook)} colours take {len(made)}"
+            )
+    if options.verify and file_format in FORMATS:
+        _verify_shown(made, image, file_format)
+    return _made(made, image, source, [*source.notes, *_notes(file_format, dropped)])
+
+
+def _save(
+    image: kqf.IndexedImage, file_format: str, metadata: Mapping[str, Any], keep_palette: bool
+) -> tuple[bytes, list[str]]:
+    """Return a file with exactly the colours of an indexed image, and the metadata it lacks."""
+    if file_format in FORMATS:
+        return save_palette_image(
+            image.labels, image.codebook, file_format, metadata, keep_palette=keep_palette
+        )
+    data, exact, dropped = save(image.to_pillow(), file_format, metadata)
+    if not exact:
+        raise ValueError(f"{file_format} does not keep exact colours: .png, .gif and .webp do")
+    return data, dropped
+
+
+def _as_stored(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata in the types that all of Pillow's writers take."""
+    stored = dict(metadata)
+    if isinstance(comment := stored.get("comment"), bytes):
+        stored["comment"] = comment.rstrip(b"\0").decode("utf-8", "replace")
+    if isinstance(xmp := stored.get("xmp"), str):
+        stored["xmp"] = xmp.encode()
+    return stored
+
+
+def _verify_shown(data: bytes, image: kqf.IndexedImage, file_format: str) -> None:
+    """Raise ValueError unless a file shows exactly the pixels of an indexed image."""
+    with Image.open(io.BytesIO(data)) as opened:
+        shown = np.array(opened.convert("RGBA"))
+    meant = np.array(Image.fromarray(image.pixels).convert("RGBA"))
+    # Nobody sees the colours of transparent pixels, and GIF has none.
+    for pixels in (shown, meant):
+        pixels[pixels[..., 3] == 0] = 0
+    if not np.array_equal(shown, meant):
+        raise ValueError(f"verification failed: as {file_format} it shows other pixels")

@@ -1,0 +1,41 @@
+"""What the user asked a conversion to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Overwrite(Enum):
+    """Which existing files a conversion may replace, besides those that the user named."""
+
+    RESULTS = "KQF files of earlier runs of the same conversion"
+    ALL = "all but the sources"
+    NONE = "none, not even those that the user named"
+
+
+@dataclass(frozen=True)
+class ConversionOptions:
+    """What the user asked for, apart from the files.
+
+    Attributes:
+        encoder: the options of ``kqf.encode`` that were given, ``palette`` as an array.
+        suffix: of the files to make, where no name says it; None for .kqf, and .png from KQF.
+        frame: which one of several, from 0.
+        strip: whether to leave all metadata out.
+        verify: whether to decode the result and compare before it is written.
+        salvage: whether to take the intact tiles of a damaged KQF file.
+        overwrite: which existing files may be replaced.
+        keep_times: whether a file gets the modification time of its source.
+        only_smaller: whether to refuse a result that is not smaller than its source.
+    """
+
+    encoder: Mapping[str, Any] = field(default_factory=dict)
+    suffix: str | None = None
+    frame: int | None = None
+    strip: bool = False
+    verify: bool = False
+    salvage: bool = False
+    overwrite: Overwrite = Overwrite.RESULTS
+    keep_times: bool = False
+    only_smaller: bool = False
