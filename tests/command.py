@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import walk
+from conftest import smooth_image
 from PIL import Image, ImageCms, PngImagePlugin
 from typer.testing import CliRunner
 
@@ -64,7 +64,7 @@ def draw(name, pixels, **options):
 
 def many(channels=3, seed=0):
     """Return pixels of more than 256 colours."""
-    pixels = walk(24, 40, channels, seed=seed)
+    pixels = smooth_image(24, 40, channels, seed=seed)
     assert len(np.unique(pixels.reshape(-1, channels), axis=0)) > 256
     return pixels
 

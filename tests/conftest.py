@@ -66,7 +66,7 @@ predictors = st.sampled_from(["none", "left", "up"])
 metrics = st.sampled_from(["mse", "perceptual"])
 
 
-def walk(height, width, channels, step=6, seed=0):
+def smooth_image(height, width, channels, step=6, seed=0):
     """Return a smooth image (H, W, C) of many colours: random walks along both sides."""
     rng = np.random.default_rng(seed)
     shape = (height, width, channels)

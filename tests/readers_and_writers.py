@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import walk
+from conftest import smooth_image
 from PIL import Image
 
 import kqf
@@ -15,7 +15,7 @@ dask_array = pytest.importorskip("dask.array")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's files")
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(kqf.__file__).parents[1])}
-PIXELS = walk(60, 80, 3)
+PIXELS = smooth_image(60, 80, 3)
 DATA = kqf.encode(PIXELS, effort=1, tile=20)
 SHOWN = kqf.decode(DATA)
 LABELS, CODEBOOK = kqf.read_indexed(DATA).labels, kqf.read_indexed(DATA).codebook

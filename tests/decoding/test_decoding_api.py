@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import head, indexed_images, predictors, put_together, take_apart, walk
+from conftest import head, indexed_images, predictors, put_together, smooth_image, take_apart
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ PREDICTORS = ["none", "left", "up"]
 # Each with and without an alpha, of one tile and of several, with and without metadata.
 SMALL = [
     kqf.encode(
-        walk(11, 13, channels, 25),
+        smooth_image(11, 13, channels, 25),
         colors=20,
         predictor=predictor,
         tile=tile,
@@ -289,7 +289,7 @@ def test_a_region_is_the_same_part_of_the_whole(image, predictor, tile, index, d
 @pytest.mark.parametrize("predictor", PREDICTORS)
 def test_only_tiles_that_a_region_touches_are_inflated(predictor, index, monkeypatch):
     # Tiles of 10 x 8: 4 columns, 3 rows.
-    data = kqf.encode(walk(20, 35, 3), predictor=predictor, tile=(10, 8), effort=1)
+    data = kqf.encode(smooth_image(20, 35, 3), predictor=predictor, tile=(10, 8), effort=1)
     data = data if index else without_index(data)
     inflated = []
 
@@ -332,7 +332,7 @@ def test_a_region_reads_no_other_tiles_where_there_is_an_index():
 
 
 def test_damage_outside_a_region_is_not_met():
-    data = bytearray(kqf.encode(walk(20, 20, 3), tile=10, effort=1))
+    data = bytearray(kqf.encode(smooth_image(20, 20, 3), tile=10, effort=1))
     expected = kqf.decode(bytes(data))
     data[-13] ^= 1
     assert np.array_equal(kqf.decode(data, region=(0, 0, 20, 10)), expected[:10])
@@ -385,7 +385,7 @@ def test_as_many_pixels_as_allowed_are_read_and_no_more():
 
 
 def test_the_limit_counts_the_tiles_that_a_region_touches():
-    data = kqf.encode(walk(20, 35, 3), tile=(10, 8), effort=1)
+    data = kqf.encode(smooth_image(20, 35, 3), tile=(10, 8), effort=1)
     for box, pixels in [((0, 0, 1, 1), 80), ((9, 7, 11, 9), 320), ((29, 15, 35, 17), 180)]:
         assert kqf.decode(data, region=box, max_pixels=pixels) is not None
         with pytest.raises(kqf.LimitError, match=f"max_pixels={pixels - 1}, found {pixels}"):
@@ -394,7 +394,7 @@ def test_the_limit_counts_the_tiles_that_a_region_touches():
 
 @pytest.mark.parametrize("function", [kqf.decode, kqf.read, kqf.read_indexed, kqf.info])
 def test_as_much_metadata_as_allowed_is_read_and_no_more(function):
-    data = kqf.encode(walk(2, 2, 3), metadata={"exif": bytes(10), "comment": "12345"})
+    data = kqf.encode(smooth_image(2, 2, 3), metadata={"exif": bytes(10), "comment": "12345"})
     function(data, max_metadata=15)
     with pytest.raises(kqf.LimitError, match="max_metadata=14, found 15"):
         function(data, max_metadata=14)
@@ -412,7 +412,7 @@ def test_wrong_threads_are_a_caller_error(threads, kind):
 
 
 def test_info_says_what_the_file_is():
-    pixels = walk(20, 35, 4)
+    pixels = smooth_image(20, 35, 4)
     metadata = {"comment": "x", "icc_profile": b"y"}
     data = kqf.encode(pixels, colors=30, tile=(10, 8), predictor="up", effort=1, metadata=metadata)
     found = kqf.info(data)
@@ -530,7 +530,7 @@ def test_the_first_of_several_damages_is_told_with_any_threads(monkeypatch):
 
 
 def test_an_index_that_disagrees_with_the_tiles_is_refused():
-    parts = take_apart(kqf.encode(walk(20, 20, 3), tile=10, effort=1))
+    parts = take_apart(kqf.encode(smooth_image(20, 20, 3), tile=10, effort=1))
     for at, (kind, payload) in enumerate(parts):
         if kind == b"tidx":
             lengths = list(struct.unpack(">4I", payload))

@@ -10,8 +10,8 @@ from conftest import (
     metrics,
     pixel_arrays,
     predictors,
+    smooth_image,
     take_apart,
-    walk,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,7 +82,7 @@ def test_as_many_colours_as_asked_for_are_exact_and_one_more_is_not(channels, me
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_gray_is_always_stored_exactly_by_default(metric):
-    pixels = walk(90, 70, 1, 30)
+    pixels = smooth_image(90, 70, 1, 30)
     assert distinct(pixels) == 256
     assert np.array_equal(kqf.decode(kqf.encode(pixels, metric=metric)), pixels[..., 0])
 
@@ -99,7 +99,7 @@ def test_colours_that_only_alpha_0_hides_count_as_one_where_they_do_not_fit():
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_each_pixel_becomes_the_nearest_colour_of_the_codebook(channels, metric):
-    pixels = walk(40, 50, channels, 20)
+    pixels = smooth_image(40, 50, channels, 20)
     image = kqf.read_indexed(kqf.encode(pixels, colors=24, metric=metric, quality=100, effort=2))
     steps = [
         (to_points(colors, metric) * 8).astype(np.int64)
@@ -114,7 +114,7 @@ def test_each_pixel_becomes_the_nearest_colour_of_the_codebook(channels, metric)
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("channels", [2, 4])
 def test_alpha_0_and_255_stay_exact_among_many_colours(channels, metric):
-    pixels = walk(80, 90, channels, 30)
+    pixels = smooth_image(80, 90, channels, 30)
     alpha = pixels[..., -1]
     alpha[alpha < 90], alpha[alpha > 170] = 0, 255
     assert distinct(pixels) > 256
@@ -141,13 +141,13 @@ def test_the_codebook_of_an_exact_image_is_its_colours_by_lightness():
 
 
 def test_views_of_arrays_are_encoded_as_their_copies():
-    pixels = walk(30, 40, 4, 20)
+    pixels = smooth_image(30, 40, 4, 20)
     for view in (pixels[::2, ::-3], pixels[..., :3], pixels[..., 1], pixels.swapaxes(0, 1)):
         assert kqf.encode(view, effort=1) == kqf.encode(view.copy(), effort=1)
 
 
 def test_pixels_are_not_changed():
-    pixels = walk(30, 30, 4, 40)
+    pixels = smooth_image(30, 30, 4, 40)
     pixels[..., 3] = np.where(pixels[..., 3] < 128, 0, 255)
     before = pixels.copy()
     kqf.encode(pixels, colors=8, effort=1)
@@ -155,7 +155,7 @@ def test_pixels_are_not_changed():
 
 
 def test_an_image_of_many_tiles_comes_back_with_any_threads():
-    pixels = walk(500, 600, 3, 3)
+    pixels = smooth_image(500, 600, 3, 3)
     data = kqf.encode(pixels, tile=(128, 100), effort=1, threads=2)
     info = kqf.info(data)
     assert (info.tiles, info.tile_width, info.tile_height) == (25, 128, 100)
@@ -198,7 +198,7 @@ def test_256_labels_come_back(predictor):
 def test_auto_is_no_larger_than_any_predictor(number):
     rng = np.random.default_rng(number)
     height, width = rng.integers(1, 90, 2)
-    pixels = walk(height, width, 1 + number % 4, [1, 3, 9, 40][number // 3], seed=number)
+    pixels = smooth_image(height, width, 1 + number % 4, [1, 3, 9, 40][number // 3], seed=number)
     image = kqf.read_indexed(kqf.encode(pixels, colors=40, effort=1))
     sizes = {
         predictor: len(kqf.encode_indexed(image.labels, image.codebook, predictor=predictor))
@@ -209,7 +209,7 @@ def test_auto_is_no_larger_than_any_predictor(number):
 
 @pytest.mark.parametrize("predictor", ["none", "left", "up"])
 def test_a_predictor_that_is_given_is_used(predictor):
-    data = kqf.encode(walk(20, 20, 3), predictor=predictor, effort=1)
+    data = kqf.encode(smooth_image(20, 20, 3), predictor=predictor, effort=1)
     assert kqf.info(data).predictor == predictor
     assert (b"RANK" in dict(take_apart(data))) == (predictor != "none")
 
@@ -224,18 +224,18 @@ def test_a_predictor_that_is_given_is_used(predictor):
     ],
 )
 def test_a_tile_that_is_given_is_used(tile, found, tiles):
-    info = kqf.info(kqf.encode(walk(20, 30, 1), tile=tile, effort=1))
+    info = kqf.info(kqf.encode(smooth_image(20, 30, 1), tile=tile, effort=1))
     assert ((info.tile_width, info.tile_height), info.tiles) == (found, tiles)
 
 
 def test_only_several_tiles_have_an_index():
     for tile, found in ((None, False), (8, True)):
-        parts = dict(take_apart(kqf.encode(walk(9, 9, 1), tile=tile, effort=1)))
+        parts = dict(take_apart(kqf.encode(smooth_image(9, 9, 1), tile=tile, effort=1)))
         assert (b"tidx" in parts) == found
 
 
 def test_a_higher_effort_is_smaller():
-    pixels = walk(120, 200, 3, 5)
+    pixels = smooth_image(120, 200, 3, 5)
     image = kqf.read_indexed(kqf.encode(pixels, effort=1))
     low, high = (len(kqf.encode_indexed(image.labels, image.codebook, effort=e)) for e in (1, 9))
     assert high < low
@@ -287,14 +287,14 @@ def test_palettes_of_every_kind_are_taken(palette):
 
 def test_a_palette_file_and_a_built_in_palette_are_taken(tmp_path):
     (tmp_path / "a.hex").write_text("000000\nff0000\n")
-    image = kqf.quantize(walk(5, 5, 3), palette=tmp_path / "a.hex")
+    image = kqf.quantize(smooth_image(5, 5, 3), palette=tmp_path / "a.hex")
     assert image.codebook.tolist() == [[0, 0, 0], [255, 0, 0]]
-    assert len(kqf.quantize(walk(5, 5, 3), palette="gameboy").codebook) == 4
+    assert len(kqf.quantize(smooth_image(5, 5, 3), palette="gameboy").codebook) == 4
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_palette_without_alpha_suits_an_image_that_is_opaque(channels):
-    pixels = walk(4, 5, 4)
+    pixels = smooth_image(4, 5, 4)
     pixels[..., 3] = 255
     palette = np.array([[0] * channels, [255] * channels], np.uint8)
     image = kqf.quantize(pixels, palette=palette)
@@ -313,16 +313,16 @@ def test_a_palette_without_alpha_suits_an_image_that_is_opaque(channels):
 )
 def test_a_palette_that_would_lose_something_is_a_value_error(channels, color, message):
     with pytest.raises(ValueError, match=message):
-        kqf.encode(walk(3, 3, channels), palette=[color])
+        kqf.encode(smooth_image(3, 3, channels), palette=[color])
 
 
 def test_a_palette_beyond_colors_is_a_value_error():
     with pytest.raises(ValueError, match="palette of 3 colours exceeds colors=2"):
-        kqf.encode(walk(3, 3, 3), palette=np.zeros((3, 3), np.uint8), colors=2)
+        kqf.encode(smooth_image(3, 3, 3), palette=np.zeros((3, 3), np.uint8), colors=2)
 
 
 def test_metadata_is_stored_and_costs_what_it_is_long():
-    pixels = walk(10, 10, 3)
+    pixels = smooth_image(10, 10, 3)
     metadata = {"exif": b"Exif\0\0abc", "dpi": (72, 300.5), "comment": "é"}
     plain, full = kqf.encode(pixels), kqf.encode(pixels, metadata=metadata)
     assert kqf.read_indexed(full).metadata == metadata
@@ -450,7 +450,7 @@ def test_labels_without_an_entry_are_a_value_error():
 
 @pytest.mark.parametrize("channels", [3, 4])
 def test_threads_do_not_change_the_bytes(channels):
-    pixels = walk(100, 120, channels, 8)
+    pixels = smooth_image(100, 120, channels, 8)
     one, two, eight = (
         kqf.encode(pixels, colors=99, threads=threads, tile=(40, 30), effort=2)
         for threads in (1, 2, 8)
@@ -469,7 +469,7 @@ def test_the_order_of_metadata_does_not_change_the_bytes():
 
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_written_file_holds_the_encoded_bytes(tmp_path, kind):
-    pixels = walk(9, 8, 3)
+    pixels = smooth_image(9, 8, 3)
     kqf.write(kind(tmp_path / "image.kqf"), pixels, colors=7, seed=3)
     assert (tmp_path / "image.kqf").read_bytes() == kqf.encode(pixels, colors=7, seed=3)
     assert kqf.read(kind(tmp_path / "image.kqf")).shape == (9, 8, 3)

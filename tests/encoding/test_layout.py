@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from conftest import indexed_images, walk
+from conftest import indexed_images, smooth_image
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,7 +73,7 @@ def test_every_candidate_makes_a_file_of_the_labels(image, tile):
 
 
 def test_candidates_are_sorted_by_their_size():
-    labels = walk(300, 600, 1, 3)[..., 0] // 4
+    labels = smooth_image(300, 600, 1, 3)[..., 0] // 4
     codebook = np.arange(64, dtype=np.uint8)[:, None]
     settings = LayoutSettings(list(Predictor), None, replace(USUAL, all_pixels=0), 1)
     sizes = [candidate.size for candidate in rank_candidates(labels, codebook, settings)]
@@ -122,7 +122,7 @@ def test_what_always_follows_its_context_has_rank_0(predictor):
 
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_change_no_candidate(threads):
-    labels = walk(300, 260, 1)[..., 0] // 4
+    labels = smooth_image(300, 260, 1)[..., 0] // 4
     codebook = np.arange(64, dtype=np.uint8)[:, None]
 
     def file(threads):

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from conftest import walk
+from conftest import smooth_image
 
 import kqf
 from kqf.quantization import color_counts
 
 
 def parts():
-    return [walk(30, 40, 3, 20, seed=seed) for seed in range(4)]
+    return [smooth_image(30, 40, 3, 20, seed=seed) for seed in range(4)]
 
 
 def test_it_is_the_codebook_of_all_images_as_one():

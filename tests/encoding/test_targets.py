@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import walk
+from conftest import smooth_image
 from sklearn.datasets import load_sample_image
 
 import kqf
@@ -87,7 +87,7 @@ class TestMaxBytes:
         assert kqf.psnr(pixels, kqf.decode(data)) > kqf.psnr(pixels, kqf.decode(fewer))
 
     def test_exact_images_lose_colours_too(self):
-        pixels = walk(60, 70, 3, 90)
+        pixels = smooth_image(60, 70, 3, 90)
         pixels = np.unique(pixels.reshape(-1, 3), axis=0)[:100][
             np.random.default_rng(0).integers(0, 100, (60, 70))
         ]
@@ -96,12 +96,12 @@ class TestMaxBytes:
         assert 0 < len(data) <= len(exact) // 2
 
     def test_what_cannot_be_met_says_the_smallest_size_reached(self):
-        pixels = walk(60, 70, 3, 20)
+        pixels = smooth_image(60, 70, 3, 20)
         with pytest.raises(kqf.TargetError, match=r"smallest file has (\d+) bytes, by colors=1, "):
             kqf.encode(pixels, max_bytes=100, effort=1)
 
     def test_a_palette_and_colours_to_keep_are_not_given_up(self):
-        pixels = walk(60, 70, 3, 20)
+        pixels = smooth_image(60, 70, 3, 20)
         palette = np.unique(pixels.reshape(-1, 3), axis=0)[::40][:64]
         with pytest.raises(kqf.TargetError):
             kqf.encode(pixels, palette=palette, max_bytes=350, effort=1)

@@ -31,7 +31,7 @@ SCRIPT = """
 import concurrent.futures, hashlib, json, sys
 import numpy as np
 import kqf
-from conftest import walk
+from conftest import smooth_image
 
 class Counting(concurrent.futures.ThreadPoolExecutor):
     most = 1
@@ -49,7 +49,7 @@ def digest(data):
 cases, counts = json.loads(sys.argv[1])
 found = {}
 for name, (*shape, step, options) in cases.items():
-    pixels = walk(*shape, step, seed=len(name))
+    pixels = smooth_image(*shape, step, seed=len(name))
     for threads in counts:
         Counting.most = 1
         data = kqf.encode(pixels, threads=threads, **options)

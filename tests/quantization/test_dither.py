@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import metrics, pixel_arrays, walk
+from conftest import metrics, pixel_arrays, smooth_image
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -117,7 +117,7 @@ def test_floyd_steinberg_gives_labels_of_our_codebook(china, colors):
 
 
 def test_floyd_steinberg_of_gray_is_that_of_the_same_rgb():
-    gray, codebook = walk(40, 50, 1, 9), np.array([[250], [3], [90], [160]], np.uint8)
+    gray, codebook = smooth_image(40, 50, 1, 9), np.array([[250], [3], [90], [160]], np.uint8)
     labels = dither.floyd_steinberg(*index_of(gray), codebook, "mse", 1)
     rgb, book = np.repeat(gray, 3, axis=2), np.repeat(codebook, 3, axis=1)
     assert np.array_equal(labels, dither.floyd_steinberg(*index_of(rgb), book, "mse", 1))
@@ -142,7 +142,7 @@ def test_ordered_takes_images_of_every_kind(pixels, metric, colors, method):
 @pytest.mark.parametrize("channels", [2, 4])
 @pytest.mark.parametrize("given_palette", [False, True])
 def test_alpha_0_and_255_stay_exact(channels, metric, given_palette):
-    pixels = walk(80, 90, channels, 30)
+    pixels = smooth_image(80, 90, channels, 30)
     alpha = pixels[..., -1]
     alpha[alpha < 90], alpha[alpha > 170] = 0, 255
     palette = None
@@ -179,7 +179,7 @@ def test_a_colour_of_the_codebook_is_left_alone():
 
 
 def test_bands_and_threads_do_not_change_labels(monkeypatch):
-    pixels = walk(75, 90, 3, 30)
+    pixels = smooth_image(75, 90, 3, 30)
     index, colors = index_of(pixels)
     codebook = np.random.default_rng(2).integers(0, 256, (40, 3), dtype=np.uint8)
     whole = dither.ordered(index, colors, codebook, "perceptual", 1)
@@ -203,7 +203,7 @@ def test_the_pattern_repeats_every_four_pixels():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_image_of_few_colours_is_stored_exactly(name):
-    pixels = walk(9, 9, 3, 40)
+    pixels = smooth_image(9, 9, 3, 40)
     plain = kqf.encode(pixels, effort=1)
     assert kqf.encode(pixels, dither=name, effort=1) == plain
     palette = np.unique(pixels.reshape(-1, 3), axis=0)[::-1]
@@ -237,11 +237,11 @@ def test_an_unknown_dither_is_a_value_error(name):
     with pytest.raises(
         ValueError, match="dither must be one of none, ordered, floyd-steinberg, not"
     ):
-        kqf.encode(walk(5, 5, 3), dither=name)
+        kqf.encode(smooth_image(5, 5, 3), dither=name)
 
 
 def test_no_dither_has_a_name_too():
-    pixels = walk(9, 9, 3, 40)
+    pixels = smooth_image(9, 9, 3, 40)
     options = {"colors": 9, "effort": 1}
     plain = kqf.encode(pixels, **options)
     for none in (None, "none", Image.Dither.NONE):
@@ -250,7 +250,7 @@ def test_no_dither_has_a_name_too():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_pillows_names_of_dithers_are_taken(name):
-    pixels = walk(9, 9, 3, 40)
+    pixels = smooth_image(9, 9, 3, 40)
     options = {"colors": 9, "effort": 1}
     pillows = {"ordered": Image.Dither.ORDERED, "floyd-steinberg": Image.Dither.FLOYDSTEINBERG}
     ours = kqf.encode(pixels, dither=name, **options)
@@ -260,12 +260,12 @@ def test_pillows_names_of_dithers_are_taken(name):
 @pytest.mark.parametrize("channels", [2, 4])
 def test_floyd_steinberg_of_alpha_is_a_value_error(channels):
     with pytest.raises(ValueError, match="dither 'floyd-steinberg' does not support alpha"):
-        kqf.encode(walk(5, 5, channels), dither="floyd-steinberg")
+        kqf.encode(smooth_image(5, 5, channels), dither="floyd-steinberg")
 
 
 def test_floyd_steinberg_by_the_perceptual_metric_is_a_value_error():
     with pytest.raises(ValueError, match="'floyd-steinberg' does not support metric='perceptual'"):
-        kqf.encode(walk(5, 5, 3), dither="floyd-steinberg", metric="perceptual")
+        kqf.encode(smooth_image(5, 5, 3), dither="floyd-steinberg", metric="perceptual")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -273,4 +273,4 @@ def test_dithering_below_quality_100_is_a_value_error(name):
     with pytest.raises(
         ValueError, match=f"dither='{name}' needs quality 100, which quality=99 is not"
     ):
-        kqf.encode(walk(5, 5, 3), dither=name, quality=99)
+        kqf.encode(smooth_image(5, 5, 3), dither=name, quality=99)

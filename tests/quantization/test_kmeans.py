@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import walk
+from conftest import smooth_image
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -60,7 +60,7 @@ def test_one_colour_is_the_mean_by_frequency():
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("colors", [1, 2, 7, 60])
 def test_a_codebook_is_distinct_by_lightness_and_no_larger_than_asked(channels, metric, colors):
-    histogram = histogram_of(walk(40, 50, channels, 20))
+    histogram = histogram_of(smooth_image(40, 50, channels, 20))
     codebook = learn(histogram, colors, metric, QUICK, 0)
     assert codebook.dtype == np.uint8
     assert codebook.shape[1] == channels
@@ -115,7 +115,7 @@ def test_each_metric_is_best_by_its_own_measure(colors):
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("channels", [2, 4])
 def test_alpha_0_and_255_have_entries_of_their_own(channels, metric):
-    pixels = walk(60, 60, channels, 30)
+    pixels = smooth_image(60, 60, channels, 30)
     pixels[:20, :, -1], pixels[40:, :, -1] = 0, 255
     codebook = learn(histogram_of(pixels), 32, metric, QUICK, 0)
     transparent = codebook[codebook[:, -1] == 0]
@@ -127,7 +127,7 @@ def test_alpha_0_and_255_have_entries_of_their_own(channels, metric):
 @pytest.mark.parametrize("alpha", [1, 2, 253, 254])
 @pytest.mark.parametrize("metric", METRICS)
 def test_faint_alpha_becomes_neither_0_nor_255(alpha, metric):
-    pixels = walk(30, 30, 4, 30)
+    pixels = smooth_image(30, 30, 4, 30)
     pixels[..., 3] = alpha
     codebook = learn(histogram_of(pixels), 8, metric, QUICK, 0)
     assert set(codebook[:, 3].tolist()) <= set(range(1, 255))

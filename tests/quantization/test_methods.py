@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import pixel_arrays, walk
+from conftest import pixel_arrays, smooth_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -81,7 +81,7 @@ def test_colours_that_stand_in_clear_groups_are_found(name):
 
 @pytest.mark.parametrize("name", ["minibatch", "agglomerative"])
 def test_frequent_colours_draw_the_codewords(name):
-    pixels = walk(30, 30, 3, 20)
+    pixels = smooth_image(30, 30, 3, 20)
     many = np.concatenate([pixels, np.repeat(pixels[:3], 60, axis=0)])
     assert error_of(many, learn(name, many, 16)) < error_of(many, learn(name, pixels, 16))
 
@@ -114,15 +114,15 @@ def test_random_colours_are_colours_of_the_image_often_the_frequent_ones():
 
 
 def test_a_sample_of_all_pixels_is_k_means_on_all():
-    pixels = walk(30, 40, 3, 20)
+    pixels = smooth_image(30, 40, 3, 20)
     errors = [error_of(pixels, learn(f"sample:{n}", pixels, 32)) for n in (40, 1200, 10**400)]
     assert errors[0] > errors[1] == errors[2]
     assert errors[1] < 1.3 * error_of(pixels, learn("kmeans", pixels, 32))
 
 
 def test_a_sample_of_few_pixels_makes_few_colours():
-    assert len(learn("sample:5", walk(30, 40, 3, 20), 64)) <= 5
-    assert len(learn("sample:1", walk(30, 40, 4, 20), 64)) <= 3
+    assert len(learn("sample:5", smooth_image(30, 40, 3, 20), 64)) <= 5
+    assert len(learn("sample:1", smooth_image(30, 40, 4, 20), 64)) <= 3
 
 
 # --- every method
@@ -137,7 +137,7 @@ def test_a_codebook_is_distinct_by_lightness_and_no_larger_than_asked(
 ):
     if name == "median-cut" and channels in (2, 4):
         return
-    codebook = learn(name, walk(40, 50, channels, 20), colors, metric)
+    codebook = learn(name, smooth_image(40, 50, channels, 20), colors, metric)
     assert codebook.dtype == np.uint8
     assert codebook.shape[1] == channels
     assert 1 <= len(codebook) <= colors
@@ -177,7 +177,7 @@ def test_another_seed_gives_another_codebook(china, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_image_of_few_colours_is_stored_exactly(name):
-    pixels = walk(9, 9, 3, 40)
+    pixels = smooth_image(9, 9, 3, 40)
     assert np.array_equal(kqf.decode(kqf.encode(pixels, method=name, effort=1)), pixels)
 
 
@@ -185,7 +185,7 @@ def test_an_image_of_few_colours_is_stored_exactly(name):
 @pytest.mark.parametrize("channels", [2, 4])
 @pytest.mark.parametrize("name", WITH_ALPHA)
 def test_alpha_0_and_255_stay_exact(name, channels, metric):
-    pixels = walk(60, 60, channels, 30)
+    pixels = smooth_image(60, 60, channels, 30)
     pixels[:20, :, -1], pixels[40:, :, -1] = 0, 255
     data = kqf.encode(pixels, method=name, colors=32, metric=metric, effort=1)
     decoded = kqf.decode(data)
@@ -196,7 +196,7 @@ def test_alpha_0_and_255_stay_exact(name, channels, metric):
 
 @pytest.mark.parametrize("name", WITH_ALPHA)
 def test_one_pixel_of_alpha_0_keeps_its_entry(name):
-    pixels = walk(60, 60, 4, 30)
+    pixels = smooth_image(60, 60, 4, 30)
     pixels[..., 3] = 255
     pixels[5, 5, 3] = 0
     decoded = kqf.decode(kqf.encode(pixels, method=name, colors=16, effort=1))
@@ -208,7 +208,7 @@ def test_one_pixel_of_alpha_0_keeps_its_entry(name):
 
 @pytest.mark.parametrize("name", ["octree", "sample:200"])
 def test_encode_quantize_and_save_take_a_method(name, tmp_path):
-    pixels = walk(40, 50, 3, 20)
+    pixels = smooth_image(40, 50, 3, 20)
     options = {"method": name, "colors": 20, "effort": 1}
     data = kqf.encode(pixels, **options)
     image = kqf.quantize(pixels, **options)
@@ -219,13 +219,13 @@ def test_encode_quantize_and_save_take_a_method(name, tmp_path):
 
 
 def test_k_means_is_the_default():
-    pixels = walk(40, 50, 3, 20)
+    pixels = smooth_image(40, 50, 3, 20)
     named, usual = (kqf.encode(pixels, effort=1, **o) for o in ({"method": "kmeans"}, {}))
     assert named == usual
 
 
 def test_quality_searches_from_any_methods_codebook():
-    pixels = walk(60, 80, 3, 9)
+    pixels = smooth_image(60, 80, 3, 9)
     for name in NAMES:
         options = {"method": name, "colors": 60, "effort": 1}
         sizes = [len(kqf.encode(pixels, quality=q, **options)) for q in (100, 70)]
@@ -242,12 +242,12 @@ def test_quality_searches_from_any_methods_codebook():
 )
 def test_an_unknown_method_is_a_value_error(name):
     with pytest.raises(ValueError, match=r"method must be one of kmeans, .*, sample:N .*, not "):
-        kqf.encode(walk(5, 5, 3), method=name)
+        kqf.encode(smooth_image(5, 5, 3), method=name)
 
 
 @pytest.mark.parametrize("channels", [2, 4])
 def test_median_cut_of_alpha_is_a_value_error_whatever_the_colours(channels):
-    for pixels in (walk(40, 40, channels), np.full((2, 2, channels), 255, np.uint8)):
+    for pixels in (smooth_image(40, 40, channels), np.full((2, 2, channels), 255, np.uint8)):
         with pytest.raises(ValueError, match="method 'median-cut' can't learn alpha"):
             kqf.encode(pixels, method="median-cut")
 
@@ -255,8 +255,8 @@ def test_median_cut_of_alpha_is_a_value_error_whatever_the_colours(channels):
 def test_a_method_beside_a_palette_is_a_value_error():
     palette = np.zeros((2, 3), np.uint8)
     with pytest.raises(ValueError, match="method='octree' has nothing to learn with palette="):
-        kqf.encode(walk(5, 5, 3), method="octree", palette=palette)
-    kqf.encode(walk(5, 5, 3), method="kmeans", palette=palette)
+        kqf.encode(smooth_image(5, 5, 3), method="octree", palette=palette)
+    kqf.encode(smooth_image(5, 5, 3), method="kmeans", palette=palette)
 
 
 def test_a_sample_has_pixels_of_every_kind_of_alpha():

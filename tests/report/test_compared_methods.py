@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import walk
+from conftest import smooth_image
 
 import kqf
 from kqf.report.methods import draw, learn_each
@@ -12,7 +12,7 @@ METHODS = ["kmeans", "sample:100", "random"]
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_each_is_what_encode_stores(channels):
-    pixels = walk(24, 40, channels)
+    pixels = smooth_image(24, 40, channels)
     pixels = pixels[..., 0] if channels == 1 else pixels
     told = []
     found = learn_each(pixels, METHODS, colors=9, seed=3, threads=1, progress=told.append)
@@ -37,7 +37,7 @@ def test_exact_results_in_json():
 
 
 def test_the_picture_shows_all():
-    pixels = walk(20, 600, 3)
+    pixels = smooth_image(20, 600, 3)
     found = learn_each(pixels, METHODS, colors=4, threads=1)
     sheet = draw(pixels, found)
     shown = np.asarray(sheet).tobytes()

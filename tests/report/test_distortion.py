@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import walk
+from conftest import smooth_image
 
 import kqf
 from kqf.report import distortion as measures
@@ -15,7 +15,7 @@ def visible(original, result):
 
 def test_nothing_differs_visibly_from_itself():
     for channels in (1, 2, 3, 4):
-        pixels = walk(20, 30, channels)
+        pixels = smooth_image(20, 30, channels)
         assert visible(pixels, pixels) == 0
     assert visible(pixels[..., 0], pixels[..., 0]) == 0
 
@@ -58,7 +58,7 @@ def test_a_lost_alpha_is_seen_over_one_of_the_backgrounds():
 
 
 def test_errors_are_those_of_the_public_measures():
-    pixels = walk(30, 40, 3)
+    pixels = smooth_image(30, 40, 3)
     result = kqf.decode(kqf.encode(pixels, colors=16))
     found = Distortion(pixels, with_ssim=True).of(result)
     assert found.psnr == kqf.psnr(pixels, result)
@@ -68,9 +68,9 @@ def test_errors_are_those_of_the_public_measures():
 
 
 def test_no_ssim_of_what_is_too_small_or_too_large(monkeypatch):
-    small = walk(10, 40, 3)
+    small = smooth_image(10, 40, 3)
     assert Distortion(small, with_ssim=True).of(small).ssim is None
-    pixels = walk(12, 12, 3)
+    pixels = smooth_image(12, 12, 3)
     assert Distortion(pixels, with_ssim=True).of(pixels).ssim == 1
     monkeypatch.setattr(measures, "_SSIM_PIXELS", 143)
     assert Distortion(pixels, with_ssim=True).of(pixels).ssim is None

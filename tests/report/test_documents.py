@@ -5,7 +5,7 @@ import io
 import json
 
 import pytest
-from conftest import walk
+from conftest import smooth_image
 
 from kqf.report.documents import as_csv, as_json, as_markdown
 from kqf.report.measure import Unreadable, measure
@@ -14,7 +14,7 @@ from kqf.report.summary import compare, summarize
 
 @pytest.fixture(scope="module")
 def done():
-    pixels = walk(24, 40, 3)
+    pixels = smooth_image(24, 40, 3)
     options = {"file_format": "PNG", "file_bytes": 999, "threads": 1, "full": True}
     return measure(pixels, name="<b>|x.png", **options)
 

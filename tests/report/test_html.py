@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import walk
+from conftest import smooth_image
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
@@ -28,7 +28,7 @@ def report_on(pixels, name="it.png"):
 
 @pytest.fixture(scope="module")
 def pixels():
-    return walk(60, 90, 3)
+    return smooth_image(60, 90, 3)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_many_images_share_the_space(pixels, done):
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_any_channels(channels):
-    pixels = walk(12, 15, channels)
+    pixels = smooth_image(12, 15, channels)
     pixels = pixels[..., 0] if channels == 1 else pixels
     section = page.section_of(report_on(pixels), pixels, 1)
     widths = {len(color) for variant in section.data["variants"] for color in variant["palette"]}

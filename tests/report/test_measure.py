@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from conftest import walk
+from conftest import smooth_image
 from PIL import Image, features
 
 import kqf
@@ -30,7 +30,7 @@ def gray(pixels):
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_a_report_is_of_what_matters_most(channels):
-    pixels = walk(20, 30, channels)
+    pixels = smooth_image(20, 30, channels)
     done = measured(gray(pixels))
     wanted = {64, done.suggested.colors}
     counts = sorted((count for count in wanted if count < min(done.colors, 256)), reverse=True)
@@ -53,7 +53,7 @@ def test_a_report_is_of_what_matters_most(channels):
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_a_full_report_has_all_formats(channels):
-    pixels = walk(20, 30, channels)
+    pixels = smooth_image(20, 30, channels)
     done = measured(gray(pixels), full=True)
     counts = [256, *(count for count in (128, 64, 32, 16, 8, 4, 2) if count < done.colors)]
     assert [row.name for row in done.rows[1:]] == [
@@ -73,12 +73,12 @@ def test_a_full_report_has_all_formats(channels):
 
 
 def test_no_two_rows_have_one_name():
-    names = [row.name for row in measured(walk(20, 30, 3), full=True).rows]
+    names = [row.name for row in measured(smooth_image(20, 30, 3), full=True).rows]
     assert len(names) == len(set(names))
 
 
 def test_sizes_are_those_of_the_files():
-    pixels = walk(20, 30, 3)
+    pixels = smooth_image(20, 30, 3)
     rows = rows_of(measured(pixels, full=True))
     assert rows["PNG file as given"].bytes == 1000
     for colors in (16, 64, 256):
@@ -93,7 +93,7 @@ def test_sizes_are_those_of_the_files():
 
 
 def test_the_same_labels_have_the_same_error():
-    rows = rows_of(measured(walk(30, 40, 3), full=True))
+    rows = rows_of(measured(smooth_image(30, 40, 3), full=True))
     nearest = rows["KQF, 256 colours, quality 100"]
     assert not nearest.lossless
     assert rows[f"{PNG8_OF_KQF}, 256 colours"].psnr == nearest.psnr
@@ -103,7 +103,7 @@ def test_the_same_labels_have_the_same_error():
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_what_loses_nothing_is_lossless(channels):
-    rows = rows_of(measured(gray(walk(30, 40, channels)), full=True))
+    rows = rows_of(measured(gray(smooth_image(30, 40, channels)), full=True))
     assert rows["PNG"].lossless
     assert rows["PNG file as given"].lossless
     assert rows["KQF, 256 colours, quality 100"].lossless == (channels == 1)
@@ -131,7 +131,7 @@ def test_a_format_too_small_for_the_image_is_left_out():
 
 
 def test_errors_are_those_of_the_public_measures():
-    pixels = walk(30, 40, 4)
+    pixels = smooth_image(30, 40, 4)
     row = rows_of(measured(pixels, full=True))["KQF, 16 colours, quality 100"]
     result = kqf.decode(kqf.encode(pixels, colors=16, quality=100))
     assert row.ssim == kqf.ssim(pixels, result)
@@ -140,7 +140,7 @@ def test_errors_are_those_of_the_public_measures():
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_pictures_are_what_the_files_hold(channels):
-    pixels = walk(30, 40, channels)
+    pixels = smooth_image(30, 40, channels)
     pixels[:5, :5, -1] = 0 if channels == 4 else pixels[:5, :5, -1]
     done = measured(gray(pixels))
     assert next(iter(done.pictures)) == done.default.name
@@ -154,7 +154,7 @@ def test_pictures_are_what_the_files_hold(channels):
 
 
 def test_png8_of_the_labels_holds_the_labels():
-    pixels = walk(30, 40, 3)
+    pixels = smooth_image(30, 40, 3)
     meant = kqf.read_indexed(kqf.encode(pixels, colors=64, quality=100))
     found = formats.competitors(pixels, counts=[64], more_counts=[], full=True, threads=1)
     files = {(each.encoder, each.quality): each.encode() for each in found}
@@ -164,7 +164,7 @@ def test_png8_of_the_labels_holds_the_labels():
 
 
 def test_counts_are_chosen_by_the_caller():
-    names = [row.name for row in measured(walk(30, 40, 3), counts=[5, 200]).rows]
+    names = [row.name for row in measured(smooth_image(30, 40, 3), counts=[5, 200]).rows]
     assert [name for name in names if name.startswith("PNG8")] == [
         f"{PNG8}, 5 colours",
         f"{PNG8}, 200 colours",
@@ -174,7 +174,7 @@ def test_counts_are_chosen_by_the_caller():
 
 def test_progress_goes_up_from_nothing():
     told = []
-    measured(walk(9, 9, 1)[..., 0], progress=told.append)
+    measured(smooth_image(9, 9, 1)[..., 0], progress=told.append)
     assert told[0] == 0
     assert told == sorted(told)
     assert told[-1] < 1
@@ -182,5 +182,5 @@ def test_progress_goes_up_from_nothing():
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_distinct_colours(channels):
-    pixels = walk(9, 9, channels)
+    pixels = smooth_image(9, 9, channels)
     assert count_distinct(pixels) == len({bytes(color) for color in pixels.reshape(-1, channels)})

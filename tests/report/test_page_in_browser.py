@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import walk
+from conftest import smooth_image
 from selenium import webdriver
 from selenium.common.exceptions import SessionNotCreatedException
 from selenium.webdriver.chrome.service import Service
@@ -36,7 +36,7 @@ SECONDS = 20
 
 @pytest.fixture(scope="module")
 def pictures():
-    return {name: walk(*size, 3) for name, size in SIZES.items()}
+    return {name: smooth_image(*size, 3) for name, size in SIZES.items()}
 
 
 @pytest.fixture(scope="module")

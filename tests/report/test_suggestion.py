@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import walk
+from conftest import smooth_image
 from sklearn.datasets import load_sample_image
 
 import kqf
@@ -49,4 +49,4 @@ def test_it_says_so_where_no_number_is_enough():
 
 @pytest.mark.parametrize("channels", [2, 4])
 def test_with_alpha(channels):
-    assert suggested(walk(20, 30, channels)).colors in (16, 32, 64, 128, 256)
+    assert suggested(smooth_image(20, 30, channels)).colors in (16, 32, 64, 128, 256)
