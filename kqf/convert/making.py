@@ -118,7 +118,7 @@ def _load(data: bytes, options: ConversionOptions) -> _Source:
     encoder = dict(options.encoder)
     picture = load_picture(data, options.frame)
     image, changes = picture.image, picture.changes
-    notes = list(changes)
+    notes = [*changes, *picture.left_out]
     if options.strip:
         image = stripped(image)
     else:

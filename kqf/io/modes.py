@@ -39,7 +39,7 @@ def in_stored_mode(image: Image.Image, bits: int | None = None) -> tuple[Image.I
         return _from_16_bits(image)
     if mode in ("I", "F"):
         raise ValueError(f"mode {mode} has no fixed range: {_advice(image)}")
-    if mode in ("1", "L", "RGB") and "transparency" in image.info:
+    if mode in ("1", "L", "RGB") and image.info.get("transparency") is not None:
         return _with_alpha(image, bits)
     if mode in STORED:
         return image, []

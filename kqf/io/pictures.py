@@ -38,12 +38,14 @@ class Picture:
     Attributes:
         image: in a mode that KQF stores, its metadata in ``info`` where Pillow's plugins look.
         changes: how its pixels differ from those in the file, in words.
-        dropped: what else of the file is left out, in words.
+        dropped: metadata of the file that KQF does not keep, in words.
+        left_out: other pictures of the file, in words.
     """
 
     image: Image.Image
     changes: list[str]
     dropped: list[str]
+    left_out: list[str]
 
 
 def is_kqf(name: str, data: bytes) -> bool:
@@ -86,7 +88,7 @@ def load_picture(data: bytes, frame: int | None = None) -> Picture:
     with _as_value_errors():
         image = Image.open(io.BytesIO(data))
         frames = _frames(image)
-    dropped = []
+    left_out = []
     main = _OF_ONE_PICTURE.get(image.format or "")
     if frame is None and len(frames) > 1:
         if not main:
@@ -95,7 +97,7 @@ def load_picture(data: bytes, frame: int | None = None) -> Picture:
                 f"pick one with kqf convert, --frame 0 to --frame {len(frames) - 1}"
             )
         if main == "pictures":
-            dropped.append(f"its other {main} are left out: {len(frames) - 1}")
+            left_out.append(f"its other pictures are left out: {len(frames) - 1}")
     if frame is not None and frame >= len(frames):
         raise ValueError(f"has no frame {frame}: the last one is {len(frames) - 1}")
     with _as_value_errors():
@@ -113,7 +115,7 @@ def load_picture(data: bytes, frame: int | None = None) -> Picture:
     take_metadata(stored)
     stored.info.update(metadata)
     stored.format = image.format
-    return Picture(stored, changes, [*dropped, *dropped_metadata(image)])
+    return Picture(stored, changes, dropped_metadata(image), left_out)
 
 
 def _frames(image: Image.Image) -> list[int]:

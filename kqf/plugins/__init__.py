@@ -1,1 +1,1 @@
-"""KQF in other libraries: Pillow."""
+"""KQF in other libraries: Pillow and matplotlib."""

@@ -1,4 +1,4 @@
-"""What Pillow has to know of KQF before the first file: all else is imported with it."""
+"""Registers KQF with Pillow; the plugin itself is imported with the first file."""
 
 from typing import IO
 
@@ -30,7 +30,10 @@ def _save_all(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
 
 
 def register() -> None:
-    """Make Pillow know KQF, as ``import kqf`` does; to be had as a worker's initializer."""
+    """Make Pillow know KQF, as ``import kqf`` does.
+
+    It can be passed as a worker initializer, and called any number of times.
+    """
     Image.register_open(FORMAT, _open, _accept)
     Image.register_save(FORMAT, _save)
     Image.register_save_all(FORMAT, _save_all)

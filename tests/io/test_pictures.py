@@ -161,6 +161,7 @@ def test_of_a_photograph_with_previews_the_first_is_taken():
     result = run("convert", "a.jpg", "--quality", 100)
     assert result.stderr == "kqf: a.jpg: its other pictures are left out: 1\n"
     assert kqf.info("a.kqf").width == pixels.shape[1]
+    assert "left out: 1\n" in run("convert", "a.jpg", "--strip", "-o", "c.kqf").stderr
     run("convert", "a.jpg", "--frame", 1, "-o", "b.kqf")
     assert kqf.info("b.kqf").width == 9
 

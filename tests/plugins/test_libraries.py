@@ -97,6 +97,13 @@ class TestMatplotlib:
         assert (info.width, info.height, info.colors) == (160, 80, 4)
         assert kqf.read_indexed(file.getvalue()).metadata == {"dpi": (80, 80), **COMMENT}
 
+    def test_imsave_and_imread_go_through_pillow(self, figure):
+        from matplotlib import pyplot
+
+        pyplot.imsave("a.kqf", few(4))
+        assert np.array_equal(kqf.read("a.kqf"), few(4))
+        assert np.array_equal(pyplot.imread("a.kqf"), few(4))
+
     def test_the_format_is_listed(self, figure):
         assert figure.canvas.get_supported_filetypes()["kqf"] == "KQF palette image"
 
