@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping
-from inspect import signature
 from os import PathLike, fsdecode
 from threading import RLock
 from typing import IO, Any, cast
@@ -192,6 +191,7 @@ def save(im: Image.Image, fp: IO[bytes]) -> None:
     """
     # Import lazily: opening a file does not need the encoder.
     from kqf.encoding.api import encode, encode_indexed
+    from kqf.encoding.options import EncodeOptions, StorageOptions, options_of, with_defaults
 
     options = dict(im.encoderinfo)
     # Pillow comes here with save_all=False, where its own writers ignore append_images.
@@ -199,10 +199,9 @@ def save(im: Image.Image, fp: IO[bytes]) -> None:
         raise ValueError("a KQF file holds one image: append_images must be empty")
     metadata = _metadata(im, options)
     im = _with_transparency(im, options)
-    known = [name for name in signature(encode).parameters if name not in ("pixels", "metadata")]
-    for name in options:
-        if name not in known:
-            raise TypeError(f"KQF has no option {name!r}: expected one of {', '.join(known)}")
+    if "metadata" in options:
+        raise TypeError(f"metadata is given by its keys: {', '.join(METADATA_TYPES)}")
+    with_defaults(options, EncodeOptions)
     try:
         stored, notes = in_stored_mode(im)
     except ValueError as error:
@@ -211,7 +210,7 @@ def save(im: Image.Image, fp: IO[bytes]) -> None:
         warnings.warn(note, stacklevel=_SAVING)
     if stored.mode == "P":
         labels, codebook = np.asarray(stored), codebook_of(stored)
-        options = _options_of_labels(options, codebook, signature(encode_indexed).parameters)
+        options = _options_of_labels(options, codebook, options_of(StorageOptions))
         data = encode_indexed(labels, codebook, metadata=metadata, **options)
     else:
         data = encode(np.asarray(without_palette(stored)), metadata=metadata, **options)
@@ -309,9 +308,12 @@ def _options_of_labels(
     for name, value in options.items():
         if name in storage:
             kept[name] = value
-        elif name == "colors" and isinstance(value, int) and len(codebook) <= value <= MAX_COLORS:
             continue
-        elif name != "quality" or value != 100:
+        if name == "colors":
+            harmless = isinstance(value, int) and len(codebook) <= value <= MAX_COLORS
+        else:
+            harmless = value is None or (name == "quality" and value == 100)
+        if not harmless:
             mode = "RGBA" if codebook.shape[1] == 4 else "RGB"
             raise ValueError(
                 f"{name}= is not for mode P, whose {len(codebook)} colours are kept as they are: "

@@ -12,7 +12,14 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, ImageFile, ImageSequence, UnidentifiedImageError
+from PIL import (
+    Image,
+    ImageCms,
+    ImageFile,
+    ImagePalette,
+    ImageSequence,
+    UnidentifiedImageError,
+)
 
 import kqf
 from kqf.format.chunks import build_chunk
@@ -690,9 +697,53 @@ class TestSaving:
 
     @pytest.mark.parametrize("mode", ["P", "RGB", "L"])
     def test_an_unknown_option_is_refused(self, mode):
-        for name in ("compress_level", "pixels", "metadata", "labels", "optimize"):
-            with pytest.raises(TypeError, match=f"no option '{name}': expected one of colors, "):
+        for name in ("compress_level", "pixels", "labels", "subsampling"):
+            with pytest.raises(TypeError, match=f"no option '{name}' here: expected colors, "):
                 save_bytes(Image.new(mode, (2, 2)), **{name: 1})
+        with pytest.raises(TypeError, match="no option 'qualty' here: did you mean 'quality'"):
+            save_bytes(Image.new(mode, (2, 2)), qualty=1)
+        with pytest.raises(TypeError, match="metadata is given by its keys: icc_profile, "):
+            save_bytes(Image.new(mode, (2, 2)), metadata={})
+
+    @pytest.mark.parametrize("palette", ["list", "hex", "ImagePalette", "image", "file", "name"])
+    def test_palettes_of_every_kind(self, tmp_path, palette):
+        colors = [(0, 0, 0), (255, 255, 255), (255, 0, 0)]
+        picture = Image.new("P", (1, 1))
+        picture.putpalette(sum(colors, ()))
+        (tmp_path / "a.hex").write_text("000000\nffffff\nff0000\n")
+        given = {
+            "list": colors,
+            "hex": ["#000000", "#ffffff", "#ff0000"],
+            "ImagePalette": ImagePalette.ImagePalette("RGB", bytes(sum(colors, ()))),
+            "image": picture,
+            "file": tmp_path / "a.hex",
+            "name": "web-safe",
+        }[palette]
+        pixels = kqf.decode(make_file(3))
+        found = kqf.read_indexed(save_bytes(Image.fromarray(pixels), palette=given))
+        if palette == "name":
+            assert not (found.codebook % 51).any()
+        else:
+            assert found.codebook[:3].tolist() == [list(color) for color in colors]
+        assert save_bytes(Image.fromarray(pixels), palette=given) == kqf.encode(
+            pixels, palette=given
+        )
+
+    @pytest.mark.parametrize(
+        ("dither", "same"),
+        [
+            (Image.Dither.FLOYDSTEINBERG, "floyd-steinberg"),
+            (Image.Dither.ORDERED, "ordered"),
+            (Image.Dither.NONE, None),
+            ("none", None),
+        ],
+    )
+    def test_dithering_is_given_as_pillow_gives_it(self, dither, same):
+        im = Image.linear_gradient("L").convert("RGB").resize((40, 40))
+        options = {"colors": 4, "quality": 100}
+        assert save_bytes(im, dither=dither, **options) == kqf.encode(
+            np.asarray(im), dither=same, **options
+        )
 
     @pytest.mark.parametrize(
         "option", [{"colors": 0}, {"metric": "best"}, {"effort": 10}, {"predictor": "down"}]
@@ -848,7 +899,9 @@ class TestSavingPalettes:
     def test_options_that_leave_labels_alone_are_honoured(self):
         im = make_palette_image(bytes(range(12)))
         codebook = np.arange(12, dtype=np.uint8).reshape(4, 3)
-        data = save_bytes(im, colors=4, quality=100, predictor="up", tile=20, effort=2, threads=1)
+        data = save_bytes(
+            im, dither=None, colors=4, quality=100, predictor="up", tile=20, effort=2, threads=1
+        )
         options = {"predictor": "up", "tile": 20, "effort": 2}
         assert data == kqf.encode_indexed(make_labels(4), codebook, **options)
 
