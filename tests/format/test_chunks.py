@@ -84,7 +84,7 @@ def files(draw):
 @given(files())
 def test_parsing_gives_back_all_that_was_built(file):
     header, codebook, ranking, metadata, streams = file
-    reader, found = read_all(build(header, codebook, ranking, metadata, streams))
+    reader, found = read_all(build(header, codebook, ranking, build_metadata(metadata), streams))
     assert reader.head == header
     assert reader.codebook.tolist() == codebook.tolist()
     assert reader.ranking == ranking
@@ -95,7 +95,12 @@ def test_parsing_gives_back_all_that_was_built(file):
 @given(files())
 def test_chunks_stand_in_the_order_of_the_specification(file):
     header, codebook, ranking, metadata, streams = file
-    kinds = [kind for kind, _ in take_apart(build(header, codebook, ranking, metadata, streams))]
+    kinds = [
+        kind
+        for kind, _ in take_apart(
+            build(header, codebook, ranking, build_metadata(metadata), streams)
+        )
+    ]
     types = {
         "icc_profile": b"iccp",
         "exif": b"exif",
@@ -112,7 +117,7 @@ def test_chunks_stand_in_the_order_of_the_specification(file):
 @given(files(), st.data())
 def test_some_tiles_are_found_with_and_without_an_index(file, data):
     header, codebook, ranking, metadata, streams = file
-    built = build(header, codebook, ranking, metadata, streams)
+    built = build(header, codebook, ranking, build_metadata(metadata), streams)
     plain = put_together([part for part in take_apart(built) if part[0] != b"tidx"])
     wanted = sorted(data.draw(st.sets(st.integers(0, header.tiles - 1), min_size=1)))
     for whole in (built, plain):
