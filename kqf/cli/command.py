@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from typer.core import TyperCommand, TyperGroup
 
@@ -57,8 +57,10 @@ class Group(TyperGroup):
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
-            if hasattr(error, "option_name") and hasattr(error, "message"):
-                error.message += ". Options follow a command, as in: kqf convert -o out.kqf in.png"
+            # The class of Typer's errors about options is not public.
+            if hasattr(error, "option_name"):
+                problem = cast(Any, error)
+                problem.message += ". Options follow a command, as in: kqf convert -q 50 photo.png"
             raise
 
 

@@ -28,11 +28,19 @@ from kqf.text import escape
 _PAINTED = 20
 
 
+def complete_palette(incomplete: str) -> list[tuple[str, str]]:
+    """Return the names of built-in palettes that a shell completes; files it knows itself."""
+    return [
+        (name, each.about) for name, each in BUILTIN.items() if name.startswith(incomplete.lower())
+    ]
+
+
 def palette(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="IMAGE|PALETTE|FOLDER",
+            autocompletion=complete_palette,
             help="An image, a KQF file, a palette file or the name of a built-in palette. Several "
             "images, or a folder of images, get one palette together. - reads standard input.",
             show_default=False,

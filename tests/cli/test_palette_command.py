@@ -183,3 +183,13 @@ def test_swatches_have_colour_where_it_is_known_to_work(environment, colored, mo
     assert "[red]title" in text
     assert ("\x1b[48;2;255;0;0m" in text) == colored
     assert "#ff0000" in text
+
+
+def test_shells_complete_the_names_of_palettes(monkeypatch):
+    for key, value in {
+        "_KQF_COMPLETE": "complete_bash",
+        "COMP_WORDS": "kqf palette ga",
+        "COMP_CWORD": "2",
+    }.items():
+        monkeypatch.setenv(key, value)
+    assert run_process("palette")[0].split() == [b"gameboy"]
