@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from kqf.cli.session import Session
-from kqf.convert.api import PIPE, read_input
-from kqf.io.inputs import is_many, sources_of
+from kqf.io.inputs import is_many, is_pattern, sources_of
+from kqf.io.pipes import PIPE, read_input
 
 Files = Annotated[
     list[str],
@@ -33,10 +33,16 @@ def each_file(here: Session, names: list[str]) -> Iterator[str]:
             if not is_many(name):
                 found.append(name)
                 continue
-            # As if they were to be converted to something else.
-            inside = [path for path, _ in sources_of(name, ".png", "")]
+            inside = kqf_files_of(name)
             if not inside:
                 raise ValueError("there is no KQF file in this folder")
             found += inside
     here.expect(len(found))
     yield from found
+
+
+def kqf_files_of(name: str) -> list[str]:
+    """Return the KQF files in a folder, or all files that match a pattern."""
+    # As if they were to be converted to PNG.
+    paths = [path for path, _ in sources_of(name, ".png", "")]
+    return paths if is_pattern(name) else [path for path in paths if path.lower().endswith(".kqf")]

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from kqf.cli.files import kqf_files_of
 from kqf.cli.output import can_write, write_output
-from kqf.cli.parameters import Quiet, Seed, Threads, whole_number
+from kqf.cli.parameters import Quiet, Seed, Threads, complete_palette, whole_number
 from kqf.cli.session import Session, session
 from kqf.convert.palette import swatches_of_file, swatches_of_images, swatches_without_pixels
 from kqf.io.inputs import is_many, sources_of
@@ -26,13 +27,6 @@ from kqf.text import escape
 
 # Columns of a terminal that a swatch takes with its text.
 _PAINTED = 20
-
-
-def complete_palette(incomplete: str) -> list[tuple[str, str]]:
-    """Return the names of built-in palettes that a shell completes; files it knows itself."""
-    return [
-        (name, each.about) for name, each in BUILTIN.items() if name.startswith(incomplete.lower())
-    ]
 
 
 def palette(
@@ -221,7 +215,7 @@ def _together(
 def _images(name: str) -> list[str]:
     """Return the pictures that a name stands for; of a folder without any, its KQF files."""
     pictures = [path for path, _ in sources_of(name, None, "")]
-    return pictures or [path for path, _ in sources_of(name, ".png", "")]
+    return pictures or kqf_files_of(name)
 
 
 def _painted(swatches: list[Swatch], title: str) -> str:

@@ -44,6 +44,15 @@ def choice(*names: str) -> Callable[[object], str]:
     return parse
 
 
+def complete_palette(incomplete: str) -> list[tuple[str, str]]:
+    """Return the names of built-in palettes that a shell completes; files it knows itself."""
+    from kqf.palettes.builtin import BUILTIN
+
+    return [
+        (name, each.about) for name, each in BUILTIN.items() if name.startswith(incomplete.lower())
+    ]
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors alone.")]
 Threads = Annotated[

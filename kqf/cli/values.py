@@ -4,6 +4,8 @@ import re
 
 import typer
 
+from kqf.palettes.colors import parse_color as css_color
+
 # As SI and IEC have them, and as people write them.
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
@@ -13,15 +15,20 @@ def parse_bytes(text: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?|)b?", text.strip().lower())
     size = int(float(found[1]) * _UNITS[found[2]]) if found else 0
     if size < 1:
-        raise typer.BadParameter(f"{text!r} is no number of bytes, such as 60000, 60k or 64KiB")
+        raise typer.BadParameter(f"{text} is not a size such as 60000, 60k or 64KiB.")
     return size
 
 
 def parse_color(text: str) -> tuple[int, ...]:
-    """Return the channels of a colour such as ``#ff8000``."""
-    if not re.fullmatch(r"#?([0-9a-fA-F]{2}){1,4}", text):
-        raise typer.BadParameter(f"{text!r} is not #rrggbb", param_hint="--keep")
-    return tuple(bytes.fromhex(text.removeprefix("#")))
+    """Return the channels of a colour such as ``#ff8000``, ``#f80`` or ``orange``."""
+    # Two and four digits are for gray images, but #rgba is a colour of CSS.
+    if re.fullmatch(r"([0-9a-fA-F]{2}){1,4}|#[0-9a-fA-F]{2}", text):
+        return tuple(bytes.fromhex(text.removeprefix("#")))
+    try:
+        *color, alpha = css_color(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.", param_hint="--keep") from error
+    return tuple(color) if alpha == 255 else (*color, alpha)
 
 
 def parse_tile(text: str | None) -> int | tuple[int, int] | None:
@@ -29,6 +36,8 @@ def parse_tile(text: str | None) -> int | tuple[int, int] | None:
     if text is None:
         return None
     if not re.fullmatch(r"[1-9][0-9]{0,8}(x[1-9][0-9]{0,8})?", text):
-        raise typer.BadParameter(f"{text!r} is not WxH or N", param_hint="--tile")
+        raise typer.BadParameter(
+            f"{text} is not a size such as 256 or 256x64.", param_hint="--tile"
+        )
     width, _, height = text.partition("x")
     return (int(width), int(height)) if height else int(width)
