@@ -102,6 +102,9 @@ def load_picture(data: bytes, frame: int | None = None) -> Picture:
         raise ValueError(f"has no frame {frame}: the last one is {len(frames) - 1}")
     with _as_value_errors():
         if frame is not None or not main:
+            if main == "layers":
+                # Until another is sought, Pillow gives the merged image as the first layer.
+                image.seek(frames[-1])
             image.seek(frames[frame or 0])
         bits = _bits(image)
         image.load()

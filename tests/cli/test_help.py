@@ -18,7 +18,17 @@ def test_version_and_help():
     assert run("--version").stdout == f"kqf {kqf.__version__}\n"
     assert run("-V").stdout == run("--version").stdout
     assert run("-v").stdout == f"kqf {kqf.__version__}\n"
-    for command in ("convert", "info", "check", "report", "compare", "palette", "view", "help"):
+    for command in (
+        "convert",
+        "info",
+        "check",
+        "report",
+        "compare",
+        "palette",
+        "view",
+        "desktop",
+        "help",
+    ):
         text = run(command, "--help").stdout
         assert f"Usage: kqf {command}" in text.replace("root", "kqf")
         assert run(command, "-h").stdout == text

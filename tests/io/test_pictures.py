@@ -166,6 +166,39 @@ def test_of_a_photograph_with_previews_the_first_is_taken():
     assert kqf.info("b.kqf").width == 9
 
 
+def layered(colors, merged):
+    """Return a PSD file of two by one pixels: a layer of each colour, and the merged image."""
+    records = planes = b""
+    for color in colors:
+        records += struct.pack(">4iH", 0, 0, 1, 2, 3)
+        records += b"".join(struct.pack(">hI", channel, 4) for channel in range(3))
+        records += b"8BIMnorm" + bytes([255, 0, 0, 0]) + struct.pack(">IIIB3x", 12, 0, 0, 0)
+        planes += b"".join(b"\0\0" + bytes([value, value]) for value in color)
+    layers = struct.pack(">h", len(colors)) + records + planes
+    layers += bytes(len(layers) % 2)
+    header = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 1, 2, 8, 3)
+    section = struct.pack(">I", len(layers)) + layers + bytes(4)
+    image = b"\0\0" + b"".join(bytes([value, value]) for value in merged)
+    return header + bytes(8) + struct.pack(">I", len(section)) + section + image
+
+
+def test_of_layers_the_merged_image_is_taken():
+    Path("a.psd").write_bytes(layered([(1, 2, 3), (40, 50, 60)], (7, 8, 9)))
+    assert run("convert", "a.psd").stderr == ""
+    assert kqf.read("a.kqf").tolist() == [[[7, 8, 9]] * 2]
+
+
+@pytest.mark.skipif(
+    int(PIL.__version__.split(".")[0]) < 13, reason="older Pillow reads layers at wrong offsets"
+)
+def test_a_layer_is_a_frame():
+    Path("a.psd").write_bytes(layered([(1, 2, 3), (40, 50, 60)], (7, 8, 9)))
+    for frame, color in enumerate([[1, 2, 3], [40, 50, 60]]):
+        run("convert", "a.psd", "--frame", frame, "-o", f"{frame}.kqf")
+        assert kqf.read(f"{frame}.kqf").tolist() == [[color] * 2]
+    assert "the last one is 1" in run("convert", "a.psd", "--frame", 2, code=1).stderr
+
+
 def test_overviews_and_masks_of_tiff_are_no_frames():
     tifffile = pytest.importorskip("tifffile")
     pixels = few()
