@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as Drawing
 
+# Characters of a head that need not be wrapped.
+_HEAD = 8
 # Columns of a terminal that has room for any table.
 _ANY = 10_000
 
@@ -241,7 +243,7 @@ def _drawing(table: Table, columns: Sequence[Column]) -> "Drawing":
     )
     for column in columns:
         side: Literal["left", "right"] = "right" if column.number else "left"
-        width = max(1, *(len(column.cell(item)) for item in table.items))
+        width = max(_HEAD, *(len(column.cell(item)) for item in table.items))
         title = "\n".join(wrap(column.title, width, break_long_words=False))
         drawing.add_column(Text(title), justify=side, overflow="fold", vertical="bottom")
     for item in table.items:
