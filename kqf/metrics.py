@@ -6,6 +6,8 @@ from math import inf, log10
 
 import numpy as np
 
+from kqf.text import how_to_install
+
 # Pixels at work at once.
 _BAND = 2**18
 # Of the Gaussian window of SSIM, pixels.
@@ -43,7 +45,7 @@ def ssim(original: np.ndarray, result: np.ndarray) -> float:
     """Return the structural similarity, at most 1.
 
     With the Gaussian window of Z. Wang et al., 2004 (doi:10.1109/TIP.2003.819861), the mean over
-    channels premultiplied by alpha. Needs scikit-image (``pip install 'kqf[ssim]'``).
+    channels premultiplied by alpha. Needs scikit-image (extra ``ssim``).
 
     Raises:
         ImportError: it is not installed. ValueError: an image smaller than the window, 11 x 11.
@@ -51,7 +53,7 @@ def ssim(original: np.ndarray, result: np.ndarray) -> float:
     try:
         from skimage.metrics import structural_similarity
     except ImportError as error:
-        raise ImportError("SSIM needs scikit-image: pip install 'kqf[ssim]'") from error
+        raise ImportError(f"SSIM needs scikit-image: {how_to_install('ssim')}") from error
     check_window(original.shape)
     return float(
         structural_similarity(  # type: ignore[no-untyped-call]

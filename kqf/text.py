@@ -17,3 +17,12 @@ def reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def how_to_install(extra: str) -> str:
+    """Return how to install what an extra of KQF needs. KQF is on no package index yet.
+
+    >>> how_to_install("ssim")
+    "pip install '.[ssim]' in the clone of KQF"
+    """
+    return f"pip install '.[{extra}]' in the clone of KQF"

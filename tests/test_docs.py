@@ -51,6 +51,8 @@ def folder(tmp_path, monkeypatch):
     [it for it in ALL if blocks(it, "python") and it.name not in ELSEWHERE],
     ids=lambda page: page.name,
 )
+# Pages open images as people do, and let them go without closing them.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_python_runs(page, folder, capsys):
     if page.name in WITH_DASK:
         pytest.importorskip("dask.array", reason="needs dask")
@@ -76,7 +78,7 @@ def sessions():
                 yield pytest.param(command, output, id=f"{page.name}: {command}")
 
 
-@pytest.mark.parametrize(("command", "output"), sessions())
+@pytest.mark.parametrize(("command", "output"), list(sessions()))
 def test_sessions_print_what_they_show(command, output, folder, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     pytest.importorskip("jinja2", reason="a report's page needs it")
@@ -99,7 +101,7 @@ def commands():
                     yield pytest.param(line.removeprefix("$ "), id=f"{page.name}: {line}")
 
 
-@pytest.mark.parametrize("line", commands())
+@pytest.mark.parametrize("line", list(commands()))
 def test_options_are_there(line):
     _, command, *arguments = shlex.split(line, comments=True)
     helped = run(command, "--help").stdout

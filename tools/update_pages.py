@@ -24,7 +24,9 @@ from sklearn.datasets import load_sample_image
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "README.md"
 SESSION = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TABLE = re.compile(r"(<!-- python tools/benchmark\.py others.*? -->\n).*?(\n<!-- end -->)", re.DOTALL)
+TABLE = re.compile(
+    r"(<!-- python tools/benchmark\.py others.*? -->\n).*?(\n<!-- end -->)", re.DOTALL
+)
 
 
 def session(commands: list[str], folder: Path) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from kqf.format.declarations import MAX_SIDE
+from kqf.text import how_to_install
 
 if TYPE_CHECKING:
     from dask.array import Array
@@ -103,7 +104,7 @@ def _check_array(array: Any, dtypes: Sequence[Any]) -> None:
     try:
         from dask.array import Array
     except ImportError as error:
-        raise ImportError("images as dask arrays need dask: pip install 'kqf[dask]'") from error
+        raise ImportError(f"images as dask arrays need dask: {how_to_install('dask')}") from error
     if not isinstance(array, Array):
         raise TypeError(f"expected a dask array, not {type(array).__name__}; encode takes numpy's")
     if array.dtype not in dtypes:

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
 
-from kqf.text import reason
+from kqf.text import how_to_install, reason
 
 # Seconds for each step of getting through to a cluster.
 _PATIENCE = 10
@@ -52,7 +52,7 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
     try:
         from distributed import Client
     except ImportError as error:
-        raise ImportError("Dask clusters need distributed: pip install 'kqf[dask]'") from error
+        raise ImportError(f"Dask clusters need distributed: {how_to_install('dask')}") from error
     try:
         asyncio.run(_reach(address))
         client = Client(address, timeout=_PATIENCE, set_as_default=False)

@@ -15,6 +15,7 @@ from kqf.format.header import Head
 from kqf.format.reader import Reader
 from kqf.image import IndexedImage
 from kqf.io.files import Source, check_file, open_url, size_of
+from kqf.text import how_to_install
 
 if TYPE_CHECKING:
     from dask.array import Array
@@ -159,7 +160,7 @@ class KqfFile:
         try:
             import dask.array
         except ImportError as error:
-            raise ImportError("dask arrays need dask: pip install 'kqf[dask]'") from error
+            raise ImportError(f"dask arrays need dask: {how_to_install('dask')}") from error
         height, width = self.shape[:2]
         tile = min(self.head.tile_width, width), min(self.head.tile_height, height)
         across = max(_BLOCK // (tile[0] * tile[1]), 1)

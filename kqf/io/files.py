@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from kqf.io import remote
 from kqf.io.remote import is_url
 from kqf.io.replacing import replacing
+from kqf.text import how_to_install
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 Target = str | os.PathLike[str] | BinaryIO
@@ -193,6 +194,6 @@ def open_url(url: str, mode: str, **options: Any) -> BinaryIO:
     try:
         import fsspec
     except ImportError as error:
-        raise ImportError("URLs need fsspec: pip install 'kqf[remote]'") from error
+        raise ImportError(f"URLs need fsspec: {how_to_install('remote')}") from error
     file: BinaryIO = fsspec.open(url, mode, **options).open()
     return file

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import TiffImagePlugin
 
 from kqf.io.image_metadata import metadata_of
+from kqf.text import how_to_install
 
 if TYPE_CHECKING:
     from dask.array import Array
@@ -68,7 +69,7 @@ def open_tiff(name: str) -> "tuple[Array, dict[str, Any]]":
         import zarr  # noqa: F401 - without it tifffile fails when it is too late to say so
     except ImportError as error:
         raise ImportError(
-            f"large TIFF files need {error.name}: pip install 'kqf[large]'"
+            f"large TIFF files need {error.name}: {how_to_install('large')}"
         ) from error
     with tifffile.TiffFile(name) as file:
         page, series = file.pages[0], file.series[0]

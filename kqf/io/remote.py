@@ -12,6 +12,8 @@ from datetime import UTC
 from pathlib import PurePosixPath
 from typing import Any
 
+from kqf.text import how_to_install
+
 
 def is_url(name: object) -> bool:
     """Tell a URL from a path."""
@@ -148,7 +150,7 @@ def file_system(url: str) -> Iterator[tuple[Any, str]]:
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
-        raise ImportError("URLs need fsspec: pip install 'kqf[remote]'") from error
+        raise ImportError(f"URLs need fsspec: {how_to_install('remote')}") from error
     try:
         yield url_to_fs(url)
     except FileNotFoundError as error:

@@ -28,7 +28,7 @@ from kqf.report.documents import (
 )
 from kqf.report.measure import ImageReport, Measurement, Unreadable
 from kqf.report.tables import MEASUREMENTS, Table
-from kqf.text import escape
+from kqf.text import escape, how_to_install
 
 # Characters of one image's pictures in the page at the most, and of all images together.
 _SIZE = 1_700_000
@@ -41,7 +41,7 @@ _THUMBNAIL = (160, 120)
 _COLORS = (16, 64)
 # Fewer points make no curve.
 _FEWEST_POINTS = 4
-MISSING = "a page needs jinja2: pip install '.[report]' in the clone of KQF"
+MISSING = f"a page needs jinja2: {how_to_install('report')}"
 
 
 @dataclass(frozen=True)
