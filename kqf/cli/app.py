@@ -79,18 +79,19 @@ app.add_typer(desktop, name="desktop", cls=Group, context_settings=_HELP_NAMES)
 @app.command("help", cls=Command, context_settings=_HELP_NAMES)
 def show_help(
     ctx: typer.Context,
-    command: Annotated[
-        str, typer.Argument(metavar="COMMAND", help="What to explain.", show_default=False)
-    ] = "",
+    commands: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COMMAND", help="What to explain.", show_default=False),
+    ] = None,
 ) -> None:
     """Explain a command and its options."""
-    root: Any = ctx.parent
-    if not command:
-        print(root.get_help())
-        return
-    _, found, _ = root.command.resolve_command(root, [command])
-    with found.make_context(command, [], parent=root, resilient_parsing=True) as context:
-        print(found.get_help(context))
+    context: Any = ctx.parent
+    for name in commands or ():
+        if not hasattr(context.command, "resolve_command"):
+            context.fail(f"{name} is not a command of {context.info_name}.")
+        _, found, _ = context.command.resolve_command(context, [name])
+        context = found.make_context(name, [], parent=context, resilient_parsing=True)
+    print(context.get_help())
 
 
 @app.command("version", cls=Command, context_settings=_HELP_NAMES, hidden=True)

@@ -3,13 +3,13 @@
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import kqf
 from kqf.cli.files import Files, each_file, source_of
-from kqf.cli.messages import cut_off, described, in_words
+from kqf.cli.messages import cut_off, described, in_words, without_prefix
 from kqf.cli.parameters import AsJson
 from kqf.cli.session import session
 from kqf.decoding.extent import whole_tiles
@@ -54,9 +54,9 @@ def _record(
     """Return what a file holds as JSON stores it: of binary metadata, how many bytes it has."""
     return {
         "file": name,
-        **asdict(head),
+        **{field.name: getattr(head, field.name) for field in fields(head)},
         "metadata": {
-            key: {"bytes": len(value)} if isinstance(value, bytes) else value
+            key: {"bytes": len(without_prefix(value))} if isinstance(value, bytes) else value
             for key, value in metadata.items()
         },
         "bits_per_pixel": head.bits_per_pixel,

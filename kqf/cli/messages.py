@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from kqf.convert.api import Converted
 
 _CHANNELS = {1: "gray", 2: "gray + alpha", 3: "RGB", 4: "RGBA"}
-# Pillow puts this before EXIF, the file does not hold it.
 _EXIF_PREFIX = b"Exif\0\0"
 # Bytes that tell a file's kind.
 _START = 4096
@@ -125,9 +124,14 @@ def _kind_of(start: bytes) -> str:
         return "it is of no kind that kqf knows"
 
 
+def without_prefix(metadata: bytes) -> bytes:
+    """Return metadata as the file holds it: Pillow gives EXIF a prefix."""
+    return metadata.removeprefix(_EXIF_PREFIX)
+
+
 def _value(value: object) -> str:
     if isinstance(value, bytes):
-        return f"{len(value.removeprefix(_EXIF_PREFIX)):,} bytes"
+        return f"{len(without_prefix(value)):,} bytes"
     if isinstance(value, tuple):
         return " x ".join(f"{number:g}" for number in value)
     return escape(value)

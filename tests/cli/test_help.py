@@ -36,6 +36,10 @@ def test_version_and_help():
         # No words of Python's or of the library's.
         if command not in ("convert", "report", "compare"):
             assert not re.search(r"list\[|<(str|int|float)|range>|None\b", text)
+    assert run("help", "desktop", "install").stdout.split() == (
+        run("desktop", "install", "-h").stdout.split()
+    )
+    assert "x is not a command of info." in run("help", "info", "x", code=2).stderr
     assert run("help").stdout == run("-h").stdout
     assert run("version").stdout == run("-v").stdout
     assert "[OPTIONS] FILE..." in run("info", "-h").stdout

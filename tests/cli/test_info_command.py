@@ -65,10 +65,11 @@ def test_info_as_json():
 
 
 def test_metadata_in_json():
-    metadata = {"icc_profile": ICC, "dpi": (72.0, 96.5), "comment": "x"}
+    metadata = {"icc_profile": ICC, "exif": b"MM\0*1234", "dpi": (72.0, 96.5), "comment": "x"}
     Path("a.kqf").write_bytes(kqf.encode(few(), metadata=metadata))
     assert json.loads(run("info", "--json", "a.kqf").stdout)["metadata"] == {
         "icc_profile": {"bytes": len(ICC)},
+        "exif": {"bytes": 8},
         "dpi": [72, 96.5],
         "comment": "x",
     }
