@@ -9,7 +9,7 @@ import typer
 from PIL import Image, ImageOps
 
 from kqf.cli.output import PAGES, can_write, check_output, write_output
-from kqf.cli.parameters import AsJson, Seed, Threads
+from kqf.cli.parameters import AsJson, Seed, Threads, whole_number
 from kqf.cli.session import session
 from kqf.io.modes import without_palette
 from kqf.io.pictures import format_of, load
@@ -31,7 +31,16 @@ def compare(
             show_default=False,
         ),
     ] = "",
-    colors: Annotated[int, typer.Option(min=1, max=256, help="Colours at the most.")] = 64,
+    colors: Annotated[
+        int,
+        typer.Option(
+            "-c",
+            "--colors",
+            metavar="N",
+            parser=whole_number(1, 256),
+            help="Use at most N colours, 1 to 256.",
+        ),
+    ] = 64,
     methods: Annotated[
         str,
         typer.Option(metavar="NAME,NAME...", help="As --method of convert."),
