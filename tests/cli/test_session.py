@@ -98,11 +98,22 @@ def test_a_broken_pipe_ends_quietly():
         assert err == b""
 
 
+def wait_until_idle(process):
+    """Return once a process has slept for half a second, as it does when it waits for stdin."""
+    status = Path(f"/proc/{process.pid}/stat")
+    if not status.exists():
+        time.sleep(5)
+        return
+    until, asleep = time.monotonic() + 60, 0
+    while asleep < 50 and time.monotonic() < until:
+        time.sleep(0.01)
+        asleep = asleep + 1 if status.read_text().rsplit(") ", 1)[1][0] == "S" else 0
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send")
 def test_an_interrupt_ends_quietly():
     process = start("convert", "-")
-    # It waits for stdin by then, or is about to.
-    time.sleep(2)
+    wait_until_idle(process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
