@@ -57,6 +57,12 @@ def test_gray_has_two_dimensions():
     with kqf.open(kqf.encode(gray)) as file:
         assert file.shape == (6, 10)
         assert np.array_equal(file.read(), gray)
+
+
+def test_a_dask_array_of_gray_has_two_dimensions():
+    pytest.importorskip("dask.array", reason="dask arrays need dask")
+    gray = np.arange(60, dtype=np.uint8).reshape(6, 10)
+    with kqf.open(kqf.encode(gray)) as file:
         assert np.array_equal(file.to_dask().compute(), gray)
 
 
@@ -82,6 +88,7 @@ def test_threads_may_read_at_once(data):
 
 
 def test_dask_arrays_are_read_in_whole_tiles(data, monkeypatch):
+    pytest.importorskip("dask.array", reason="dask arrays need dask")
     from kqf.decoding import file as opened
 
     monkeypatch.setattr(opened, "_BLOCK", 50 * 50 * 3)
