@@ -77,9 +77,9 @@ def report(
     suffix = check_output(output, _DOCUMENTS)
     default_page = not (output or no_page or as_json) and _can_make_page()
     with_page = default_page or suffix in PAGES
-    with session(len(images or sample_images())) as here:
+    with session(1) as here:
         names = list(_expanded(here, images)) if images else sample_images()
-        here.restart(len(names))
+        here.expect(len(names))
         if output and not can_write(here, output, names):
             return
         results: list[ImageReport | Unreadable] = []

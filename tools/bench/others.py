@@ -6,14 +6,14 @@
 
 Without folders or images it takes scikit-learn's two sample photographs. Each row is the bytes of
 KQF as a share of another encoder's, below 1 where KQF is smaller: the geometric mean over the
-images, and the worst image. There are two tables:
+images of a folder and, in parentheses, the worst image. There are two tables:
 
 - the same picture, exactly: labels and colours of KQF at quality 100, stored by KQF, as PNG8 by
   oxipng (level 6), as lossless WebP (quality 100, method 6) and as lossless JPEG XL (effort 9);
 - equal looks: KQF at its default setting beside others at the SSIMULACRA2 that it reaches, as PNG8
   by libimagequant (slowest, with dithering) and oxipng, and as JPEG XL, AVIF and JPEG, which need
-  no palette. PNG8 has as many colours as KQF and the looks that come of that: the table says how
-  many points they differ by on average. Images with alpha are left out.
+  no palette. PNG8 has as many colours as KQF and the looks that come of that: the table says by how
+  many points it looks better or worse on average. Images with alpha are left out.
 
 JPEG XL needs imagecodecs or, for the first table, cjxl. AVIF needs a Pillow that has it.
 """
@@ -43,12 +43,13 @@ class Result:
 
     Attributes:
         part: which table it belongs to.
-        image, encoder: names.
+        folder, image, encoder: names.
         kqf_bytes, bytes: sizes of the two files.
         difference: points of SSIMULACRA2 by which the other file looks better than KQF.
     """
 
     part: str
+    folder: str
     image: str
     encoder: str
     kqf_bytes: int
@@ -70,7 +71,9 @@ def same_picture(picture: Picture, colors: int) -> list[Result]:
         "JPEG XL, lossless": jpeg_xl(image.pixels),
     }
     return [
-        Result(SAME, picture.name, name, size, len(data)) for name, data in files.items() if data
+        Result(SAME, picture.folder, picture.name, name, size, len(data))
+        for name, data in files.items()
+        if data
     ]
 
 
@@ -83,6 +86,7 @@ def equal_looks(picture: Picture, colors: int) -> list[Result]:
     results = [
         Result(
             LOOKS,
+            picture.folder,
             picture.name,
             f"PNG8, {PNGQUANT}",
             len(data),
@@ -93,7 +97,7 @@ def equal_looks(picture: Picture, colors: int) -> list[Result]:
     for name, encode in lossy_encoders().items():
         smallest = smallest_that_looks(encode, picture.pixels, original, wanted)
         if smallest is not None:
-            results.append(Result(LOOKS, picture.name, name, len(data), *smallest))
+            results.append(Result(LOOKS, picture.folder, picture.name, name, len(data), *smallest))
     return results
 
 
@@ -173,18 +177,22 @@ def score(original: bytes, pixels: np.ndarray) -> float:
 
 
 def lines(results: Sequence[Result], part: str) -> str:
-    """Return the table of one part."""
-    head = ["KQF's bytes as a share of", "mean", "worst", "with", "looks better by"]
+    """Return the table of one part, with a column for each folder."""
+    own = [result for result in results if result.part == part]
+    folders = list(dict.fromkeys(result.folder for result in own))
     rows = []
-    for encoder in dict.fromkeys(result.encoder for result in results if result.part == part):
-        own = [it for it in results if (it.part, it.encoder) == (part, encoder)]
-        worst = max(own, key=lambda result: result.share)
-        points = sum(result.difference for result in own) / len(own)
-        row = [encoder, decimals(geometric_mean([result.share for result in own]), 2)]
-        rows.append([*row, decimals(worst.share, 2), worst.image, decimals(points, 1)])
-    if part == SAME:
-        head, rows = head[:-1], [row[:-1] for row in rows]
-    return table(head, rows)
+    for encoder in dict.fromkeys(result.encoder for result in own):
+        row = [encoder]
+        for folder in folders:
+            found = [it for it in own if (it.folder, it.encoder) == (folder, encoder)]
+            shares = [result.share for result in found]
+            points = sum(result.difference for result in found) / len(found) if found else 0
+            looks = f"; looks {abs(points):.0f} {'better' if points > 0 else 'worse'}"
+            mean = decimals(geometric_mean(shares), 2) if found else "-"
+            worst = f" ({decimals(max(shares), 2)})" if found else ""
+            row.append(mean + worst + (looks if abs(points) >= 1 else ""))
+        rows.append(row)
+    return table(["KQF's bytes as a share of", *folders], rows)
 
 
 def main(arguments: Sequence[str] = sys.argv[1:]) -> None:
