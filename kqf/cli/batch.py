@@ -46,26 +46,17 @@ def convert_batch(
     with _executor(here, work, len(jobs)) as (executor, processes, threads):
         options = replace(options, encoder={"threads": threads, **options.encoder})
         outcomes = convert_many(jobs, options, executor, ahead=ahead_of(processes))
-        try:
-            with here.attempt(output or "."), closing(outcomes):
-                for outcome in chain(planned, outcomes):
-                    states[outcome.state] += 1
-                    if outcome.made:
-                        bytes_in += outcome.made.bytes_in
-                        bytes_out += outcome.made.bytes_out
-                    bytes_in += outcome.kept_bytes
-                    bytes_out += outcome.kept_bytes
-                    _tell(here, outcome, work)
-        except KeyboardInterrupt:
-            done = states["made"] + states["kept"] + states["done"]
-            here.say(
-                f"\nkqf: stopped: {done:,} of {len(jobs) + len(planned):,} files are done; "
-                "the same command goes on with the others",
-                on_stderr=True,
-            )
-            raise
+        with here.attempt(output or "."), closing(outcomes):
+            for outcome in chain(planned, outcomes):
+                states[outcome.state] += 1
+                if outcome.made:
+                    bytes_in += outcome.made.bytes_in
+                    bytes_out += outcome.made.bytes_out
+                bytes_in += outcome.kept_bytes
+                bytes_out += outcome.kept_bytes
+                _tell(here, outcome, work)
     seconds = time.monotonic() - start
-    here.say(f"kqf: {lines.ended(states, bytes_in, bytes_out, seconds)}", on_stderr=True)
+    here.tell(f"kqf: {lines.ended(states, bytes_in, bytes_out, seconds)}", on_stderr=True)
 
 
 def _tell(here: Session, outcome: Outcome, work: BatchOptions) -> None:
@@ -82,7 +73,7 @@ def _tell(here: Session, outcome: Outcome, work: BatchOptions) -> None:
         errors = {"error": here.error} if here.error else {}
         here.say(json.dumps({**record, "state": outcome.state, **errors}))
     elif outcome.made:
-        here.say(lines.converted(outcome.made))
+        here.tell(lines.converted(outcome.made))
 
 
 @contextmanager

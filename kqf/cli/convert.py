@@ -1,10 +1,8 @@
 """The subcommand that converts images to KQF, from KQF, and to palette images."""
 
 import json
-import os
 import sys
 from dataclasses import asdict, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,23 +10,27 @@ import typer
 
 from kqf.cli import messages as lines
 from kqf.cli.batch import BatchOptions, convert_batch
-from kqf.cli.parameters import AsJson, Threads
+from kqf.cli.names import any_many, check_output, read_names
+from kqf.cli.parameters import AsJson, Quiet, Threads, choice, decimal_number, whole_number
 from kqf.cli.session import Session, session
 from kqf.cli.values import parse_bytes, parse_color, parse_tile
 from kqf.convert.api import convert_file
 from kqf.convert.batch import plan
 from kqf.convert.options import ConversionOptions, Overwrite
 from kqf.convert.targets import split_names
-from kqf.io.inputs import is_many
-from kqf.io.paths import exists, is_folder, is_url, localized
+from kqf.io.paths import exists, is_url, localized
 from kqf.io.pipes import PIPE, read_input
 from kqf.palettes.coerce import load_palette
 from kqf.palettes.files import read_palette
 
-Metric = StrEnum("Metric", ["MSE", "PERCEPTUAL"])
-Predictor = StrEnum("Predictor", ["AUTO", "NONE", "LEFT", "UP"])
-Dither = StrEnum(
-    "Dither", {"NONE": "none", "FLOYD_STEINBERG": "floyd-steinberg", "ORDERED": "ordered"}
+_METRICS = ("mse", "perceptual")
+_PREDICTORS = ("auto", "none", "left", "up")
+_DITHERS = ("none", "ordered", "floyd-steinberg")
+_COLORS, _STORAGE, _FILES, _BATCH = (
+    "Colours",
+    "Storage in a KQF file",
+    "Files",
+    "Batches",
 )
 
 
@@ -52,96 +54,173 @@ def convert(
             "colours that KQF would have; a folder (one that ends with / is made); - for stdout. "
             "Without it, a file beside the input.",
             show_default=False,
+            rich_help_panel=_FILES,
         ),
     ] = "",
     file_format: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="SUFFIX", help="Format where no file name says it, such as png."
+            "--format",
+            metavar="SUFFIX",
+            help="Write this format where no file name says it, such as png.",
+            rich_help_panel=_FILES,
         ),
     ] = None,
     colors: Annotated[
         int | None,
-        typer.Option("-c", "--colors", min=1, max=256, help="Most colours. [default: 256]"),
-    ] = None,
-    metric: Annotated[
-        Metric | None, typer.Option(help="What counts as error. [default: mse]")
+        typer.Option(
+            "-c",
+            "--colors",
+            metavar="N",
+            parser=whole_number(1, 256),
+            help="Use at most N colours, 1 to 256. [default: 256]",
+            rich_help_panel=_COLORS,
+        ),
     ] = None,
     quality: Annotated[
         int | None,
         typer.Option(
             "-q",
             "--quality",
-            min=1,
-            max=100,
-            help="100 takes the nearest colours; less takes fewer bytes. [default: 75]",
+            metavar="N",
+            parser=whole_number(1, 100),
+            help="Take the nearest colours (100), or fewer bytes (down to 1). [default: 75]",
+            rich_help_panel=_COLORS,
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            parser=choice(*_METRICS),
+            help="What counts as error: mse or perceptual. [default: mse]",
+            rich_help_panel=_COLORS,
         ),
     ] = None,
     palette: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE",
-            help="Colours to use: of an image, a KQF file, a palette (.gpl, .act, .css, .svg, "
-            ".json), or a text with #rrggbb on each line.",
+            metavar="FILE|NAME",
+            help="Use the colours of an image, a KQF file, a palette file, a text with #rrggbb on "
+            "each line, or a built-in palette (kqf palette --list).",
+            rich_help_panel=_COLORS,
         ),
     ] = None,
     method: Annotated[
         str | None,
         typer.Option(
-            help="kmeans, minibatch, agglomerative, median-cut, octree, random or sample:N. "
-            "[default: kmeans]"
+            metavar="NAME",
+            help="Choose colours by kmeans, minibatch, agglomerative, median-cut, octree, random "
+            "or sample:N. [default: kmeans]",
+            rich_help_panel=_COLORS,
         ),
     ] = None,
     dither: Annotated[
-        Dither | None, typer.Option(help="Mix colours where one is missing. [default: none]")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            parser=choice(*_DITHERS),
+            help="Mix colours where one is missing: ordered or floyd-steinberg. [default: none]",
+            rich_help_panel=_COLORS,
+        ),
     ] = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(
             metavar="#RRGGBB[AA]",
-            help="A colour that must stay exactly as it is; may be given again.",
+            help="Keep a colour exactly as it is; may be given again.",
+            rich_help_panel=_COLORS,
         ),
     ] = None,
     target_psnr: Annotated[
-        float | None, typer.Option(help="Find the lowest quality with this PSNR, in dB.")
+        float | None,
+        typer.Option(
+            metavar="DB",
+            parser=decimal_number,
+            help="Find the lowest quality with this PSNR, in dB.",
+            rich_help_panel=_COLORS,
+        ),
     ] = None,
     target_ssim: Annotated[
-        float | None, typer.Option(help="Find the lowest quality with this SSIM, up to 1.")
+        float | None,
+        typer.Option(
+            metavar="X",
+            parser=decimal_number,
+            help="Find the lowest quality with this SSIM, up to 1.",
+            rich_help_panel=_COLORS,
+        ),
     ] = None,
     max_bytes: Annotated[
         int | None,
         typer.Option(
+            metavar="SIZE",
             parser=parse_bytes,
-            metavar="N[k|M|KiB|MiB]",
-            help="Find the highest quality that fits into so many bytes; 1k is 1000, 1KiB 1024.",
+            help="Find the highest quality that fits, and fewer colours if none does: 60000, 60k, "
+            "1.5M, 64KiB.",
+            rich_help_panel=_COLORS,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            parser=whole_number(0),
+            help="Start the search for colours with this random seed. [default: 0]",
+            rich_help_panel=_COLORS,
         ),
     ] = None,
     predictor: Annotated[
-        Predictor | None,
-        typer.Option(help="How labels are predicted. [default: auto, the smallest]"),
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            parser=choice(*_PREDICTORS),
+            help="Predict labels by none, left or up. [default: auto, the smallest]",
+            rich_help_panel=_STORAGE,
+        ),
     ] = None,
     tile: Annotated[
         str | None,
-        typer.Option(metavar="WxH|N", help="Size of tiles in pixels. [default: by trial]"),
+        typer.Option(
+            metavar="WxH|N",
+            help="Size of tiles in pixels. [default: by trial]",
+            rich_help_panel=_STORAGE,
+        ),
     ] = None,
     effort: Annotated[
-        int | None, typer.Option(min=1, max=9, help="1 is fast, 9 small. [default: 5]")
+        int | None,
+        typer.Option(
+            metavar="N",
+            parser=whole_number(1, 9),
+            help="Work fast (1) or make small files (9). [default: 5]",
+            rich_help_panel=_STORAGE,
+        ),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Of the search for colours. [default: 0]")
-    ] = None,
-    threads: Threads = None,
-    frame: Annotated[
-        int | None, typer.Option(min=0, help="Which frame of several to take; the first is 0.")
-    ] = None,
-    strip: Annotated[bool, typer.Option("--strip", help="Drop all metadata.")] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Decode the result and compare before writing it.")
+        bool,
+        typer.Option(
+            "--verify",
+            help="Decode the result and compare before writing it.",
+            rich_help_panel=_FILES,
+        ),
+    ] = False,
+    frame: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            parser=whole_number(0),
+            help="Take this frame of several; the first is 0.",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
+    strip: Annotated[
+        bool, typer.Option("--strip", help="Drop all metadata.", rich_help_panel=_FILES)
     ] = False,
     salvage: Annotated[
         bool,
         typer.Option(
-            "--salvage", help="Take the intact tiles of a damaged KQF file, and list the others."
+            "--salvage",
+            help="Take the intact tiles of a damaged KQF file, and list the others.",
+            rich_help_panel=_FILES,
         ),
     ] = False,
     force: Annotated[
@@ -150,41 +229,70 @@ def convert(
             "--force",
             help="Replace any existing file except the sources. A batch also makes again what is "
             "done.",
+            rich_help_panel=_FILES,
         ),
     ] = False,
     no_overwrite: Annotated[
         bool,
-        typer.Option("--no-overwrite", help="Replace no existing file, not even earlier results."),
+        typer.Option(
+            "--no-overwrite",
+            help="Replace no existing file, not even earlier results.",
+            rich_help_panel=_FILES,
+        ),
     ] = False,
     keep_times: Annotated[
-        bool, typer.Option("--keep-times", help="Give results the times of their sources.")
+        bool,
+        typer.Option(
+            "--keep-times",
+            help="Give results the times of their sources.",
+            rich_help_panel=_FILES,
+        ),
     ] = False,
     jobs: Annotated[
         int | None,
         typer.Option(
-            min=1,
-            help="Files at once, as a batch (see above). [default for folders: all processors]",
+            metavar="N",
+            parser=whole_number(1),
+            help="Convert N files at once. [default for folders: as many as there are processors]",
+            rich_help_panel=_BATCH,
         ),
     ] = None,
     from_list: Annotated[
-        bool, typer.Option("--list", help="Batch: read more names from stdin, one on each line.")
+        bool,
+        typer.Option(
+            "--list",
+            help="Read more names from stdin, one on each line.",
+            rich_help_panel=_BATCH,
+        ),
     ] = False,
     null: Annotated[
         bool,
         typer.Option(
-            "-0", "--null", help="--list with names separated by NUL, as by find -print0."
+            "-0",
+            "--null",
+            help="Read more names from stdin, separated by NUL, as find -print0 writes them.",
+            rich_help_panel=_BATCH,
         ),
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Batch: exit with 1 if a result is not smaller.")
+        bool,
+        typer.Option(
+            "--strict",
+            help="Exit with 1 if a result is not smaller than its source.",
+            rich_help_panel=_BATCH,
+        ),
     ] = False,
     scheduler: Annotated[
         str | None,
         typer.Option(
-            metavar="ADDRESS", help="Batch: let this Dask cluster do it, such as tcp://host:8786."
+            metavar="ADDRESS",
+            help="Let this Dask cluster do the work, such as tcp://host:8786.",
+            rich_help_panel=_BATCH,
         ),
     ] = None,
+    threads: Threads = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Convert images to KQF and back, or quantize them to palette PNG, GIF or lossless WebP.
 
@@ -205,20 +313,20 @@ def convert(
     """
     if force and no_overwrite:
         raise typer.BadParameter("--force and --no-overwrite contradict each other")
-    names = _names(inputs, from_list or null, null)
+    names = read_names(inputs, from_list or null, null)
     try:
         names, output = list(map(localized, names)), localized(output)
         if not output and not (from_list or null):
             names, output = split_names(names)
     except (ImportError, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
-    as_batch = bool(from_list or null or jobs or scheduler is not None or _any_many(names))
+    as_batch = bool(from_list or null or jobs or scheduler is not None or any_many(names))
     if strict and not as_batch:
         raise typer.BadParameter("--strict is for a batch: add --jobs")
-    output = _check_output(names, output, file_format, as_batch)
-    if keep_times and any(map(is_url, (output and [output]) or names)):
-        raise typer.BadParameter("--keep-times: not for URLs to write to")
+    output = check_output(names, output, file_format, as_batch)
     to_pipe = output == PIPE or (not output and PIPE in names)
+    if keep_times and (to_pipe or PIPE in names or any(map(is_url, [output] if output else names))):
+        raise typer.BadParameter("--keep-times: not for pipes, nor for URLs to write to")
     if to_pipe and (sys.stdout is None or sys.stdout.isatty()):
         raise typer.BadParameter("stdout is a terminal or closed: redirect it", param_hint="-o")
     encoder: dict[str, Any] = {
@@ -226,7 +334,7 @@ def convert(
         "metric": metric,
         "quality": quality,
         "method": method,
-        "dither": None if dither is Dither.NONE else dither,
+        "dither": None if dither == "none" else dither,
         "keep": None if keep is None else [parse_color(text) for text in keep],
         "target_psnr": target_psnr,
         "target_ssim": target_ssim,
@@ -248,7 +356,7 @@ def convert(
         keep_times=keep_times,
         only_smaller=as_batch,
     )
-    with session(len(names)) as here:
+    with session(len(names), quiet) as here:
         if palette is not None:
             with here.attempt(palette):
                 colors_to_use = (
@@ -264,57 +372,6 @@ def convert(
             convert_batch(here, names, output, options, work)
         else:
             _convert_each(here, names, output, options, to_pipe, as_json)
-
-
-def _names(inputs: list[str] | None, from_list: bool, null: bool) -> list[str]:
-    names = list(inputs or [])
-    if not from_list:
-        if not names:
-            raise typer.BadParameter("none given", param_hint="IN")
-        if "" in names:
-            raise typer.BadParameter("an empty name", param_hint="IN")
-        return names
-    try:
-        # Names may hold bytes of no encoding.
-        listed = os.fsdecode(read_input(PIPE))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--list") from error
-    separated = listed.split("\0") if null else listed.replace("\r\n", "\n").split("\n")
-    return names + [name for name in separated if name]
-
-
-def _any_many(names: list[str]) -> bool:
-    for name in names:
-        try:
-            if is_many(name):
-                return True
-        except (ImportError, OSError, ValueError):
-            # Reading it tells what is wrong.
-            continue
-    return False
-
-
-def _check_output(names: list[str], output: str, file_format: str | None, as_batch: bool) -> str:
-    """Return the output, a folder with ``/`` at its end; refuse what can't be meant."""
-    if output == PIPE:
-        if as_batch or len(names) > 1:
-            raise typer.BadParameter("several images do not fit into stdout", param_hint="-o")
-        return output
-    if as_batch:
-        if PIPE in names or (not is_url(output) and Path(output or ".").is_file()):
-            raise typer.BadParameter("a batch takes files and folders, and makes a folder")
-        return output if not output or output.endswith("/") else output + "/"
-    if output and not output.endswith("/") and is_folder(output):
-        output += "/"
-    one_file = output and not output.endswith("/")
-    if len(names) > 1 and (one_file or PIPE in names):
-        what = "several inputs need a folder that exists, or a name that ends with /"
-        raise typer.BadParameter(what, param_hint="-o")
-    if PIPE in names and output.endswith("/"):
-        raise typer.BadParameter("stdin has no name to use in a folder", param_hint="-o")
-    if file_format is not None and one_file:
-        raise typer.BadParameter("the output's suffix says the format", param_hint="--format")
-    return output
 
 
 def _convert_each(
@@ -344,6 +401,6 @@ def _convert_each(
         if as_json and here.error:
             line = json.dumps({"input": job.source, "error": here.error})
         if line:
-            here.say(line, on_stderr=to_pipe)
+            (here.say if as_json else here.tell)(line, on_stderr=to_pipe)
     if len(names) > 2 and here.error and not exists(names[-1]):
         here.note(names[-1], "if it was to be the output, name it with -o")

@@ -107,7 +107,8 @@ class Session:
 
     def interrupted(self) -> str:
         """Return what to print when the user stops the command."""
-        return f"stopped; {int(self._done):,} of {self._total:,} files are done"
+        again = "; the same command goes on with the others" if self._counted else ""
+        return f"stopped; {int(self._done):,} of {self._total:,} files are done{again}"
 
     def _update(self) -> None:
         if self.bar:

@@ -63,7 +63,8 @@ def convert_file(job: Job, options: ConversionOptions) -> tuple[Converted, Seque
     """
     start = time.perf_counter()
     # Asked before it is read: what changes meanwhile is newer than what is made of it.
-    changed = modified(job.source) if options.keep_times else None
+    keeps_time = options.keep_times and PIPE not in (job.source, job.target)
+    changed = modified(job.source) if keeps_time else None
     if _suffix_of(job, options) in (None, ".kqf") and is_large(job.source):
         made, bytes_in, bytes_out = write_large(job, options)
     else:

@@ -129,7 +129,8 @@ def _read_block(name: str, block_info: Any = None) -> np.ndarray:
             series = file.series[0]
             if series.dataoffset is not None:
                 return _read_rows(name, series, rows)[:, *rest]
-            store = series.aszarr()
+            # The image itself, without its overviews.
+            store = series.aszarr(level=0)
             try:
                 return np.asarray(zarr.open(store, mode="r")[rows, *rest])
             finally:

@@ -14,6 +14,7 @@ import pytest
 from command import draw, few, many, names, run, run_batch, run_process, start
 
 import kqf
+from kqf.convert import batch
 from kqf.convert.batch import convert_many, plan
 from kqf.convert.options import ConversionOptions
 from kqf.convert.targets import Job
@@ -495,7 +496,7 @@ def test_urls_of_local_files_are_paths(folder):
 def test_keeping_times_of_urls_is_refused():
     tree(1)
     result = run("convert", "in", "-o", "memory://out", "--keep-times", code=2)
-    assert "not for URLs" in result.stderr
+    assert "nor for URLs" in result.stderr
 
 
 def test_what_one_job_ends_in_leaves_the_others():
@@ -517,3 +518,37 @@ def test_what_one_job_ends_in_leaves_the_others():
         "made": "",
         "failed": "its worker died 4 times",
     }
+
+
+def test_names_separated_by_nul():
+    drawn = tree(2)
+    Path("in/0.bmp").rename("in/two\nlines.bmp")
+    listed = "\0".join(["in/two\nlines.bmp", *map(str, list(drawn)[1:])]).encode() + b"\0"
+    run_process("convert", "-0", "--jobs", 1, "--effort", 1, "-o", "out", stdin=listed)
+    assert names("out") == ["1.kqf", "two\nlines.kqf"]
+
+
+def test_apple_double_files_are_no_pictures():
+    drawn = tree(1)
+    for path in drawn:
+        path.with_name("._" + path.name).write_bytes(bytes.fromhex("0005160700020000"))
+    assert states(convert("in", "-o", "out")[0]) == {"0.bmp": "made"}
+    assert [job.source for job in plan(["in/*"], "out/")[0]] == ["in/0.bmp"]
+
+
+def test_a_source_that_changes_while_it_is_converted_is_made_again(monkeypatch):
+    (path,) = tree(1)
+    jobs, _ = plan(["in"], "out/")
+    convert_once = batch.convert_file
+
+    def slowly(job, options):
+        made = convert_once(job, options)
+        draw(path, many(seed=9))
+        return made
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "convert_file", slowly)
+        (outcome,) = by_threads(jobs).values()
+    assert "changed while it was converted" in outcome.notes[-1]
+    assert states_of(by_threads(jobs)) == ["made"]
+    assert np.array_equal(kqf.read("out/0.kqf"), kqf.decode(kqf.encode(many(seed=9), effort=1)))

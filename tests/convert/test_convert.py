@@ -6,7 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import ICC, draw, few, many, names, palette_image, record, run, with_metadata
+from command import (
+    ICC,
+    draw,
+    few,
+    many,
+    names,
+    palette_image,
+    record,
+    run,
+    run_process,
+    with_metadata,
+)
 from PIL import Image
 
 import kqf
@@ -334,7 +345,7 @@ def test_a_target_out_of_reach_leaves_no_file():
 
 def test_a_colour_to_keep_that_is_none_is_a_usage_error():
     draw("a.png", np.zeros((2, 2, 3), np.uint8))
-    run("convert", "a.png", "--keep", "red", code=2)
+    run("convert", "a.png", "--keep", "reddish", code=2)
 
 
 def test_urls_are_read_and_written():
@@ -415,3 +426,84 @@ def test_salvage_of_nothing_writes_nothing():
     result = run("convert", "--salvage", "a.kqf", code=1)
     assert "signature" in result.stderr
     assert names() == ["a.kqf"]
+
+
+def test_sizes_may_have_units():
+    pixels = draw("a.png", np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8))
+    run("convert", "a.png", "--max-bytes", "1.8k")
+    assert Path("a.kqf").read_bytes() == kqf.encode(pixels, max_bytes=1800)
+    assert "is no number of bytes" in run("convert", "a.png", "--max-bytes", "much", code=2).stderr
+
+
+def test_short_options_are_the_long_ones():
+    pixels = draw("a.png", many())
+    run("convert", "a.png", "-q", 60, "-c", 30, "-o", "b.kqf", "--dither", "none")
+    assert Path("b.kqf").read_bytes() == kqf.encode(pixels, quality=60, colors=30)
+
+
+def test_times_are_kept_for_one_file():
+    draw("a.png", few())
+    os.utime("a.png", ns=(10**18, 10**18))
+    run("convert", "a.png")
+    assert Path("a.kqf").stat().st_mtime_ns > 10**18
+    run("convert", "a.png", "--keep-times")
+    assert Path("a.kqf").stat().st_mtime_ns == 10**18
+    result = run("convert", "-", "-o", "b.kqf", "--keep-times", stdin=b"", code=2)
+    assert "--keep-times: not for pipes" in result.stderr
+
+
+def test_a_result_that_is_not_smaller_is_told():
+    draw("a.png", np.zeros((1, 1), np.uint8))
+    run("convert", "a.png", "--quiet")
+    sizes = [Path(name).stat().st_size for name in ("a.png", "a.kqf")]
+    text = f"{sizes[1]} bytes, not smaller than its source of {sizes[0]}"
+    share = f"({100 * sizes[1] / sizes[0]:.0f} %)"
+    assert run("convert", "a.png").stderr == f"kqf: a.png: the result is {text} {share}\n"
+    assert run("convert", "a.kqf", "-o", "b.bmp").stderr == ""
+
+
+def test_two_large_tiff_images_of_one_name_do_not_become_one_file(monkeypatch):
+    tifffile = pytest.importorskip("tifffile")
+    pytest.importorskip("zarr")
+    monkeypatch.setattr("kqf.io.large_tiff.MOST_PIXELS", 0)
+    for folder in ("x", "y"):
+        Path(folder).mkdir()
+        tifffile.imwrite(f"{folder}/a.tif", many(), photometric="rgb")
+    result = run("convert", "x/a.tif", "y/a.tif", "-o", "out/", code=1)
+    assert "out/a.kqf would be used for y/a.tif as well" in result.stderr
+    assert names("out") == []
+    Path("out/a.kqf").write_bytes(b"mine")
+    assert "out/a.kqf exists already" in run("convert", "x/a.tif", "-o", "out", code=1).stderr
+    assert Path("out/a.kqf").read_bytes() == b"mine"
+
+
+def test_a_large_tiff_image_that_gets_no_smaller_is_told(monkeypatch):
+    tifffile = pytest.importorskip("tifffile")
+    pytest.importorskip("zarr")
+    monkeypatch.setattr("kqf.io.large_tiff.MOST_PIXELS", 0)
+    noise = np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)
+    tifffile.imwrite("a.tif", noise, metadata=None, software=False, compression="lzma")
+    result = run("convert", "a.tif", "-q", 100)
+    assert "not smaller than its source" in result.stderr
+    _, err = run_process("convert", "a.tif", "-o", "out", "--jobs", 1)
+    assert "made" in err
+
+
+def test_overviews_of_a_large_tiff_image_are_no_frames(monkeypatch):
+    tifffile = pytest.importorskip("tifffile")
+    pytest.importorskip("zarr")
+    pixels = np.tile(few(), (8, 8, 1))
+    with tifffile.TiffWriter("pages.tif") as file:
+        file.write(pixels, photometric="rgb", tile=(64, 64))
+        file.write(pixels[::2, ::2], photometric="rgb", tile=(64, 64), subfiletype=1)
+    with tifffile.TiffWriter("subifds.tif") as file:
+        file.write(pixels, photometric="rgb", tile=(64, 64), subifds=1)
+        file.write(pixels[::2, ::2], photometric="rgb", tile=(64, 64), subfiletype=1)
+    with tifffile.TiffWriter("two.tif") as file:
+        for _ in range(2):
+            file.write(pixels, photometric="rgb", tile=(64, 64))
+    monkeypatch.setattr("kqf.io.large_tiff.MOST_PIXELS", 0)
+    for name in ("pages", "subifds"):
+        run("convert", f"{name}.tif")
+        assert np.array_equal(kqf.read(f"{name}.kqf"), pixels)
+    assert "holds several images" in run("convert", "two.tif", code=1).stderr
