@@ -389,7 +389,11 @@ def _convert_each(
             Path(output).mkdir(parents=True, exist_ok=True)
         if here.failed:
             return
-    for job, error in [(each.job, each.error) for each in planned] + [(job, "") for job in jobs]:
+    for outcome in planned:
+        for note in outcome.notes:
+            here.note(outcome.job.source, note)
+    failed = [(each.job, each.error) for each in planned if each.error]
+    for job, error in failed + [(job, "") for job in jobs]:
         line = ""
         with here.file(job.source):
             if error:

@@ -55,6 +55,8 @@ def check_output(names: list[str], output: str, file_format: str | None, as_batc
         if PIPE in names or (not is_url(output) and Path(output or ".").is_file()):
             raise typer.BadParameter("a batch takes files and folders, and makes a folder")
         return output if not output or output.endswith("/") else output + "/"
+    if output.endswith("/") and not is_url(output) and Path(output).is_file():
+        raise typer.BadParameter(f"{output} is a file, not a folder", param_hint="-o")
     if output and not output.endswith("/") and is_folder(output):
         output += "/"
     one_file = output and not output.endswith("/")

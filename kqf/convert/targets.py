@@ -71,6 +71,8 @@ def split_names(names: Sequence[str]) -> tuple[list[str], str]:
     source, second = names
     if is_folder(second) or not exists(second):
         return [source], second
+    if is_same(source, second):
+        raise ValueError(f"{source} and {second} are the same file: name another one with -o")
     if is_pattern(source) or is_folder(source) or _holds_kqf(source) == _holds_kqf(second):
         return [source, second], ""
     raise ValueError(

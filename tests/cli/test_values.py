@@ -50,7 +50,7 @@ def test_sizes(text, size):
 
 @pytest.mark.parametrize("text", ["", "k", "0", "-5", "60x", "1e3", "0.2", "5 k k"])
 def test_what_is_no_size(text):
-    with pytest.raises(typer.BadParameter, match="is no number of bytes, such as 60000, 60k"):
+    with pytest.raises(typer.BadParameter, match="is not a size such as 60000, 60k"):
         parse_bytes(text)
 
 

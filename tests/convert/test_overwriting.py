@@ -106,6 +106,18 @@ def test_which_of_several_names_is_the_output(folder):
         split_names(["-", "a.png"])
 
 
+def test_a_file_named_twice_is_converted_once(contents):
+    draw("a.png", few())
+    draw("b.png", few())
+    before = contents()
+    assert "are the same file" in run("convert", "a.png", "./a.png", code=2).stderr
+    assert "is a file, not a folder" in run("convert", "a.png", "-o", "b.png/", code=2).stderr
+    assert contents() == before
+    result = run("convert", "a.png", "./a.png", "b.png")
+    assert result.stderr == "kqf: ./a.png: named before, as a.png\n"
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["a.png", "b.png"]
+
+
 def test_a_third_name_that_does_not_exist_is_told(contents):
     draw("a.png", few())
     draw("b.png", few())
