@@ -61,9 +61,14 @@ def test_a_file_is_replaced_only_where_that_is_allowed(tmp_path, kind):
 
 def test_a_file_that_appears_meanwhile_is_not_replaced_either(tmp_path, kind):
     path = tmp_path / "file"
-    with pytest.raises(FileExistsError), replacing(path, exclusive=True) as file:
-        file.write(b"mine")
-        path.write_bytes(b"another's")
+
+    def write():
+        with replacing(path, exclusive=True) as file:
+            file.write(b"mine")
+            path.write_bytes(b"another's")
+
+    with pytest.raises(FileExistsError):
+        write()
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
     assert path.read_bytes() == b"another's"
 
