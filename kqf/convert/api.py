@@ -18,9 +18,7 @@ from kqf.convert.targets import Job, check_target, is_exclusive
 from kqf.io.large_tiff import is_large
 from kqf.io.paths import mode_of, modified
 from kqf.io.pictures import is_kqf
-from kqf.io.pipes import PIPE as PIPE
-from kqf.io.pipes import read_input as read_input
-from kqf.io.pipes import write_output
+from kqf.io.pipes import PIPE, read_input, write_output
 
 
 @dataclass(frozen=True)

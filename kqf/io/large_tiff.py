@@ -46,7 +46,7 @@ def size_of(name: str) -> tuple[int, int]:
     import tifffile
 
     with tifffile.TiffFile(name) as file:
-        page = file.pages[0]
+        page: Any = file.pages[0]
         return int(page.imagewidth), int(page.imagelength)
 
 
@@ -72,7 +72,8 @@ def open_tiff(name: str) -> "tuple[Array, dict[str, Any]]":
             f"large TIFF files need {error.name}: {how_to_install('large')}"
         ) from error
     with tifffile.TiffFile(name) as file:
-        page, series = file.pages[0], file.series[0]
+        page: Any = file.pages[0]
+        series: Any = file.series[0]
         images = [page for page in file.pages if not _is_overview(page)]
         if len(images) > 1 or len(series.pages) > 1:
             raise ValueError("holds several images, and so large a file can't be picked from")
@@ -126,13 +127,14 @@ def _read_block(name: str, block_info: Any = None) -> np.ndarray:
     rows, *rest = (slice(*ends) for ends in block_info[None]["array-location"])
     try:
         with tifffile.TiffFile(name) as file:
-            series = file.series[0]
+            series: Any = file.series[0]
             if series.dataoffset is not None:
                 return _read_rows(name, series, rows)[:, *rest]
             # The image itself, without its overviews.
             store = series.aszarr(level=0)
             try:
-                return np.asarray(zarr.open(store, mode="r")[rows, *rest])
+                pixels: Any = zarr.open(store, mode="r")
+                return np.asarray(pixels[rows, *rest])
             finally:
                 store.close()
     except Exception as error:
