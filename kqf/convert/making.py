@@ -140,12 +140,13 @@ def _to_kqf(data: bytes, from_kqf: bool, options: ConversionOptions) -> Made:
     if from_kqf and kqf.info(data).colors <= _colors_to_keep(options):
         return _repack(data, options)
     source = _load(data, options)
+    meant: kqf.IndexedImage | None = None
     if options.verify:
         meant = source.stored or kqf.quantize(np.asarray(source.image), **source.encoder)
     buffer = io.BytesIO()
     source.image.save(buffer, "KQF", **source.encoder)
     found = kqf.read_indexed(buffer.getvalue(), threads=threads)
-    if options.verify:
+    if meant:
         _verify(found, meant)
     return _made(buffer.getvalue(), found, source, source.notes)
 
@@ -228,7 +229,9 @@ def _to_palette_image(data: bytes, from_kqf: bool, suffix: str, options: Convers
     limit = source.encoder.pop("max_bytes", None)
 
     def saved(colors: int | None) -> tuple[bytes, list[str], kqf.IndexedImage]:
-        encoder = source.encoder if colors is None else source.encoder | {"colors": colors}
+        encoder = dict(source.encoder)
+        if colors is not None:
+            encoder["colors"] = colors
         image = source.stored or kqf.quantize(np.asarray(source.image), **encoder)
         return *_save(image, file_format, metadata, "palette" in encoder), image
 
