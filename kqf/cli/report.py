@@ -30,7 +30,7 @@ def report(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[IMAGE|FOLDER...]",
+            metavar="IMAGE|FOLDER",
             help="Images, and folders of images. [default: scikit-learn's two sample photographs]",
             show_default=False,
         ),
@@ -145,6 +145,7 @@ def _print(here: Session, reports: Sequence[Any], *, full: bool) -> None:
         here.say(drawn(Table(documents.title_of(done), MEASUREMENTS, done.rows)))
         here.say(f"\n{documents.suggestion_of(done)}{'' if len(reports) == 1 else chr(10)}")
     if len(reports) == 1:
+        here.say(fill(documents.NOTES[0], _COLUMNS))
         return
     if full:
         for table in documents.summary_tables(reports)[1:]:

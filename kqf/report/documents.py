@@ -19,7 +19,7 @@ Result = ImageReport | Unreadable
 
 CHANNELS = {1: "gray", 2: "gray + alpha", 3: "RGB", 4: "RGBA"}
 NOTES = (
-    '"KQF takes" is the bytes of KQF at its default setting, as a share of the bytes in that row.',
+    '"KQF takes": bytes of KQF by default, as a share of the bytes in that row.',
     "A pixel differs visibly if its colour, averaged with its neighbours by a Gaussian of one "
     "pixel, is more than 0.02 away from the original in Oklab.",
     "PNG8 and GIF have the colours that Pillow finds (median cut; octree where there is alpha), "

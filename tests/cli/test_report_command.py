@@ -37,7 +37,8 @@ def test_one_image_is_a_table_that_fits():
     rows = ["PNG file as given", "KQF, 256 colours, quality 75", "PNG8 (", "GIF (", "WebP lossless"]
     for name in rows if WEBP else rows[:-1]:
         assert sum(line.startswith(name) for line in lines) == 1
-    assert lines[-2].startswith("Suggested: ")
+    assert lines[-3].startswith("Suggested: ")
+    assert "as a share of" in lines[-2]
     assert lines[-1] == f"Page with the pictures: {Path('kqf-report.html').absolute()}"
     assert "|" not in "".join(lines)
     assert "\x1b" not in "".join(lines)
