@@ -13,7 +13,8 @@ images of a folder and, in parentheses, the worst image. There are two tables:
 - equal looks: KQF at its default setting beside others at the SSIMULACRA2 that it reaches, as PNG8
   by libimagequant (slowest, with dithering) and oxipng, and as JPEG XL, AVIF and JPEG, which need
   no palette. PNG8 has as many colours as KQF and the looks that come of that: the table says by how
-  many points it looks better or worse on average. Images with alpha are left out.
+  many points it looks better or worse on average. Images that another format never shows so well,
+  as those that KQF stores without loss, are counted apart. Images with alpha are left out.
 
 JPEG XL needs imagecodecs or, for the first table, cjxl. AVIF needs a Pillow that has it.
 """
@@ -190,7 +191,14 @@ def lines(results: Sequence[Result], part: str) -> str:
             looks = f"; looks {abs(points):.0f} {'better' if points > 0 else 'worse'}"
             mean = decimals(geometric_mean(shares), 2) if found else "-"
             worst = f" ({decimals(max(shares), 2)})" if found else ""
-            row.append(mean + worst + (looks if abs(points) >= 1 else ""))
+            images = len({result.image for result in own if result.folder == folder})
+            never = f"; never so good: {images - len(found)} of {images}"
+            row.append(
+                mean
+                + worst
+                + (looks if abs(points) >= 1 else "")
+                + (never if len(found) < images else "")
+            )
         rows.append(row)
     return table(["KQF's bytes as a share of", *folders], rows)
 
