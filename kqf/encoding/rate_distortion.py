@@ -204,24 +204,30 @@ def refine(
     chains = head if head.predictor else replace(head, predictor=Predictor.LEFT)
     # Statistics of a part are good enough: only the last round looks at all of a large image.
     stride = max(image.index.size // _SAMPLE, 1) if rounds > 1 else 1
-    index, part = image.index, chains
+    part_index, part = image.index, chains
     if stride > 1:
-        index, labels, part = _thin(index, labels, part, stride)
-    errors = nearest.errors
+        part_index, labels, part = _thin(part_index, labels, part, stride)
     fixed = np.isin(pack(codebook[None])[0], pack(quantized.fixed[None])[0])
-    for left in reversed(range(rounds)):
+
+    def search_round(
+        labels: np.ndarray, codebook: np.ndarray, errors: np.ndarray, index: np.ndarray, head_: Head
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return new labels, the codebook moved to suit them, pixels of each label, their sums."""
         counts = count_pairs(labels, part, len(codebook), threads) * stride
         lengths = lengths_of(counts, codebook, head.predictor)
-        if not left:
-            index, part = image.index, chains
         costs = to_costs(errors, lambda_)
-        labels = search_tiles(index, nearest.labels, costs, lengths, part, threads)
+        labels = search_tiles(index, nearest.labels, costs, lengths, head_, threads)
         mass, sums = _gather(quantized, index, labels)
         codebook = _move_codewords(quantized.metric, codebook, mass, sums, fixed)
-        codewords = to_points(codebook, quantized.metric)
-        if left:
-            # Codewords move little: the nearest ones stay so, but not their errors.
-            errors = _errors(quantized.points, codewords, nearest)
+        return labels, codebook, mass, sums
+
+    errors = nearest.errors
+    for _ in range(rounds - 1):
+        labels, codebook, _, _ = search_round(labels, codebook, errors, part_index, part)
+        # Codewords move little: the nearest ones stay so, but not their errors.
+        errors = _errors(quantized.points, to_points(codebook, quantized.metric), nearest)
+    labels, codebook, mass, sums = search_round(labels, codebook, errors, image.index, chains)
+    codewords = to_points(codebook, quantized.metric)
     used = fixed | (mass > 0)
     gained = mass[:, None] * codewords * codewords - 2 * sums * codewords
     error = quantized.power + float(gained.sum())

@@ -191,6 +191,33 @@ def test_256_labels_come_back(predictor):
     assert np.array_equal(kqf.read_indexed(data).labels, labels)
 
 
+def test_an_indexed_image_is_taken_with_its_metadata(tmp_path):
+    metadata = {"comment": "é", "dpi": (72.0, 72.0)}
+    image = kqf.quantize(walk(9, 8, 3), colors=9, metadata=metadata)
+    data = kqf.encode_indexed(image)
+    expected = kqf.encode_indexed(image.labels, image.codebook, metadata=metadata)
+    assert data == expected
+    assert kqf.read_indexed(data).metadata == metadata
+    kqf.write_indexed(tmp_path / "a.kqf", image)
+    assert (tmp_path / "a.kqf").read_bytes() == data
+    assert kqf.read_indexed(kqf.encode_indexed(image, metadata={})).metadata == {}
+
+
+def test_a_codebook_is_given_with_labels_alone():
+    image = kqf.quantize(walk(9, 8, 3), colors=9)
+    with pytest.raises(TypeError, match="has its own codebook"):
+        kqf.encode_indexed(image, image.codebook)
+    with pytest.raises(TypeError, match="labels need a codebook"):
+        kqf.encode_indexed(image.labels)
+
+
+def test_metadata_is_not_shared_with_the_caller():
+    metadata = {"comment": "a"}
+    image = kqf.quantize(GRAY, metadata=metadata)
+    metadata["comment"] = "b"
+    assert image.metadata == {"comment": "a"}
+
+
 # --- options
 
 
@@ -220,6 +247,8 @@ def test_a_predictor_that_is_given_is_used(predictor):
         (7, (7, 7), 15),
         ((30, 5), (30, 5), 4),
         ((np.int64(8), np.uint8(20)), (8, 20), 4),
+        ([30, 5], (30, 5), 4),
+        (np.array([30, 5]), (30, 5), 4),
         (2**31 - 1, (30, 20), 1),
     ],
 )

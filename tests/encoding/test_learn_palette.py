@@ -60,3 +60,21 @@ def test_colours_to_keep_are_there():
 def test_no_image_is_an_error():
     with pytest.raises(ValueError, match="at least one image"):
         kqf.learn_palette([])
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 1), (20, 30, 2), (20, 30, 3), (20, 30, 4)])
+def test_one_array_is_one_image(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    alone = kqf.learn_palette(pixels, colors=5)
+    assert alone.shape == (5, shape[2] if len(shape) == 3 else 1)
+    assert np.array_equal(alone, kqf.learn_palette([pixels], colors=5))
+
+
+def test_an_array_of_images_is_several():
+    images = np.stack(parts())
+    assert np.array_equal(kqf.learn_palette(images), kqf.learn_palette(parts()))
+
+
+def test_a_stack_of_gray_images_is_refused_not_guessed():
+    with pytest.raises(ValueError, match=r"not uint8 array of shape \(4, 30, 40\)"):
+        kqf.learn_palette(np.zeros((4, 30, 40), np.uint8))
