@@ -55,7 +55,7 @@ def write_dask(target: Target, array: "Array", **options: Unpack[BlockwiseOption
     settings = EncodeSettings(options, BlockwiseOptions)
     check_kqf_target(target)
     blocks = Blocks(array, settings.layout.tile, (np.uint8, np.bool_))
-    channels = 1 if array.ndim == 2 else array.shape[2]
+    channels = 1 if array.ndim == 2 else int(array.shape[2])
     codebook, codebook_settings = settings.palette(channels), settings.codebook(channels)
     histogram = _count(blocks)
     settings.check_alpha(histogram.colors)

@@ -52,7 +52,8 @@ def write_blocks(
         layout: predictor and tiles of the file.
         metadata: types and payloads of chunks, from build_metadata.
     """
-    import dask
+    from dask.base import compute
+    from dask.delayed import delayed
 
     colors, channels = codebook.shape
 
@@ -83,8 +84,8 @@ def write_blocks(
         # Its size does not depend on the lengths, which are known last.
         file.write(prologue([0] * head.tiles))
         lengths: list[int] = []
-        shared = dask.delayed((head, ranking), traverse=False)
-        do = dask.delayed(_deflate_block, pure=False)
+        shared = delayed((head, ranking), traverse=False)
+        do = delayed(_deflate_block, pure=False)
         step = max(_SENT_PIXELS // BLOCK_PIXELS, 1)
         for first in range(0, len(blocks), step):
             tasks = []
@@ -92,7 +93,7 @@ def write_blocks(
                 position, size, shape = spooled[number]
                 spool.seek(position)
                 tasks.append(do(shared, spool.read(size), shape, settings.effort.level))
-            for streams in dask.compute(*tasks):
+            for streams in compute(*tasks):
                 lengths += map(len, streams)
                 file.writelines(map(writer.build_tile, streams))
         file.write(chunks.END)

@@ -70,7 +70,7 @@ class Blocks:
 
     def sample(self) -> np.ndarray:
         """Return the pixels of some tiles spread over the image, stacked vertically."""
-        import dask
+        from dask.base import compute
 
         width, height = self.tile
         across, down = self.width // width, self.height // height
@@ -80,19 +80,20 @@ class Blocks:
             row, column = divmod(number, across)
             rows = slice(row * height, (row + 1) * height)
             tiles.append(self.array[rows, column * width : (column + 1) * width])
-        return np.concatenate([np.asarray(tile) for tile in dask.compute(*tiles)])
+        return np.concatenate([np.asarray(tile) for tile in compute(*tiles)])
 
     def each(
         self, work: Callable[[np.ndarray], Result]
     ) -> Iterator[tuple[list[int], list[Result]]]:
         """Yield the numbers of some blocks and what ``work`` returned for them, for all blocks."""
-        import dask
+        from dask.base import compute
+        from dask.delayed import delayed
 
-        do = dask.delayed(_on_array, pure=False)
-        shared = dask.delayed(work, traverse=False)
+        do = delayed(_on_array, pure=False)
+        shared = delayed(work, traverse=False)
         for numbers in self.batches():
             tasks = [do(shared, self.array[self.box(number)]) for number in numbers]
-            yield numbers, list(dask.compute(*tasks))
+            yield numbers, list(compute(*tasks))
 
 
 def _on_array(work: Any, pixels: Any) -> Any:

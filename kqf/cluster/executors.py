@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
+from typing import Any
 
 from kqf.text import how_to_install, reason
 
-# Seconds for each step of getting through to a cluster.
+# Seconds for each step of connecting to a cluster.
 _PATIENCE = 10
 
 
 @contextmanager
 def pool(processes: int) -> Iterator[Executor]:
-    """Give an executor whose processes leave Ctrl-C to this one, and end when it is killed."""
+    """Yield an executor whose processes ignore Ctrl-C and end when this process is killed."""
     context = get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin) as executor:
         try:
@@ -42,9 +43,9 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def cluster(address: str) -> Iterator[tuple[Executor, int]]:
-    """Give the executor of a Dask cluster, and how many threads its workers have by now.
+    """Yield the executor of a Dask cluster and the number of threads that its workers have now.
 
-    What dask does apart from it goes on as it did.
+    Dask's default client and scheduler stay as they are.
 
     Raises:
         ImportError: distributed is not installed. ValueError: no scheduler answers there.
@@ -59,30 +60,32 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
     except TimeoutError as error:
         raise ValueError(f"no Dask scheduler answers at {address!r} in {_PATIENCE} s") from error
     except MemoryError as error:
-        # Anything can be read as a length.
-        raise ValueError(f"what answers at {address!r} is no Dask scheduler") from error
+        # What something else answers is read as the length of a message.
+        raise ValueError(f"what answers at {address!r} is not a Dask scheduler") from error
     except Exception as error:
-        # Its plugins and both sides' protocols have errors of many kinds.
+        # Plugins and protocols of both sides raise errors of many kinds.
         raise ValueError(f"no Dask scheduler answers at {address!r}: {reason(error)}") from error
     logger = logging.getLogger("distributed.client")
     level = logger.level
-    # What it says of a scheduler that is lost comes as an error of its futures.
+    # A lost scheduler is reported by errors of the futures; the logger would repeat it.
     logger.setLevel(logging.CRITICAL)
     try:
         with client:
-            yield client.get_executor(pure=False), sum(client.nthreads().values())
+            threads: Any = client.nthreads()
+            yield client.get_executor(pure=False), sum(threads.values())
     finally:
         logger.setLevel(level)
 
 
 async def _reach(address: str) -> None:
-    """Connect to a scheduler and leave it again; on failure nothing stays open.
+    """Connect to a scheduler and disconnect; on failure nothing stays open.
 
-    A client with a thread of its own waits for ever where something else listens than a scheduler.
+    A client with a thread of its own would wait for ever if something other than a scheduler
+    listens there.
     """
     from distributed import Client
 
-    client = Client(address, asynchronous=True, timeout=_PATIENCE, set_as_default=False)
+    client: Any = Client(address, asynchronous=True, timeout=_PATIENCE, set_as_default=False)
     try:
         async with asyncio.timeout(_PATIENCE):
             await client

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from kqf.quantization.colorspace import hold_alpha, snap, to_colors, to_points
 from kqf.quantization.histogram import Histogram, cells
 from kqf.quantization.kmeans import KMeansEffort, in_order, kinds_of, learn, split
 from kqf.quantization.nearest import nearest
-
-if TYPE_CHECKING:
-    from sklearn.cluster import KMeans, MiniBatchKMeans
 
 # (histogram, colors, metric, seed) -> codebook (K, C) uint8, K at most colors, distinct, in order.
 Method = Callable[[Histogram, int, str, int], np.ndarray]
@@ -111,7 +108,9 @@ def sample(
     from sklearn.cluster import KMeans
 
     def learn_kind(part: Histogram, count: int, metric: str, seed: int) -> np.ndarray:
-        model = KMeans(count, n_init=1, random_state=seed % _SEEDS)
+        # The stubs of some releases allow n_init only the default.
+        kmeans: Any = KMeans
+        model = kmeans(count, n_init=1, random_state=seed % _SEEDS)
         points, weights = _points(part, metric, len(part.colors))
         return _fit(model, points, weights, metric, part.colors.shape[1])
 
@@ -205,7 +204,7 @@ def _means(
 
 
 def _fit(
-    model: "KMeans | MiniBatchKMeans",
+    model: Any,
     points: np.ndarray,
     weights: np.ndarray,
     metric: str,
