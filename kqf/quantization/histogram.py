@@ -8,7 +8,7 @@ import numpy as np
 from kqf.quantization.colorspace import TRANSPARENT, snap, translucency
 from kqf.threads import each
 
-# From so many pixels on, a table of all 2**24 colours beats sorting places along.
+# For at least so many pixels, a table of all 2**24 colours is faster than sorting positions along.
 _TABLE_PIXELS = 2**21
 # Pixels looked up at a time.
 _BAND = 2**18
@@ -21,7 +21,7 @@ class Histogram:
     Attributes:
         colors: (N, C) uint8.
         counts: (N,) int64.
-        index: (H, W) int32, the row of each pixel's colour, where counting told it.
+        index: (H, W) int32, the row of each pixel's colour; None if counting did not find it.
     """
 
     colors: np.ndarray
@@ -37,8 +37,8 @@ def pack(pixels: np.ndarray) -> np.ndarray:
         return np.empty((height, width), np.uint32)
     if channels != 3:
         return pixels.view(f">u{channels}")[..., 0].astype(np.uint32)
-    # Four bytes from each third one on, of which the last belongs to the next pixel: one pass
-    # over the pixels in place of three. Behind the last pixel there is no such byte.
+    # Read four bytes at every third one: the last belongs to the next pixel and is shifted out, in
+    # one pass over the pixels instead of three. The last pixel has no byte after it.
     keys = np.empty(height * width, np.uint32)
     keys[:-1] = np.ndarray((height * width - 1,), ">u4", pixels, strides=(3,))
     keys[:-1] >>= 8
@@ -59,18 +59,18 @@ def count(keys: np.ndarray, channels: int, threads: int = 1) -> Histogram:
         values = np.flatnonzero(table)
         return Histogram(unpack(values, channels), table[values])
     if channels == 3 and keys.size >= _TABLE_PIXELS:
-        # Where each colour is costs more to sort along than to look up in spread's table.
+        # Sorting positions along with the colours costs more than looking them up in spread().
         height = -(-len(keys) // threads)
         bands = [keys[row : row + height] for row in range(0, len(keys), height)]
         return merge(list(each(lambda band: _count_sorted(np.sort(band, None), 3), bands, threads)))
-    places = keys.ravel().astype(np.uint64) << np.uint64(32)
-    places |= np.arange(keys.size, dtype=np.uint64)
-    places.sort()
-    histogram = _count_sorted((places >> np.uint64(32)).astype(np.uint32), channels)
-    places &= np.uint64(0xFFFFFFFF)
+    positions = keys.ravel().astype(np.uint64) << np.uint64(32)
+    positions |= np.arange(keys.size, dtype=np.uint64)
+    positions.sort()
+    histogram = _count_sorted((positions >> np.uint64(32)).astype(np.uint32), channels)
+    positions &= np.uint64(0xFFFFFFFF)
     rows = np.arange(len(histogram.counts), dtype=np.int32)
     index = np.empty(keys.size, np.int32)
-    index[places.view(np.int64)] = np.repeat(rows, histogram.counts)
+    index[positions.view(np.int64)] = np.repeat(rows, histogram.counts)
     return replace(histogram, index=index.reshape(keys.shape))
 
 
@@ -140,7 +140,7 @@ def cells(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Average points in the finest cells of colour that leave at most ``limit`` of them.
 
-    A cell is what shares some upper bits of every channel: 6 each or fewer, of 4 channels 5.
+    Colours of one cell share some upper bits of every channel: at most 6 each, 5 with 4 channels.
 
     Arguments:
         points: (N, D) of distinct colours; weights: (N,) float64; colors: (N, C) uint8.

@@ -38,13 +38,13 @@ class KMeansEffort:
 
 # Lloyd steps in each half of a round.
 _ROUND_STEPS = 10
-# One in so many centroids moves in the first round, half as many after a round without gain.
+# In the first round one in so many centroids moves, after each round without gain half as many.
 _MOVED = 16
 # Share of the error that a round must save to be worth another of its kind.
 _LEAST_GAIN = 1e-4
 # Steps of a unit vector's components.
 _AXIS_GRID = 1024
-# A new centroid starts so many standard deviations from the one that it relieves.
+# A new centroid starts so many standard deviations from the one beside which it is added.
 _JITTER = 0.3
 
 
@@ -73,7 +73,7 @@ def learn(
     weights = histogram.counts.astype(np.float64)
     kinds = kinds_of(histogram.colors, colors)
     present = np.unique(kinds).tolist()
-    # Of one kind alone no copies are made.
+    # With a single kind no copies are made.
     members = [kinds == kind if len(present) > 1 else slice(None) for kind in present]
     limit = max(effort.cells // len(members), 1)
     reduced = [cells(points[m], weights[m], histogram.colors[m], limit) for m in members]
@@ -114,7 +114,7 @@ class _Cluster:
 
     @classmethod
     def of(cls, group: int, points: np.ndarray, weights: np.ndarray) -> "_Cluster":
-        # Sums over grid points are exact, so they are the same whoever adds them in what order.
+        # Sums over grid points are exact, so they do not depend on the order of addition.
         weighted = points * weights[:, None]
         mass, moment = weights.sum(), weighted.sum(axis=0)
         covariance = weighted.T @ points - np.outer(moment, moment) / mass
@@ -125,18 +125,18 @@ class _Cluster:
         return float(self.covariance.trace()) if len(self.points) > 1 else 0.0
 
     def halves(self) -> tuple["_Cluster", "_Cluster"]:
-        """Cut at the place on the principal axis that leaves the least error."""
+        """Cut at the position on the principal axis that leaves the least error."""
         axis = np.linalg.eigh(self.covariance)[1][:, -1]
         # On a grid and with one sign, the axis does not depend on the linear algebra library.
         axis = np.rint(axis * _AXIS_GRID) * np.sign(axis[np.abs(axis).argmax()])
-        places = (self.points * axis).sum(axis=1)
-        by_place = np.argsort(places, kind="stable")
-        mass = np.cumsum(self.weights[by_place])
-        moment = np.cumsum((self.weights * places)[by_place])
+        positions = (self.points * axis).sum(axis=1)
+        by_position = np.argsort(positions, kind="stable")
+        mass = np.cumsum(self.weights[by_position])
+        moment = np.cumsum((self.weights * positions)[by_position])
         rest_mass, rest_moment = mass[-1] - mass[:-1], moment[-1] - moment[:-1]
         saved = moment[:-1] ** 2 / mass[:-1] + rest_moment**2 / rest_mass
         cut = int(saved.argmax()) + 1
-        low, high = by_place[:cut], by_place[cut:]
+        low, high = by_position[:cut], by_position[cut:]
         return (
             _Cluster.of(self.group, self.points[low], self.weights[low]),
             _Cluster.of(self.group, self.points[high], self.weights[high]),

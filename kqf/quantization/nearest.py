@@ -9,13 +9,13 @@ from kqf.quantization.colorspace import OPAQUE, TRANSPARENT, to_points, transluc
 from kqf.quantization.histogram import pack
 from kqf.threads import each
 
-# Multiplications for one product. OpenBLAS does no more than this in one thread: its threads would
-# wait for one another wherever another process wants a core.
+# Multiplications in one product. OpenBLAS computes products of this size in one thread: its threads
+# would wait for one another whenever another process needs a core.
 _PRODUCT = 2**18
-# Products for a block of distances. It stays in cache, and is enough to do between two moments when
-# only one thread may run.
+# Products in a block of distances: the block stays in cache, and is enough work between the moments
+# at which a thread holds the GIL.
 _PRODUCTS = 4
-# Points for a thread at least: with fewer, threads wait for one another more than they work.
+# Least number of points for a thread: with fewer, threads wait for one another more than they work.
 _LEAST_PART = 2**16
 
 
@@ -33,9 +33,9 @@ class Ban:
 
 
 def ban(colors: np.ndarray, codebook: np.ndarray) -> Ban | None:
-    """Keep transparent colours to transparent codewords and opaque ones to opaque codewords.
+    """Return a ban that keeps transparent colours on transparent codewords, opaque on opaque ones.
 
-    Only where the codebook has any; None where nothing is banned.
+    Kinds that the codebook does not have are not restricted. None if nothing is banned.
     """
     kinds, codeword_kinds = translucency(colors), translucency(codebook)
     penalties = np.zeros((3, len(codebook)), np.float32)
@@ -92,7 +92,7 @@ def nearest(
 
 
 def parts_of(number: int, threads: int) -> list[slice]:
-    """Cut rows into as many parts as threads have use for."""
+    """Cut rows into one part for each thread, but no smaller than is worth a thread."""
     step = max(-(-number // threads), _LEAST_PART)
     return [slice(first, first + step) for first in range(0, number, step)]
 
