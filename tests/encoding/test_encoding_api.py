@@ -193,7 +193,7 @@ def test_256_labels_come_back(predictor):
 
 def test_an_indexed_image_is_taken_with_its_metadata(tmp_path):
     metadata = {"comment": "é", "dpi": (72.0, 72.0)}
-    image = kqf.quantize(walk(9, 8, 3), colors=9, metadata=metadata)
+    image = kqf.quantize(smooth_image(9, 8, 3), colors=9, metadata=metadata)
     data = kqf.encode_indexed(image)
     expected = kqf.encode_indexed(image.labels, image.codebook, metadata=metadata)
     assert data == expected
@@ -204,7 +204,7 @@ def test_an_indexed_image_is_taken_with_its_metadata(tmp_path):
 
 
 def test_a_codebook_is_given_with_labels_alone():
-    image = kqf.quantize(walk(9, 8, 3), colors=9)
+    image = kqf.quantize(smooth_image(9, 8, 3), colors=9)
     with pytest.raises(TypeError, match="has its own codebook"):
         kqf.encode_indexed(image, image.codebook)
     with pytest.raises(TypeError, match="labels need a codebook"):
