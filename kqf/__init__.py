@@ -14,7 +14,6 @@ from kqf.plugins.registration import register as register
 if TYPE_CHECKING:
     from kqf.cluster.api import write_dask as write_dask
     from kqf.cluster.api import write_indexed_dask as write_indexed_dask
-    from kqf.decoding.api import Info as Info
     from kqf.decoding.api import check as check
     from kqf.decoding.api import decode as decode
     from kqf.decoding.api import info as info
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from kqf.decoding.api import read_indexed as read_indexed
     from kqf.decoding.file import KqfFile as KqfFile
     from kqf.decoding.file import open as open  # noqa: A004 - as PIL.Image.open
-    from kqf.decoding.salvage import DamageWarning as DamageWarning
+    from kqf.decoding.information import Info as Info
     from kqf.encoding.api import encode as encode
     from kqf.encoding.api import encode_indexed as encode_indexed
     from kqf.encoding.api import learn_palette as learn_palette
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from kqf.encoding.api import write_indexed as write_indexed
     from kqf.encoding.options import EncodeOptions as EncodeOptions
     from kqf.encoding.options import StorageOptions as StorageOptions
+    from kqf.errors import DamageWarning as DamageWarning
     from kqf.errors import FormatError as FormatError
     from kqf.errors import KqfError as KqfError
     from kqf.errors import LimitError as LimitError
@@ -47,11 +47,11 @@ __version__ = "0.1.0"
 
 # Imported on first use: opening a file does not need the encoder.
 _MODULE_OF = {
-    "DamageWarning": "decoding.salvage",
+    "DamageWarning": "errors",
     "EncodeOptions": "encoding.options",
     "FormatError": "errors",
     "IndexedImage": "image",
-    "Info": "decoding.api",
+    "Info": "decoding.information",
     "KqfError": "errors",
     "KqfFile": "decoding.file",
     "LargestError": "metrics",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kqf.threads import each
+from kqf.threads import run
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -155,8 +155,7 @@ def look_up_bands(
             np.take(pairs, index, axis=0, out=out[:paired].reshape(-1, 2 * channels), mode="clip")
         np.take(entries, labels[paired:], axis=0, out=out[paired:], mode="clip")
 
-    for _ in each(look_up_band, bands, threads):
-        pass
+    run(look_up_band, bands, threads)
 
 
 def shaped(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

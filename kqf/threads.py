@@ -26,6 +26,16 @@ def thread_count(threads: int | None) -> int:
     return int(threads)
 
 
+def run(work: Callable[[Item], None], items: Iterable[Item], threads: int) -> None:
+    """Call ``work(item)`` for each item, at most ``2 * threads`` under way at once."""
+    exhaust(each(work, items, threads))
+
+
+def exhaust(steps: Iterable[object]) -> None:
+    """Take all steps of an iterator that does its work in steps."""
+    deque(steps, maxlen=0)
+
+
 def each(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
     """Yield ``work(item)`` for each item in order, at most ``2 * threads`` under way at once.
 

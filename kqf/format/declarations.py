@@ -3,17 +3,13 @@
 Structures and fields are named as in the tables of ``spec/kqf-1.md``; section numbers refer to it.
 """
 
-import struct
-from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
 from construct import (
     Adapter,
     Array,
-    Bytes,
     Construct,
-    FormatField,
     Int8ub,
     Int32ub,
     Struct,
@@ -29,20 +25,26 @@ MAX_COLORS = 256
 MAX_METADATA_CHUNK = 16 * 2**20
 MAX_METADATA = 64 * 2**20
 MAX_PROLOGUE_CHUNKS = 1024
-# What Pillow allows at most by default, so that one file meets one limit in both doors.
+# Pillow's own default, so that Pillow and kqf apply the same limit.
 MAX_PIXELS = 2 * 89_478_485
 
 
 class Predictor(IntEnum):
-    """Where the context of a label comes from (section 5.1)."""
+    """What the label of a pixel is predicted from (section 7): the values of ``predictor``."""
 
     NONE = 0
     LEFT = 1
     UP = 2
 
+    @property
+    def is_ranked(self) -> bool:
+        """Whether labels are stored as ranks, so that the file has a table ``RANK``."""
+        return self in (Predictor.LEFT, Predictor.UP)
 
+
+# As callers name them.
 PREDICTORS = tuple(predictor.name.lower() for predictor in Predictor)
-# Metadata chunks, each at most once, by the key that Pillow knows them by (section 6).
+# Metadata chunks, each at most once, by Pillow's names for them (section 6).
 METADATA_TYPES = {
     "icc_profile": b"iccp",
     "exif": b"exif",
@@ -73,32 +75,8 @@ class Allowed(Adapter):  # type: ignore[misc]
     _encode = _decode
 
 
-def _field(chunk: str, name: str, subcon: Construct, low: int, high: int) -> Construct:
+def _field(chunk: str, name: str, subcon: Any, low: int, high: int) -> Construct:
     return name / Allowed(subcon, chunk, name, range(low, high + 1))
-
-
-def flat_parser(declaration: Struct) -> Callable[[bytes], dict[str, Any]]:
-    """Return a function that parses fields of fixed size as their declaration does, but fast.
-
-    Opening a file is little else than this, and a file may have a chunk for every pixel.
-    """
-    fields = [(field.name, field.subcon) for field in declaration.subcons]
-    checks = [(name, subcon) for name, subcon in fields if isinstance(subcon, Allowed)]
-    formats = []
-    for _, subcon in fields:
-        while not isinstance(subcon, Bytes | FormatField):
-            subcon = subcon.subcon
-        formats.append(f"{subcon.length}s" if isinstance(subcon, Bytes) else subcon.fmtstr[1:])
-    unpack = struct.Struct(">" + "".join(formats)).unpack
-    names = [name for name, _ in fields]
-
-    def parse(data: bytes) -> dict[str, Any]:
-        values = dict(zip(names, unpack(data), strict=True))
-        for name, subcon in checks:
-            subcon.check(values[name])
-        return values
-
-    return parse
 
 
 # Section 5.1.

@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 
 from kqf.errors import FormatError
-from kqf.threads import each
+from kqf.threads import each, exhaust
 
 # Squared distances are below 4 * 255**2 < 2**18: distance and label fit one int32 sort key.
 _LABEL_BITS = 8
@@ -157,8 +158,18 @@ def rank(labels: np.ndarray, ranks: np.ndarray, predictor: int) -> np.ndarray:
 
 def unrank(
     labels: np.ndarray, order: np.ndarray, predictor: int, side: int, threads: int = 1
-) -> Iterator[int]:
+) -> None:
     """Turn the symbols of tiles into their labels in place, the inverse of rank.
+
+    Arguments: those of unrank_in_steps.
+    """
+    exhaust(unrank_in_steps(labels, order, predictor, side, threads))
+
+
+def unrank_in_steps(
+    labels: np.ndarray, order: np.ndarray, predictor: int, side: int, threads: int = 1
+) -> Iterator[int]:
+    """Unrank as unrank does, in steps between which the rows done can be used.
 
     Arguments:
         labels: (H, W) uint8, writable: the symbols, each below K, of tiles beside (predictor 1) or
@@ -169,7 +180,7 @@ def unrank(
         threads: at most so many, where there are blocks for them.
 
     Yields:
-        how many rows from the top are labels by now, until all are.
+        how many rows from the top are labels by now; at last, all.
     """
     height, width = labels.shape
     # A step takes one row of all tiles at once, or one column: each depends on the one before.
@@ -229,8 +240,7 @@ def _unrank_tiles(steps: np.ndarray, table: np.ndarray, side: int) -> None:
     if len(steps) % side:
         tiles.append(steps[whole * side :])
     for chains in tiles:
-        for _ in _unrank_steps(chains, table):
-            pass
+        exhaust(_unrank_steps(chains, table))
 
 
 def _unrank_steps(steps: np.ndarray, table: np.ndarray) -> Iterator[int]:
@@ -239,21 +249,21 @@ def _unrank_steps(steps: np.ndarray, table: np.ndarray) -> Iterator[int]:
 
 
 def _unrank_groups(groups: Iterable[np.ndarray], table: np.ndarray) -> Iterator[int]:
-    """Unrank chains given as arrays (steps, ...), the last of which may have fewer steps."""
-    rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    """Unrank chains given as arrays (steps, ...), one at least, the last perhaps of fewer steps."""
+    groups = iter(groups)
+    first = next(groups)
+    # Of indices like this numpy makes no copy, and setting bytes takes no arithmetic.
+    index = np.zeros(first.shape, np.intp)
+    octets = index.view(np.uint8).reshape(*first.shape, index.itemsize)
+    if sys.byteorder == "big":
+        octets = octets[..., ::-1]
+    symbols, contexts = octets[..., 0], octets[..., 1]
+    labels = np.zeros(first.shape, np.uint8)
+    # The first context of all is label 0.
+    before = labels[-1]
+    rows = list(zip(index, contexts, labels, strict=True))
     done = 0
-    for group in groups:
-        if not rows:
-            # Of indices like this numpy makes no copy, and setting bytes takes no arithmetic.
-            index = np.zeros(group.shape, np.intp)
-            octets = index.view(np.uint8).reshape(*group.shape, index.itemsize)
-            if sys.byteorder == "big":
-                octets = octets[..., ::-1]
-            symbols, contexts = octets[..., 0], octets[..., 1]
-            labels = np.zeros(group.shape, np.uint8)
-            # The first context of all is label 0.
-            before = labels[-1]
-            rows = list(zip(index, contexts, labels, strict=True))
+    for group in chain([first], groups):
         count = len(group)
         symbols[:count] = group
         for place, context, label in rows[:count]:
@@ -296,8 +306,7 @@ def _unrank_words(labels: np.ndarray, table: np.ndarray, side: int) -> None:
             for ours, theirs in views:
                 theirs[...] = ours
 
-    for _ in _unrank_groups(groups(), table):
-        pass
+    exhaust(_unrank_groups(groups(), table))
 
 
 def _unrank_one_by_one(steps: np.ndarray, order: np.ndarray, side: int) -> None:
@@ -306,10 +315,10 @@ def _unrank_one_by_one(steps: np.ndarray, order: np.ndarray, side: int) -> None:
     for first in range(0, len(steps), side):
         for symbols in steps[first : first + side].T:
             label = 0
-            chain = bytearray(symbols.tobytes())
-            for place, symbol in enumerate(chain):
-                chain[place] = label = rankings[label][symbol]
-            symbols[...] = np.frombuffer(chain, np.uint8)
+            labels = bytearray(symbols.tobytes())
+            for place, symbol in enumerate(labels):
+                labels[place] = label = rankings[label][symbol]
+            symbols[...] = np.frombuffer(labels, np.uint8)
 
 
 def rank_histogram(counts: np.ndarray, ranks: np.ndarray) -> np.ndarray:

@@ -2,19 +2,20 @@
 
 import errno
 import io
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from kqf.io import remote
 from kqf.io.remote import is_url
 from kqf.io.replacing import replacing
 from kqf.text import how_to_install
 
-Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | mmap.mmap | BinaryIO
 Target = str | os.PathLike[str] | BinaryIO
 
 # Bytes that are copied at a time.
@@ -25,37 +26,68 @@ _PIECE = 2**20
 def open_source(source: Source) -> Iterator[tuple[BinaryIO, int]]:
     """Give a seekable stream at the start of the data, and the bytes from there to its end.
 
-    A file object is left open. What cannot seek, a pipe for one, is read to its end.
+    A file object is left open. One that cannot seek, such as a pipe, is read to its end.
 
     Raises:
-        TypeError: neither a path, bytes nor a binary file. BlockingIOError: a file that has no data
-            now, and does not wait for any.
+        TypeError: neither a path, bytes nor a binary file. OSError: it can't be opened.
+        BlockingIOError: a file that has no data now, and does not wait for any.
+    """
+    stream, is_owned = open_stream(source)
+    try:
+        yield stream, size_of(stream)
+    finally:
+        if is_owned:
+            stream.close()
+
+
+def open_stream(source: Source, **url_options: Any) -> tuple[BinaryIO, bool]:
+    """Return a seekable stream at the start of the data, and whether it was opened here.
+
+    Arguments:
+        url_options: of the ``open`` of a URL's file system.
+
+    Raises:
+        TypeError: neither a path, bytes nor a binary file. OSError: it can't be opened.
+        BlockingIOError: a file that has no data now, and does not wait for any.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        # Pieces of a memoryview need not lie side by side, as BytesIO wants them.
-        data = source.tobytes() if isinstance(source, memoryview) else source
-        stream: BinaryIO = io.BytesIO(data)
-    elif isinstance(source, str | os.PathLike):
-        with _open_name(source) as file, open_source(file) as opened:
-            yield opened
-        return
-    else:
-        check_file(source)
-        seekable = getattr(source, "seekable", None)
-        stream = source if seekable and seekable() else io.BytesIO(_read_to_end(source))
-    yield stream, size_of(stream)
+        # BytesIO takes no memoryview whose parts do not lie side by side.
+        return io.BytesIO(source.tobytes() if isinstance(source, memoryview) else source), True
+    if isinstance(source, str | os.PathLike):
+        check_name(source)
+        if is_url(source):
+            return open_url(str(source), "rb", **url_options), True
+        return Path(source).open("rb"), True
+    check_file(source)
+    file = cast(BinaryIO, source)
+    return (file, False) if _is_seekable(file) else (io.BytesIO(_read_to_end(file)), True)
 
 
-def _open_name(name: str | os.PathLike[str]) -> BinaryIO:
-    if isinstance(name, str) and "://" in name:
-        return open_url(name, "rb")
-    return Path(name).open("rb")
+def check_name(name: str | os.PathLike[str]) -> None:
+    """Raise FileNotFoundError for an empty path, which Path takes for the current folder."""
+    if not os.fspath(name):
+        raise FileNotFoundError(errno.ENOENT, "the path is empty", "")
 
 
 def check_file(source: object) -> None:
     """Raise TypeError unless ``source`` is a binary file to read from."""
-    if not hasattr(source, "read") or isinstance(source, io.TextIOBase):
-        raise TypeError(f"expected a path, bytes or a binary file, not {type(source).__name__}")
+    is_file = hasattr(source, "read") and not isinstance(source, io.TextIOBase)
+    # An array on disk may have a method read for parts of it.
+    if not is_file or hasattr(source, "__array__"):
+        raise TypeError(
+            f"expected a path, a URL, bytes or a binary file, not {type(source).__name__}"
+        )
+
+
+def _is_seekable(stream: BinaryIO) -> bool:
+    if isinstance(stream, mmap.mmap):
+        # Before Python 3.13 it has no method to say so.
+        return True
+    try:
+        return bool(stream.seekable())
+    except AttributeError:
+        # Members of streamed tar archives have the method, but it fails.
+        return False
 
 
 def _read_to_end(stream: BinaryIO) -> bytes:
@@ -68,7 +100,9 @@ def _read_to_end(stream: BinaryIO) -> bytes:
 def size_of(stream: BinaryIO) -> int:
     """Return the bytes from where a file is to its end."""
     start = stream.tell()
-    end = stream.seek(0, os.SEEK_END)
+    # What seek returns is None for some, mmap for one.
+    stream.seek(0, os.SEEK_END)
+    end = stream.tell()
     stream.seek(start)
     return end - start
 
@@ -79,16 +113,14 @@ def check_target(target: Target) -> None:
     Of a URL nothing is checked.
 
     Raises:
-        TypeError: it is neither a path, a URL nor a binary file. ValueError: the path is empty.
-        OSError: it is a folder, in a folder that is missing, or a file that is read-only.
+        TypeError: it is neither a path, a URL nor a binary file. OSError: an empty path, a folder, in a folder that is missing, or a file that is read-only.
     """
     if not isinstance(target, str | os.PathLike):
         if not hasattr(target, "write") or isinstance(target, io.TextIOBase):
             raise TypeError(f"expected a path or a binary file, not {type(target).__name__}")
         return
     name = os.fspath(target)
-    if not name:
-        raise ValueError("the path to write to is empty")
+    check_name(name)
     if is_url(name):
         return
     path = Path(name)
@@ -195,5 +227,5 @@ def open_url(url: str, mode: str, **options: Any) -> BinaryIO:
         import fsspec
     except ImportError as error:
         raise ImportError(f"URLs need fsspec: {how_to_install('remote')}") from error
-    file: BinaryIO = fsspec.open(url, mode, **options).open()
-    return file
+    opened: Any = fsspec.open(url, mode, **options)
+    return cast(BinaryIO, opened.open())

@@ -11,14 +11,15 @@ from typing import IO, Any, cast
 import numpy as np
 from PIL import Image, ImageFile, ImagePalette
 
-from kqf.decoding.api import check, read_labels, read_pixels
+from kqf.decoding.api import check
+from kqf.decoding.labels import read_labels, read_pixels
 from kqf.decoding.salvage import Salvager
 from kqf.errors import FormatError, KqfError
 from kqf.format.declarations import MAX_COLORS, METADATA_TYPES
 from kqf.format.metadata import build_metadata
-from kqf.format.reader import Reader
+from kqf.format.reader import ImageReader
 from kqf.format.signature import FORMAT
-from kqf.io.files import open_source, write_whole
+from kqf.io.files import open_stream, size_of, write_whole
 from kqf.io.image_metadata import fits_profile
 from kqf.io.modes import codebook_of, in_stored_mode, without_palette
 from kqf.io.palette_images import gif_picture
@@ -47,7 +48,7 @@ class KqfImageFile(ImageFile.ImageFile):
     n_frames = 1
     is_animated = False
 
-    _reader: Reader | Salvager | None = None
+    _reader: ImageReader | Salvager | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._loading = RLock()
@@ -57,9 +58,9 @@ class KqfImageFile(ImageFile.ImageFile):
         assert self.fp is not None
         self._start = self.fp.tell()
         try:
-            with open_source(cast(Any, self.fp)) as (stream, size):
-                kind = Salvager if ImageFile.LOAD_TRUNCATED_IMAGES else Reader
-                self._reader = reader = kind(stream, size)
+            self._stream, _ = open_stream(cast(Any, self.fp))
+            kind = Salvager if ImageFile.LOAD_TRUNCATED_IMAGES else ImageReader
+            self._reader = reader = kind(self._stream, size_of(self._stream))
         except KqfError as error:
             if isinstance(error, FormatError) and error.field == "signature":
                 raise SyntaxError("not a KQF file") from error
@@ -103,7 +104,7 @@ class KqfImageFile(ImageFile.ImageFile):
             if ImageFile.LOAD_TRUNCATED_IMAGES:
                 # The setting may be newer than the reader.
                 self.fp.seek(self._start)
-                reader = Salvager(reader.stream, reader.file_bytes)
+                reader = Salvager(self._stream, reader.file_bytes)
             # Pillow has checked the size when it opened the file, against its own limit.
             read = read_labels if self.mode == "P" else read_pixels
             pixels = read(reader, max_pixels=None)

@@ -166,7 +166,7 @@ def test_invalid_is_refused(path, entry, read):
 
 @vectors("invalid")
 def test_invalid_is_refused_with_default_limits(path, entry):
-    with pytest.raises(kqf.FormatError) as caught:
+    with pytest.raises(kqf.KqfError) as caught:
         kqf.decode(path.read_bytes())
     assert type(caught.value).__name__ in (entry["error"], "LimitError")
 

@@ -299,7 +299,7 @@ def test_only_tiles_that_a_region_touches_are_inflated(predictor, index, monkeyp
         return inflate(stream, size, chunk)
 
     inflate = kqf.format.streams.inflate
-    monkeypatch.setattr(kqf.format.streams, "inflate", counting)
+    monkeypatch.setattr(kqf.format.tiles, "inflate", counting)
     for box, sizes in [
         ((0, 0, 1, 1), [80]),
         ((9, 7, 11, 9), [80] * 4),
@@ -425,7 +425,7 @@ def test_info_says_what_the_file_is():
         tile_width=10,
         tile_height=8,
         tiles=12,
-        metadata=("icc_profile", "comment"),
+        metadata={"icc_profile": b"y", "comment": "x"},
         file_bytes=len(data),
     )
     assert 20 < found.colors <= 30
@@ -473,9 +473,9 @@ def test_check_finds_damage_in_the_last_tile():
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_pixels_take_the_place_of_their_labels(channels, tile, predictor, threads, monkeypatch):
     # Many bands, in threads.
-    monkeypatch.setattr("kqf.decoding.api.BAND", 51)
-    monkeypatch.setattr("kqf.decoding.api._BATCH_PIXELS", 1)
-    monkeypatch.setattr("kqf.decoding.api._THREAD_PIXELS", 1)
+    monkeypatch.setattr("kqf.decoding.labels.BAND", 51)
+    monkeypatch.setattr("kqf.decoding.labels._BATCH_PIXELS", 1)
+    monkeypatch.setattr("kqf.decoding.labels._THREAD_PIXELS", 1)
     monkeypatch.setattr("kqf.image._PAIRED", 0)
     monkeypatch.setattr("kqf.format.prediction._MANY_CHAINS", 64)
     rng = np.random.default_rng(channels)
@@ -492,8 +492,8 @@ def test_bands_may_be_looked_up_in_any_order(predictor, monkeypatch):
     def backwards(bands, *rest):
         look_up_bands(reversed(list(bands)), *rest)
 
-    monkeypatch.setattr("kqf.decoding.api.BAND", 51)
-    monkeypatch.setattr("kqf.decoding.api.look_up_bands", backwards)
+    monkeypatch.setattr("kqf.decoding.labels.BAND", 51)
+    monkeypatch.setattr("kqf.decoding.labels.look_up_bands", backwards)
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 99, (60, 50), dtype=np.uint8)
     codebook = rng.integers(0, 256, (99, 3), dtype=np.uint8)
@@ -513,8 +513,8 @@ def test_a_tile_that_does_not_inflate_costs_nothing():
 
 
 def test_the_first_of_several_damages_is_told_with_any_threads(monkeypatch):
-    monkeypatch.setattr("kqf.decoding.api._THREAD_PIXELS", 1)
-    monkeypatch.setattr("kqf.decoding.api._BATCH_PIXELS", 1)
+    monkeypatch.setattr("kqf.decoding.labels._THREAD_PIXELS", 1)
+    monkeypatch.setattr("kqf.decoding.labels._BATCH_PIXELS", 1)
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 4, (64, 64), dtype=np.uint8)
     parts = take_apart(kqf.encode_indexed(noise, np.zeros((4, 1), np.uint8), tile=8))
@@ -572,5 +572,5 @@ def test_chunks_before_the_tiles_are_limited_by_the_caller(look):
     metadata = {"exif": b"1", "xmp": b"2", "comment": "3"}
     data = kqf.encode(np.zeros((3, 4), np.uint8), predictor="none", metadata=metadata)
     look(data, max_chunks=3)
-    with pytest.raises(kqf.LimitError, match="chunks before LABL: expected max_chunks=2"):
+    with pytest.raises(kqf.LimitError, match="chunks before LABL: expected at most max_chunks=2"):
         look(data, max_chunks=2)

@@ -2,6 +2,7 @@
 
 import struct
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +62,12 @@ def salvage(data, **options):
     return image, caught[0].message if caught else None
 
 
-def check_rest(found, labels, lost, boxes):
-    """Check that all tiles are right but the lost ones, which are label 0."""
+def check_rest(found, labels, lost, boxes, doubtful=None):
+    """Check that all tiles are right but the lost ones, which are label 0, and doubtful rows."""
     expected = labels.copy()
+    if doubtful:
+        left, upper, right, lower = doubtful
+        expected[upper:lower, left:right] = found.labels[upper:lower, left:right]
     for left, upper, right, lower in boxes:
         expected[upper:lower, left:right] = 0
     assert np.array_equal(found.labels, expected)
@@ -193,15 +197,85 @@ def test_a_file_that_breaks_off_gives_the_tiles_before(index):
     labels, data = make_file()
     data = data if index else without(data, b"tidx")
     places = [*offsets_of(data, b"LABL"), *offsets_of(data, b"DONE")]
+    in_part = 0
     for end in range(len(data)):
         whole = sum(end >= place for place in places[1:])
-        if not whole:
-            with pytest.raises(kqf.KqfError):
-                salvage(data[:end])
+        try:
+            found, warning = salvage(data[:end])
+        except kqf.FormatError:
+            assert not whole
             continue
-        found, warning = salvage(data[:end])
-        check_rest(found, labels, warning.lost, [box_of(number) for number in range(whole, 12)])
+        lost = [box_of(number) for number in range(whole, 12)]
+        if warning.doubtful:
+            # Its upper rows, which are right as the rest of the file is not damaged.
+            left, upper, right, lower = box_of(whole)
+            *sides, first_lost = warning.doubtful
+            assert tuple(sides) == (left, upper, right)
+            lost[:1] = [(left, first_lost, right, lower)] if first_lost < lower else []
+            in_part += 1
+        check_rest(found, labels, warning.lost, lost)
         assert "it does not end with DONE" in warning.notes
+    assert in_part > 12
+
+
+@pytest.mark.parametrize("predictor", ["none", "left", "up"])
+def test_the_first_rows_of_a_single_tile_that_is_cut_off_are_read(predictor):
+    labels, data = make_file(predictor, tile=64)
+    start, end = offsets_of(data, b"LABL")[0], offsets_of(data, b"DONE")[0]
+    found, warning = salvage(data[: (start + end) // 2])
+    left, upper, right, lower = warning.doubtful
+    assert (left, upper, right) == (0, 0, WIDTH)
+    assert 0 < lower < HEIGHT
+    assert np.array_equal(found.labels[:lower], labels[:lower])
+    assert warning.lost == ((0, lower, WIDTH, HEIGHT),)
+    assert not found.labels[lower:].any()
+    assert "1 of 1 tiles are lost, one of them in part" in str(warning)
+    assert f"{warning.doubtful} was read without its checksum" in str(warning)
+
+
+def test_the_rows_before_a_wrong_symbol_are_read():
+    rows = np.tile(np.arange(4, dtype=np.uint8), (20, 5))
+    data = kqf.encode_indexed(rows, np.zeros((4, 1), np.uint8), tile=32, predictor="none")
+    rows[7, 3] = 9
+    stream = zlib.compress(rows.tobytes(), 0)
+    head = len(stream).to_bytes(4, "big") + b"LABL"
+    found, warning = salvage(data[: offsets_of(data, b"LABL")[0]] + head + stream[:-20])
+    assert warning.doubtful == (0, 0, 20, 7)
+    assert warning.lost == ((0, 7, 20, 20),)
+    assert np.array_equal(found.labels[:7], rows[:7])
+
+
+def test_the_warning_names_the_line_of_the_caller():
+    cut = make_file()[1][:-30]
+    for read in (kqf.decode, kqf.read, kqf.read_indexed):
+        with pytest.warns(kqf.DamageWarning) as caught:
+            read(cut, errors="salvage")
+        assert caught[0].filename == __file__
+
+
+def test_salvaged_metadata_is_in_the_order_of_a_sound_file():
+    data = make_file()[1]
+    metadata = kqf.read_indexed(data).metadata
+    assert len(metadata) > 2
+    assert list(salvage(data[:-1])[0].metadata) == list(metadata)
+
+
+def test_what_follows_the_end_can_be_ignored():
+    labels, data = make_file()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for rest in (b"", b"x", bytes(100_000), bytes(65_530)):
+            found = kqf.read_indexed(data + rest, errors="salvage", trailing="ignore")
+            assert np.array_equal(found.labels, labels)
+
+
+def test_a_checksum_that_is_cut_off_costs_no_pixel():
+    labels, data = make_file("none", tile=64)
+    end = offsets_of(data, b"DONE")[0]
+    found, warning = salvage(data[: end - 2])
+    assert np.array_equal(found.labels, labels)
+    assert warning.lost == ()
+    assert warning.doubtful == (0, 0, WIDTH, HEIGHT)
 
 
 def test_what_follows_the_end_is_no_matter():
@@ -247,11 +321,11 @@ def test_without_what_every_tile_needs_there_is_nothing(kind):
 def test_without_a_whole_tile_there_is_nothing():
     data = make_file()[1]
     with pytest.raises(kqf.FormatError, match="LABL: count: expected a whole one"):
-        salvage(data[: offsets_of(data, b"LABL")[1] - 1])
+        salvage(data[: offsets_of(data, b"LABL")[0] + 12])
 
 
 def test_other_files_are_told_by_their_signature():
-    with pytest.raises(kqf.FormatError, match="file: signature"):
+    with pytest.raises(kqf.FormatError, match="not a KQF file: it looks like a PNG image"):
         salvage(b"\x89PNG\r\n\x1a\n" + bytes(100))
 
 
@@ -306,4 +380,5 @@ def test_of_any_damage_what_is_not_told_as_lost_is_right(data):
         found, warning = salvage(bytes(spoiled))
     except kqf.KqfError:
         return
-    check_rest(found, labels, warning.lost if warning else (), warning.lost if warning else ())
+    lost, doubtful = (warning.lost, warning.doubtful) if warning else ((), None)
+    check_rest(found, labels, lost, lost, doubtful)

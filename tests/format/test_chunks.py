@@ -8,10 +8,10 @@ from conftest import chunk, head, metadata_entries, put_together, take_apart
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kqf.errors import FormatError, LimitError, TruncatedError, UnsupportedError
+from kqf.errors import FormatError, KqfError, LimitError, TruncatedError, UnsupportedError
 from kqf.format.header import Head
 from kqf.format.metadata import build_metadata, parse_metadata
-from kqf.format.reader import Reader
+from kqf.format.reader import ImageReader
 from kqf.format.writer import build
 
 ONE = zlib.compress(b"\0")
@@ -23,14 +23,14 @@ MIB = 2**20
 
 def read_all(data, **limits):
     """Read every chunk of a file, and return its reader and streams."""
-    reader = Reader(io.BytesIO(data), len(data), **limits)
+    reader = ImageReader(io.BytesIO(data), len(data), **limits)
     streams = [stream for _, stream in reader.tiles(range(reader.head.tiles))]
     reader.finish()
     return reader, streams
 
 
 def refused(parts, kind=FormatError, **limits):
-    with pytest.raises(FormatError) as caught:
+    with pytest.raises(KqfError) as caught:
         read_all(put_together(parts), **limits)
     assert type(caught.value) is kind
     return caught.value
@@ -121,7 +121,7 @@ def test_some_tiles_are_found_with_and_without_an_index(file, data):
     plain = put_together([part for part in take_apart(built) if part[0] != b"tidx"])
     wanted = sorted(data.draw(st.sets(st.integers(0, header.tiles - 1), min_size=1)))
     for whole in (built, plain):
-        reader = Reader(io.BytesIO(whole), len(whole))
+        reader = ImageReader(io.BytesIO(whole), len(whole))
         assert list(reader.tiles(wanted)) == [(number, streams[number]) for number in wanted]
 
 
@@ -152,7 +152,7 @@ def test_a_file_is_read_from_where_the_stream_stands():
     data = put_together(with_prologue())
     stream = io.BytesIO(b"before" + data)
     stream.seek(6)
-    reader = Reader(stream, len(data))
+    reader = ImageReader(stream, len(data))
     assert list(reader.tiles([0])) == [(0, ONE)]
     reader.finish()
 
@@ -363,18 +363,27 @@ def test_a_wrong_crc_is_refused_in_every_chunk(number):
 
 
 @pytest.mark.parametrize(
-    "start", [b"\x89PNG\r\n\x1a\n", b"\x89KQF\n\x1a\n\0", b"\x09KQF\r\n\x1a\n", b"x"]
+    ("start", "message"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "not a KQF file: it looks like a PNG image"),
+        (b"\x89KQF\n\x1a\n\0", "the signature of KQF is damaged, as by a transfer as text"),
+        (b"\x09KQF\r\n\x1a\n", "the signature of KQF is damaged, as by a transfer as text"),
+        (b"xyz", "not a KQF file: it begins with 78 79 7a"),
+    ],
 )
-def test_another_signature_is_refused_and_not_taken_for_truncation(start):
-    with pytest.raises(FormatError, match="file: signature: expected 89 4b 51 46") as caught:
-        Reader(io.BytesIO(start), len(start))
+def test_another_signature_is_refused_and_not_taken_for_truncation(start, message):
+    with pytest.raises(FormatError) as caught:
+        ImageReader(io.BytesIO(start), len(start))
     assert type(caught.value) is FormatError
+    assert (caught.value.chunk, caught.value.field) == ("file", "signature")
+    assert caught.value.expected == "89 4b 51 46 0d 0a 1a 0a"
+    assert str(caught.value) == message
 
 
 def test_part_of_a_signature_is_truncated():
     for length in range(8):
         with pytest.raises(TruncatedError):
-            Reader(io.BytesIO(b"\x89KQF\r\n\x1a\n"[:length]), length)
+            ImageReader(io.BytesIO(b"\x89KQF\r\n\x1a\n"[:length]), length)
 
 
 def test_a_length_beyond_the_file_is_truncated_and_not_believed():
@@ -389,14 +398,14 @@ def test_a_length_beyond_the_file_is_truncated_and_not_believed():
     data = put_together([head(), CODE]) + struct.pack(">I", 15 * MIB) + b"exif" + bytes(9)
     stream = Recorder(data)
     with pytest.raises(TruncatedError, match="exif: payload: expected 15728640 bytes, found 9"):
-        Reader(stream, len(data))
+        ImageReader(stream, len(data))
     assert stream.most < 100
 
 
 def test_metadata_beyond_16_mib_is_refused_before_it_is_read():
     data = put_together([head(), CODE]) + struct.pack(">I", 16 * MIB + 1) + b"exif"
     with pytest.raises(FormatError, match="exif: length: expected at most 16777216") as caught:
-        Reader(io.BytesIO(data), len(data))
+        ImageReader(io.BytesIO(data), len(data))
     assert type(caught.value) is FormatError
 
 
@@ -412,7 +421,7 @@ def test_metadata_up_to_the_callers_limit_is_taken_and_more_is_a_limit_error():
     parts = with_prologue((b"text", b"abc"), (b"what", b"de"), (b"exif", b"f"))
     assert read_all(put_together(parts), max_metadata=6)[0].metadata["exif"] == b"f"
     error = refused(parts, LimitError, max_metadata=5)
-    assert (error.chunk, error.expected, error.found) == ("exif", "max_metadata=5", 6)
+    assert (error.limit, error.allowed, error.found) == ("max_metadata", 5, 6)
 
 
 def test_1024_chunks_may_stand_before_the_tiles_and_no_more():
@@ -423,7 +432,7 @@ def test_1024_chunks_may_stand_before_the_tiles_and_no_more():
 def test_an_index_that_leads_out_of_the_file_is_refused():
     parts = [head(2, 1, tile=(1, 1)), CODE, (b"tidx", struct.pack(">2I", 2**32 - 1, 9))]
     data = put_together([*parts, LABL, LABL, DONE])
-    reader = Reader(io.BytesIO(data), len(data))
+    reader = ImageReader(io.BytesIO(data), len(data))
     with pytest.raises(FormatError, match="tidx: lengths"):
         list(reader.tiles([1]))
 
@@ -431,6 +440,6 @@ def test_an_index_that_leads_out_of_the_file_is_refused():
 def test_an_index_that_leads_into_a_tile_is_refused():
     parts = [head(2, 1, tile=(1, 1)), CODE, (b"tidx", struct.pack(">2I", 8, 9))]
     data = put_together([*parts, LABL, LABL, DONE])
-    reader = Reader(io.BytesIO(data), len(data))
+    reader = ImageReader(io.BytesIO(data), len(data))
     with pytest.raises(FormatError):
         list(reader.tiles([1]))

@@ -17,7 +17,7 @@ from kqf.format.prediction import (
     parse_table,
     rank,
     rank_histogram,
-    unrank,
+    unrank_in_steps,
 )
 
 GRAYS = np.array([[0], [10], [20], [200]], np.uint8)
@@ -76,7 +76,7 @@ def unranked(symbols, order, predictor):
     """Return the labels of tiles (n, h, w): side by side, or below one another, in one image."""
     axis = 1 if predictor == 1 else 0
     image = np.concatenate(symbols, axis)
-    *_, done = unrank(image, order, predictor, symbols.shape[3 - predictor])
+    *_, done = unrank_in_steps(image, order, predictor, symbols.shape[3 - predictor])
     assert done == len(image)
     return np.stack(np.split(image, len(symbols), axis))
 
@@ -271,7 +271,7 @@ def test_tiles_in_an_image_unrank_as_each_does_alone(predictor, side, chains, th
     part = wide[5:155, 3:195]
     part[...] = symbols
     done = 0
-    for rows in unrank(part, order, predictor, side, threads):
+    for rows in unrank_in_steps(part, order, predictor, side, threads):
         assert rows >= done
         done = rows
         assert np.array_equal(part[:done], labels[:done])
@@ -286,6 +286,6 @@ def test_tiles_in_an_image_unrank_as_each_does_alone(predictor, side, chains, th
 def test_rows_are_done_before_all_are(predictor, shape, side, monkeypatch):
     monkeypatch.setattr("kqf.format.prediction._MANY_CHAINS", 64)
     order = np.zeros((1, 1), np.uint8)
-    *before, last = unrank(np.zeros(shape, np.uint8), order, predictor, side)
+    *before, last = unrank_in_steps(np.zeros(shape, np.uint8), order, predictor, side)
     assert last == shape[0]
     assert any(0 < rows < last for rows in before)

@@ -68,7 +68,7 @@ def test_an_undocumented_error_is_not_swallowed(name, broken, monkeypatch):
 
 
 def test_an_error_that_pillow_hides_is_found(monkeypatch):
-    monkeypatch.setattr("kqf.plugins.pillow.Reader", lambda *_: struct.unpack(">I", b""))
+    monkeypatch.setattr("kqf.plugins.pillow.ImageReader", lambda *_: struct.unpack(">I", b""))
     monkeypatch.setattr(targets, "takes_partial", lambda _: False)
     with pytest.raises(targets.Wrong, match="not known as one"):
         targets.plugin(EXAMPLE.read_bytes())

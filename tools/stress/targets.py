@@ -307,7 +307,7 @@ def salvage(data: bytes) -> None:
     for warning in caught:
         require(str(warning.message), "a warning without words")
         damage: Any = warning.message
-        require(len(damage.lost) < damage.tiles, "more tiles lost than there are")
+        require(len(damage.lost) <= damage.tiles, "more tiles lost than there are")
         for box in damage.lost:
             require(is_inside(box, width, height), f"{box} is not inside the image")
             part = cut(pixels, box)

@@ -1,0 +1,257 @@
+"""From the tiles of a file to labels and pixels."""
+
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from threading import Lock
+
+import numpy as np
+
+from kqf.decoding.salvage import Salvager
+from kqf.errors import Box, FormatError, LimitError
+from kqf.format.declarations import MAX_PIXELS, Predictor
+from kqf.format.grid import slices_within, touched_pixels, touched_tiles, with_contexts
+from kqf.format.header import Head
+from kqf.format.prediction import parse_table, unrank_in_steps
+from kqf.format.reader import ImageReader
+from kqf.format.streams import inflate
+from kqf.image import BAND, look_up, look_up_bands, shaped
+from kqf.threads import exhaust, run, thread_count
+
+# Left, upper, right and lower side in pixels: any sequence or array of four integers.
+Region = Iterable[int]
+Reader = ImageReader | Salvager
+
+# Pixels of the tiles that one thread inflates at a time, so that small ones are worth handing over.
+_BATCH_PIXELS = 2**18
+# Pixels from which on several threads are worth starting.
+_THREAD_PIXELS = 2**20
+
+
+def read_labels(
+    reader: Reader,
+    region: Region | None = None,
+    threads: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
+) -> np.ndarray:
+    """Return the labels of a region, (H, W) uint8.
+
+    Arguments:
+        region: (left, upper, right, lower) in pixels; None for the whole image.
+        threads: at most so many; None for one for each processor.
+        max_pixels: pixels of all tiles to inflate at the most; None for no limit.
+
+    Raises:
+        FormatError: the file breaks a rule. LimitError: too many pixels. TypeError, ValueError: the
+            region is not a box of at least one pixel inside the image.
+    """
+    box = check_region(region, reader.head)
+    area, order = _read_symbols(reader, box, region is None, threads, max_pixels)
+    exhaust(_unrank(reader, area, order, threads))
+    if area.box == box:
+        return area.labels
+    return area.labels[slices_within(area.box, box)].copy()
+
+
+def read_pixels(
+    reader: Reader,
+    region: Region | None = None,
+    threads: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
+) -> np.ndarray:
+    """Return the pixels of a region, (H, W) uint8 for gray, else (H, W, C) uint8.
+
+    Arguments, errors: those of read_labels.
+    """
+    if region is not None:
+        labels = read_labels(reader, region, threads, max_pixels)
+        return look_up(labels, reader.codebook, _threads(threads, labels.size))
+    channels = reader.head.channels
+    box = check_region(None, reader.head)
+    # The labels lie in the last bytes of the memory of the pixels, which saves memory of their own.
+    area, order = _read_symbols(reader, box, True, threads, max_pixels, bytes_per_pixel=channels)
+    pixels = area.memory.reshape(-1, channels)
+    # Pixels are written over labels of their own band or earlier ones, which are copied by then.
+    bands = _bands(area.labels, _unrank(reader, area, order, threads))
+    look_up_bands(bands, reader.codebook, pixels, _threads(threads, len(pixels)))
+    return shaped(pixels, area.labels.shape)
+
+
+def check_tiles(reader: ImageReader, threads: int | None, max_pixels: int | None) -> None:
+    """Inflate all tiles, a few at a time, for their errors alone."""
+    head = reader.head
+    _check_pixels(head.width * head.height, max_pixels)
+    reader.check_room()
+    _read_order(reader)
+    # If all symbols are right, no label can be wrong.
+    _inflate(reader, range(head.tiles), lambda number, symbols: None, thread_count(threads))
+    reader.finish()
+
+
+def check_region(region: Region | None, head: Head) -> Box:
+    """Return a region as a box of integers, of the whole image for None.
+
+    Raises:
+        TypeError: not an iterable of integers. ValueError: not four, empty, or not inside.
+    """
+    whole = (0, 0, head.width, head.height)
+    if region is None:
+        return whole
+    sides = tuple(operator.index(side) for side in region)
+    if len(sides) != 4:
+        raise ValueError(f"region must be (left, upper, right, lower), not {region!r}")
+    left, upper, right, lower = sides
+    if not (0 <= left < right <= head.width and 0 <= upper < lower <= head.height):
+        raise ValueError(f"region must be a box of at least one pixel inside {whole}, not {sides}")
+    return left, upper, right, lower
+
+
+class _Area:
+    """The labels of a box of pixels.
+
+    Attributes:
+        box: (left, upper, right, lower) in pixels.
+        memory: uint8, ``bytes_per_pixel`` for each pixel: the labels are the last of these bytes.
+        labels: (H, W) uint8, a view of them.
+    """
+
+    def __init__(self, box: Box, bytes_per_pixel: int = 1) -> None:
+        self.box = box
+        self._bytes_per_pixel = bytes_per_pixel
+        self._lock = Lock()
+        self.memory = np.empty(0, np.uint8)
+        self.labels = np.empty((0, 0), np.uint8)
+
+    def place(self, tile: Box, labels: np.ndarray) -> None:
+        """Take over the labels, or symbols, of a tile."""
+        with self._lock:
+            if not self.memory.size:
+                # Not before a tile is there: a header alone is no reason to allocate memory.
+                left, upper, right, lower = self.box
+                size = (lower - upper) * (right - left)
+                self.memory = np.empty(self._bytes_per_pixel * size, np.uint8)
+                self.labels = self.memory[-size:].reshape(lower - upper, right - left)
+        self.labels[slices_within(self.box, tile)] = labels[slices_within(tile, self.box)]
+
+
+def _read_symbols(
+    reader: Reader,
+    box: Box,
+    is_whole: bool,
+    threads: int | None,
+    max_pixels: int | None,
+    bytes_per_pixel: int = 1,
+) -> tuple[_Area, np.ndarray | None]:
+    """Read the tiles that a box touches.
+
+    Arguments:
+        is_whole: whether the box is all of the image, so that the file is read to its end.
+        bytes_per_pixel: those of the area's memory.
+
+    Returns:
+        the labels, or symbols, of the box together with what it was predicted from; and the ranking
+        of each context, None where these are labels.
+    """
+    head = reader.head
+    pixels = touched_pixels(head, box)
+    _check_pixels(pixels, max_pixels)
+    reader.check_room()
+    order = _read_order(reader)
+    area = _Area(with_contexts(head, box), bytes_per_pixel)
+
+    def place(number: int, symbols: np.ndarray) -> None:
+        area.place(head.tile_box(number), symbols)
+
+    _inflate(reader, touched_tiles(head, box), place, _threads(threads, pixels))
+    if not area.memory.size:
+        raise FormatError("LABL", "count", "a whole one", "none")
+    if is_whole:
+        reader.finish()
+    return area, order
+
+
+def _unrank(
+    reader: Reader, area: _Area, order: np.ndarray | None, threads: int | None
+) -> Iterator[int]:
+    """Turn symbols into labels in place, in steps; yield how many rows from the top are done."""
+    head, labels = reader.head, area.labels
+    lost = [labels[slices_within(area.box, part)] for part in reader.lost]
+    # Where symbols are lost, any will do to unrank the others.
+    for part in lost:
+        part[...] = 0
+    if order is not None:
+        side = head.tile_width if head.predictor == Predictor.LEFT else head.tile_height
+        count = _threads(threads, labels.size)
+        rows = unrank_in_steps(labels, order, head.predictor, side, count)
+        if not lost:
+            yield from rows
+            return
+        exhaust(rows)
+        for part in lost:
+            part[...] = 0
+    yield len(labels)
+
+
+def _bands(labels: np.ndarray, done: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (first, a copy of so many labels) of all labels, as soon as their rows are done."""
+    flat = labels.reshape(-1)
+    first = 0
+    for rows in done:
+        end = rows * labels.shape[1]
+        while end - first >= BAND or first < end == flat.size:
+            last = min(first + BAND, end)
+            yield first, flat[first:last].copy()
+            first = last
+
+
+def _inflate(
+    reader: Reader,
+    numbers: Iterable[int],
+    use: Callable[[int, np.ndarray], None],
+    threads: int,
+) -> None:
+    """Call ``use`` with the number and the labels, or symbols, (h, w) of each of these tiles."""
+
+    def inflate_batch(batch: list[tuple[int, bytes]]) -> None:
+        for number, payload in batch:
+            use(number, reader.decode(number, payload))
+
+    run(inflate_batch, _batches(reader, numbers, threads), threads)
+
+
+def _batches(
+    reader: Reader, numbers: Iterable[int], threads: int
+) -> Iterator[list[tuple[int, bytes]]]:
+    """Yield (number, payload) of tiles in batches that are worth handing to a thread."""
+    # One thread alone has nothing to hand over, and takes least memory tile by tile.
+    pixels = 1 if threads == 1 else _BATCH_PIXELS
+    batch = []
+    missing = pixels
+    for number, payload in reader.tiles(numbers):
+        batch.append((number, payload))
+        height, width = reader.head.tile_shape(number)
+        missing -= height * width
+        if missing <= 0:
+            yield batch
+            batch, missing = [], pixels
+    if batch:
+        yield batch
+
+
+def _read_order(reader: Reader) -> np.ndarray | None:
+    """Return the ranking of each context, (K, K) uint8; None without a ranked predictor."""
+    if reader.ranking is None:
+        return None
+    colors = reader.head.colors
+    # A table of every label after every context is the longest.
+    table = inflate(reader.ranking, colors * (1 + min(colors, 255)), "RANK")
+    return parse_table(table, reader.codebook)
+
+
+def _check_pixels(pixels: int, max_pixels: int | None) -> None:
+    if max_pixels is not None and pixels > max_pixels:
+        raise LimitError("pixels of the tiles to read", "max_pixels", max_pixels, pixels)
+
+
+def _threads(threads: int | None, pixels: int) -> int:
+    count = thread_count(threads)
+    return count if pixels >= _THREAD_PIXELS else 1

@@ -1,0 +1,117 @@
+"""The chunks of a file, read one after another."""
+
+from typing import BinaryIO
+
+from kqf.errors import FormatError, TruncatedError
+from kqf.format import foreign
+from kqf.format.chunks import CRC_SIZE, HEAD_SIZE, crc_of, is_type, parse_chunk_head
+from kqf.format.signature import SIGNATURE
+
+
+def take(stream: BinaryIO, count: int) -> bytes:
+    """Return so many bytes, or as many as are left of a file that was cut meanwhile."""
+    pieces = []
+    # Unbuffered streams may give fewer than they are asked for.
+    while count and (piece := stream.read(count)):
+        pieces.append(piece)
+        count -= len(piece)
+    return b"".join(pieces)
+
+
+class ChunkReader:
+    """The chunks of one file, each checked before it is believed.
+
+    Arguments:
+        stream: binary file, seekable, at the start of the data.
+        size: bytes of the file from there on.
+
+    Attributes:
+        size: as given.
+        offset: how many of these bytes come before what is read next.
+        whole_size: bytes that the file must have to be complete, as far as that is known by now.
+    """
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self.size = size
+        self.offset = 0
+        self.whole_size: int | None = None
+        self._stream = stream
+        self._start = stream.tell()
+
+    def on(self, stream: BinaryIO) -> "ChunkReader":
+        """Return a reader of the same file through another stream, at the start of the data."""
+        other = ChunkReader(stream, self.size)
+        other.whole_size = self.whole_size
+        return other
+
+    @property
+    def left(self) -> int:
+        """Bytes from the offset to the end of the file."""
+        return self.size - self.offset
+
+    def truncated(self, chunk: str, field: str, expected: object, found: object) -> TruncatedError:
+        """Return an error that says how much of the file is there."""
+        error = FormatError(chunk, field, expected, found)
+        end = f"the file ends after {self.size:,} bytes"
+        if self.whole_size and self.whole_size > self.size:
+            end = f"{self.size:,} of the file's {self.whole_size:,} bytes are there"
+            end += f" ({self.size / self.whole_size:.0%})"
+        return TruncatedError(chunk, field, expected, found, f"{error}; {end}")
+
+    def read_signature(self) -> None:
+        """Read the signature (section 4.1)."""
+        start = take(self._stream, min(foreign.SEEN, self.left))
+        if not start.startswith(SIGNATURE):
+            error = TruncatedError if SIGNATURE.startswith(start) else FormatError
+            expected, found = SIGNATURE.hex(" "), start[: len(SIGNATURE)].hex(" ") or "nothing"
+            raise error("file", "signature", expected, found, foreign.describe(start))
+        self.seek(len(SIGNATURE))
+
+    def read_head(self) -> tuple[bytes, int]:
+        """Read type and payload length of the next chunk."""
+        length, kind = parse_chunk_head(self._read(HEAD_SIZE, "file", "chunk head"))
+        if not is_type(kind):
+            expected = "a letter, then letters, digits or spaces"
+            raise FormatError("file", "chunk type", expected, repr(kind))
+        return kind, length
+
+    def read_body(self, kind: bytes, length: int) -> bytes:
+        """Read the rest of a chunk, and return its payload."""
+        name = kind.decode()
+        payload = self._read(length, name, "payload")
+        found = int.from_bytes(self._read(CRC_SIZE, name, "crc"), "big")
+        expected = crc_of(kind, payload)
+        if found != expected:
+            raise FormatError(name, "crc", f"{expected:08x}", f"{found:08x}")
+        return payload
+
+    def read_fixed(self, kind: bytes, length: int) -> bytes:
+        """Read a chunk that must come next and be of this length, and return its payload."""
+        found, found_length = self.read_head()
+        if found != kind:
+            raise FormatError("file", "chunk order", kind.decode(), found.decode())
+        if found_length != length:
+            raise FormatError(kind.decode(), "length", length, found_length)
+        return self.read_body(kind, length)
+
+    def skip_body(self, kind: bytes, length: int) -> None:
+        """Go on to what follows a chunk whose head has been read."""
+        if length + CRC_SIZE > self.left:
+            expected = f"{length + CRC_SIZE} bytes"
+            raise self.truncated(kind.decode(), "payload", expected, self.left)
+        self.seek(self.offset + length + CRC_SIZE)
+
+    def seek(self, offset: int) -> None:
+        """Go to an offset, at most ``size``."""
+        self._stream.seek(self._start + offset)
+        self.offset = offset
+
+    def _read(self, count: int, chunk: str, field: str) -> bytes:
+        # Asking for no more than there is keeps a lie about a length from costing memory.
+        if count > self.left:
+            raise self.truncated(chunk, field, f"{count} bytes", self.left)
+        data = take(self._stream, count)
+        if len(data) < count:
+            raise self.truncated(chunk, field, f"{count} bytes", len(data))
+        self.offset += count
+        return data
