@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from kqf.decoding.file import KqfFile, Trailing, check_choice
+from kqf.decoding.file import KqfFile, Trailing, check_trailing
 from kqf.decoding.information import Info, info_of
 from kqf.decoding.labels import Reader, Region, check_tiles, read_labels, read_pixels
 from kqf.decoding.salvage import Salvager
@@ -214,15 +214,16 @@ def check(
         FormatError: the file breaks a rule; TruncatedError and UnsupportedError are kinds of it.
         LimitError: it exceeds a limit. OSError: it can't be read.
     """
-    check_choice("trailing", trailing, Trailing)
+    check_trailing(trailing)
     with open_source(source) as (stream, size):
         reader = ImageReader(stream, size, max_metadata, max_chunks, trailing)
         check_tiles(reader, threads, max_pixels)
 
 
 def _reader(errors: str, trailing: str) -> type[ImageReader] | type[Salvager]:
-    check_choice("errors", errors, Errors)
-    check_choice("trailing", trailing, Trailing)
+    check_trailing(trailing)
+    if errors not in ("strict", "salvage"):
+        raise ValueError(f"errors must be 'strict' or 'salvage', not {errors!r}")
     return ImageReader if errors == "strict" else Salvager
 
 

@@ -3,7 +3,7 @@
 import io
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 import numpy as np
 
@@ -80,7 +80,7 @@ class KqfFile:
         max_chunks: int = MAX_PROLOGUE_CHUNKS,
         trailing: Trailing = "error",
     ) -> None:
-        check_choice("trailing", trailing, Trailing)
+        check_trailing(trailing)
         self._options = {
             "max_metadata": max_metadata,
             "max_chunks": max_chunks,
@@ -260,11 +260,10 @@ def _reopen(source: Source, start: int | None, options: dict[str, Any]) -> KqfFi
     return KqfFile(source, **options)
 
 
-def check_choice(name: str, value: object, choices: Any) -> None:
-    """Raise ValueError unless a value is one of those of a Literal type."""
-    if value not in get_args(choices):
-        expected = " or ".join(map(repr, get_args(choices)))
-        raise ValueError(f"{name} must be {expected}, not {value!r}")
+def check_trailing(trailing: str) -> None:
+    """Raise ValueError unless ``trailing`` is one of its two values."""
+    if trailing not in ("error", "ignore"):
+        raise ValueError(f"trailing must be 'error' or 'ignore', not {trailing!r}")
 
 
 def _chunks(side: int, step: int) -> tuple[int, ...]:

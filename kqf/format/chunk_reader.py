@@ -10,11 +10,16 @@ from kqf.format.signature import SIGNATURE
 
 def take(stream: BinaryIO, count: int) -> bytes:
     """Return so many bytes, or as many as are left of a file that was cut meanwhile."""
-    pieces = []
+    if not count:
+        return b""
+    data = stream.read(count) or b""
+    if len(data) == count:
+        return data
     # Unbuffered streams may give fewer than they are asked for.
-    while count and (piece := stream.read(count)):
-        pieces.append(piece)
-        count -= len(piece)
+    pieces = [data]
+    while count > 0 and pieces[-1]:
+        count -= len(pieces[-1])
+        pieces.append(stream.read(count) or b"" if count else b"")
     return b"".join(pieces)
 
 
@@ -60,12 +65,13 @@ class ChunkReader:
 
     def read_signature(self) -> None:
         """Read the signature (section 4.1)."""
-        start = take(self._stream, min(foreign.SEEN, self.left))
-        if not start.startswith(SIGNATURE):
-            error = TruncatedError if SIGNATURE.startswith(start) else FormatError
-            expected, found = SIGNATURE.hex(" "), start[: len(SIGNATURE)].hex(" ") or "nothing"
-            raise error("file", "signature", expected, found, foreign.describe(start))
-        self.seek(len(SIGNATURE))
+        found = take(self._stream, min(len(SIGNATURE), self.size))
+        self.offset = len(found)
+        if found != SIGNATURE:
+            error = TruncatedError if SIGNATURE.startswith(found) else FormatError
+            message = foreign.describe(found + take(self._stream, min(foreign.SEEN, self.left)))
+            found_text = found.hex(" ") or "nothing"
+            raise error("file", "signature", SIGNATURE.hex(" "), found_text, message)
 
     def read_head(self) -> tuple[bytes, int]:
         """Read type and payload length of the next chunk."""
@@ -108,7 +114,7 @@ class ChunkReader:
 
     def _read(self, count: int, chunk: str, field: str) -> bytes:
         # Asking for no more than there is keeps a lie about a length from costing memory.
-        if count > self.left:
+        if count > self.size - self.offset:
             raise self.truncated(chunk, field, f"{count} bytes", self.left)
         data = take(self._stream, count)
         if len(data) < count:

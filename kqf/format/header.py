@@ -10,7 +10,7 @@ from kqf.format.streams import MAX_RATIO, MIN_STREAM
 # As Header has it, but six times faster than its compiled parser: opening a small file is little
 # else than this.
 _HEADER_STRUCT = struct.Struct(">IIIIBBBB")
-_FIELDS = tuple((field.name, field.subcon) for field in Header.subcons)
+_FIELDS = tuple(field.subcon for field in Header.subcons)
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,8 @@ def parse_header(payload: bytes) -> Head:
     Raises:
         FormatError: a field is outside its range. UnsupportedError: another version.
     """
-    values = {}
-    for (name, declared), value in zip(_FIELDS, _HEADER_STRUCT.unpack(payload), strict=True):
+    values = _HEADER_STRUCT.unpack(payload)
+    for declared, value in zip(_FIELDS, values, strict=True):
         declared.check(value)
-        values[name] = value
-    del values["version"]
-    return Head(**values | {"predictor": Predictor(values["predictor"])})
+    *sizes, _, channels, last_label, predictor = values
+    return Head(*sizes, channels, last_label, Predictor(predictor))

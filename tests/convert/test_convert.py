@@ -217,13 +217,13 @@ def test_from_kqf_to_kqf():
 def test_strip():
     with_metadata("a.png")
     run("convert", "a.png", "-o", "stripped.kqf", "--strip")
-    assert kqf.info("stripped.kqf").metadata == ()
+    assert kqf.info("stripped.kqf").metadata == {}
     run("convert", "a.png")
     run("convert", "a.kqf", "-o", "b.png", "--strip")
     run("convert", "b.png")
-    assert kqf.info("b.kqf").metadata == ()
+    assert kqf.info("b.kqf").metadata == {}
     run("convert", "a.kqf", "-o", "c.kqf", "--strip")
-    assert kqf.info("c.kqf").metadata == ()
+    assert kqf.info("c.kqf").metadata == {}
 
 
 def test_orientation_is_left_to_the_reader():

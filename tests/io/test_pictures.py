@@ -394,7 +394,7 @@ def test_void_metadata_does_not_fail():
     draw("a.bmp", few(), dpi=(0, 0))
     draw("a.gif", few(1)[..., 0], comment=b"one\xe9")
     run("convert", "a.bmp", "-o", "b.kqf")
-    assert kqf.info("b.kqf").metadata == ()
+    assert kqf.info("b.kqf").metadata == {}
     run("convert", "a.gif")
     assert kqf.read_indexed("a.kqf").metadata["comment"] == "one\xe9"
 

@@ -342,7 +342,9 @@ def takes_partial(data: bytes) -> bool:
 def plugin(data: bytes) -> None:
     """Pillow's ``Image.open`` with all that it lets one do to a file."""
     partial = takes_partial(data)
-    with truncated_allowed(partial):
+    with truncated_allowed(partial), warnings.catch_warnings():
+        if partial:
+            warnings.simplefilter("ignore", kqf.DamageWarning)
         try:
             _use(data, rng_of(data), partial)
         except Image.UnidentifiedImageError:
