@@ -1,8 +1,7 @@
 """How much of a file is there, from the heads of its chunks alone."""
 
-import struct
-
-from kqf.format.chunks import CRC_SIZE, HEAD_SIZE, take
+from kqf.format.chunk_reader import take
+from kqf.format.chunks import CRC_SIZE, HEAD_SIZE, parse_chunk_head
 from kqf.format.signature import SIGNATURE
 from kqf.io.files import Source, open_source
 
@@ -24,7 +23,7 @@ def whole_tiles(source: Source) -> tuple[int, bool]:
         at = len(SIGNATURE)
         while at + HEAD_SIZE <= size:
             stream.seek(start + at)
-            length, kind = struct.unpack(">I4s", take(stream, HEAD_SIZE))
+            length, kind = parse_chunk_head(take(stream, HEAD_SIZE))
             at += HEAD_SIZE + length + CRC_SIZE
             if at > size:
                 break

@@ -76,5 +76,6 @@ def parse_header(payload: bytes) -> Head:
     values = _HEADER_STRUCT.unpack(payload)
     for declared, value in zip(_FIELDS, values, strict=True):
         declared.check(value)
-    *sizes, _, channels, last_label, predictor = values
-    return Head(*sizes, channels, last_label, Predictor(predictor))
+    width, height, tile_width, tile_height, _, channels, last_label, predictor = values
+    named = Predictor(predictor)
+    return Head(width, height, tile_width, tile_height, channels, last_label, named)

@@ -113,7 +113,8 @@ def check_target(target: Target) -> None:
     Of a URL nothing is checked.
 
     Raises:
-        TypeError: it is neither a path, a URL nor a binary file. OSError: an empty path, a folder, in a folder that is missing, or a file that is read-only.
+        TypeError: it is neither a path, a URL nor a binary file. OSError: it is an empty path, a
+        folder, in a folder that is missing, or a file that is read-only.
     """
     if not isinstance(target, str | os.PathLike):
         if not hasattr(target, "write") or isinstance(target, io.TextIOBase):

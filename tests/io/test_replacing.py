@@ -116,5 +116,5 @@ def test_urls_are_targets_as_paths_are(memory):
 
 
 def test_an_empty_path_is_told():
-    with pytest.raises(ValueError, match="the path to write to is empty"):
+    with pytest.raises(FileNotFoundError, match="the path is empty"):
         write_whole("", b"data")

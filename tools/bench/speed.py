@@ -31,7 +31,7 @@ import numpy as np
 from PIL import Image
 
 import kqf
-from kqf.format.reader import Reader
+from kqf.format.reader import ImageReader
 
 from .contests import Contest, Load, Outcome, Timing, markdown, run, weigh
 from .encoders import by_libimagequant, optimized, palette_image, save
@@ -176,7 +176,7 @@ def count_colors(pixels: np.ndarray) -> np.ndarray:
 
 def labels_of(data: bytes) -> list[tuple[bytes, int]]:
     """Return the zlib stream of each tile and the bytes that it inflates to."""
-    reader = Reader(io.BytesIO(data), len(data))
+    reader = ImageReader(io.BytesIO(data), len(data))
     shapes = [reader.head.tile_shape(number) for number in range(reader.head.tiles)]
     streams = [stream for _, stream in reader.tiles(range(reader.head.tiles))]
     return [(stream, h * w) for stream, (h, w) in zip(streams, shapes, strict=True)]
