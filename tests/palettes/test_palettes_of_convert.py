@@ -64,7 +64,7 @@ def test_palettes_and_images_of_other_channels():
         (b"\n", "has 0 colours: a palette has 1 to 256"),
         (b"000000\n" * 257, "has 257 colours: a palette has 1 to 256"),
         (b"\xff\xfe\xfd", "is no image and no palette"),
-        (b"\x89KQF", "the file ends after 4 bytes, within the signature of KQF"),
+        (b"\x89KQF", "cut off before the first tile: only 4 bytes are there"),
     ],
 )
 def test_bad_palettes(content, message):
