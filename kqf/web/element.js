@@ -1,0 +1,170 @@
+// @ts-check
+/** The element `<kqf-img>`, which shows a KQF file as `<img>` shows others. */
+
+import { open } from "./kqf.js";
+
+/** @param {string} url @param {AbortSignal} [signal] */
+async function load(url, signal) {
+  const response = await fetch(url, { signal });
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
+  const file = await open(await response.arrayBuffer());
+  return file.read({ signal });
+}
+
+/**
+ * `<kqf-img src alt width height loading="lazy">`.
+ *
+ * Its events are `load` and `error`, whose `error` says what is wrong. Of a file that cannot be
+ * shown, what is within the element is shown, and without any such content the `alt` text.
+ * `object-fit` and `image-rendering` work as for `<img>`.
+ */
+export class KqfImg extends HTMLElement {
+  static observedAttributes = ["src", "alt", "width", "height", "loading"];
+
+  #canvas = document.createElement("canvas");
+  #style = document.createElement("style");
+  #slot = document.createElement("slot");
+  #internals = this.attachInternals();
+  /** @type {AbortController | undefined} */ #loading;
+  /** @type {IntersectionObserver | undefined} */ #observer;
+  /** The image that is shown. @type {import("./kqf.js").KqfImage | null} */
+  image = null;
+  /** Whether the file has been loaded, or has failed to. */
+  complete = false;
+
+  constructor() {
+    super();
+    this.#internals.role = "img";
+    this.attachShadow({ mode: "open" }).append(this.#style, this.#canvas, this.#slot);
+    this.#update();
+  }
+
+  get src() {
+    return this.getAttribute("src") ?? "";
+  }
+
+  set src(value) {
+    this.setAttribute("src", value);
+  }
+
+  get naturalWidth() {
+    return this.image?.width ?? 0;
+  }
+
+  get naturalHeight() {
+    return this.image?.height ?? 0;
+  }
+
+  connectedCallback() {
+    this.#start();
+  }
+
+  disconnectedCallback() {
+    this.#stop();
+  }
+
+  /** @param {string} name @param {string | null} before @param {string | null} now */
+  attributeChangedCallback(name, before, now) {
+    if (name === "src" ? before !== now : name === "loading" && !this.complete) this.#start();
+    this.#update();
+  }
+
+  #stop() {
+    this.#loading?.abort();
+    this.#observer?.disconnect();
+  }
+
+  #start() {
+    this.#stop();
+    if (!this.isConnected || !this.src) return;
+    this.complete = false;
+    if (this.getAttribute("loading") !== "lazy") {
+      this.#load();
+      return;
+    }
+    this.#observer = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        this.#observer?.disconnect();
+        this.#load();
+      },
+      { rootMargin: "50%" },
+    );
+    this.#observer.observe(this);
+  }
+
+  async #load() {
+    const loading = (this.#loading = new AbortController());
+    /** @type {Event} */
+    let event = new Event("load");
+    try {
+      const image = await load(new URL(this.src, document.baseURI).href, loading.signal);
+      if (loading.signal.aborted) return;
+      image.draw(this.#canvas);
+      this.image = image;
+    } catch (error) {
+      if (loading.signal.aborted) return;
+      this.image = null;
+      event = new ErrorEvent("error", { error, message: String(error) });
+    }
+    this.complete = true;
+    this.#update();
+    this.dispatchEvent(event);
+  }
+
+  #update() {
+    const { image } = this;
+    const alt = this.getAttribute("alt") ?? "";
+    this.#internals.ariaLabel = alt;
+    this.#slot.textContent = alt;
+    this.#canvas.hidden = !image;
+    this.#slot.hidden = Boolean(image) || !this.complete;
+    const side = (/** @type {string} */ name) => {
+      const value = parseInt(this.getAttribute(name) ?? "", 10);
+      return value >= 0 ? value : null;
+    };
+    const [width, height] = [side("width"), side("height")];
+    const sizes = [
+      width !== null && `width:${width}px`,
+      height !== null && `height:${height}px`,
+      image && width === null && height === null && `width:${image.width}px`,
+      image && `aspect-ratio:${image.width}/${image.height}`,
+    ];
+    this.#style.textContent =
+      `:host{display:inline-block;vertical-align:bottom;${sizes.filter(Boolean).join(";")}}` +
+      ":host([hidden]),[hidden]{display:none}" +
+      "canvas{display:block;width:100%;height:100%;object-fit:inherit;object-position:inherit}";
+  }
+}
+
+if (!customElements.get("kqf-img")) customElements.define("kqf-img", KqfImg);
+
+/**
+ * Show all `<img>` whose address ends in `.kqf`, for pages whose markup cannot be changed.
+ *
+ * @param {ParentNode} [root]
+ * @returns the images that were found, once they are shown or have failed
+ */
+export async function swapImages(root = document) {
+  const images = [...root.querySelectorAll("img")].filter((image) =>
+    /\.kqf($|[?#])/i.test(image.src),
+  );
+  const swap = async (/** @type {HTMLImageElement} */ image) => {
+    const address = image.src;
+    try {
+      const canvas = document.createElement("canvas");
+      (await load(address)).draw(canvas);
+      const blob = await new Promise((done) => canvas.toBlob(done));
+      // Meanwhile the page may have chosen another image.
+      if (!blob || image.src !== address) return;
+      const url = URL.createObjectURL(blob);
+      image.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
+      image.dataset.kqfSrc = address;
+      image.src = url;
+    } catch (error) {
+      image.dispatchEvent(new ErrorEvent("error", { error, message: String(error) }));
+    }
+  };
+  await Promise.all(images.map(swap));
+  return images;
+}

@@ -1,0 +1,1420 @@
+// @ts-check
+/**
+ * A decoder of KQF images, versions 1 and 2, for browsers and Node 18 and later.
+ *
+ * The section numbers refer to the specification of the format, spec/kqf.md in the source.
+ */
+
+const SIGNATURE = [0x89, 0x4b, 0x51, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
+/** Pixels that are decoded at once unless the caller allows more; the same as in Python. */
+export const MAX_PIXELS = 178956970;
+const MAX_SIDE = 2 ** 31 - 1;
+const MIB = 2 ** 20;
+// Section 9.3: n bytes of a stream inflate to at most 1032 n, and a stream has at least 9 bytes.
+const MAX_RATIO = 1032;
+const MIN_STREAM = 9;
+const FRAME = 12;
+const COPY = 3;
+const PACKED = 4;
+const PREDICTORS = ["none", "left", "up", "copy", "packed"];
+const METADATA = ["iccp", "exif", "xmp ", "phys", "text"];
+const CRITICAL = ["HEAD", "CODE", "PCOD", "RANK", "SHAP", "LABL", "DONE"];
+// A placed shape reaches at most this far to the right of and below its upper left pixel.
+const REACH = 254;
+// Streams of fewer bytes are inflated faster here than by a DecompressionStream.
+const SMALL_STREAM = 2048;
+// Bytes handed to a DecompressionStream at once: it may inflate all of them before it is stopped.
+const SLICE = 65536;
+// Tiles are inflated side by side as long as they have no more pixels than this together.
+const AHEAD_PIXELS = 2 ** 22;
+// Bytes that are fetched at least, where a file is read in ranges.
+const FETCH = 65536;
+
+/** @typedef {"wrong" | "truncated" | "unsupported" | "limit"} Kind */
+/** @typedef {[left: number, upper: number, right: number, lower: number]} Box pixels */
+/**
+ * @typedef {object} Metadata
+ * @property {Uint8Array} [iccProfile]
+ * @property {Uint8Array} [exif]
+ * @property {Uint8Array} [xmp]
+ * @property {[number, number]} [dpi] across and down
+ * @property {string} [comment]
+ */
+/**
+ * @typedef {object} ReadOptions
+ * @property {readonly number[]} [region] left, upper, right, lower; the whole image without it
+ * @property {number} [maxPixels] of the tiles to decode, MAX_PIXELS unless given
+ * @property {AbortSignal} [signal] ends the reading
+ */
+/** @typedef {{offset: number, type: string, length: number}} Chunk */
+/** @typedef {{x: number, y: number, shape: number}} Placement */
+/**
+ * @typedef {object} Shape
+ * @property {number} height
+ * @property {number} width
+ * @property {Uint16Array} offsets of the painted pixels, x * 256 + y
+ * @property {Uint8Array} labels of the painted pixels
+ */
+
+/**
+ * A file that cannot be read.
+ *
+ * `kind` is "wrong" if the file breaks a rule, "truncated" if it ends too early, "unsupported" if
+ * a later version may read it, "limit" if it exceeds a limit of the caller. `chunk` is the type of
+ * the chunk at fault, or "file"; `field` says what was wrong in it.
+ */
+export class KqfError extends Error {
+  /**
+   * @param {Kind} kind
+   * @param {string} chunk
+   * @param {string} field
+   * @param {unknown} expected
+   * @param {unknown} found
+   */
+  constructor(kind, chunk, field, expected, found) {
+    super(`${chunk}: ${field}: expected ${expected}, found ${found}`);
+    this.name = "KqfError";
+    this.kind = kind;
+    this.chunk = chunk;
+    this.field = field;
+    this.expected = expected;
+    this.found = found;
+  }
+}
+
+/** @type {(...error: ConstructorParameters<typeof KqfError>) => never} */
+function fail(...error) {
+  throw new KqfError(...error);
+}
+
+// Checksums.
+
+const CRC = new Int32Array(1024);
+for (let n = 0; n < 256; n++) {
+  let c = n;
+  for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
+  CRC[n] = c;
+}
+for (let n = 256; n < 1024; n++) CRC[n] = (CRC[n - 256] >>> 8) ^ CRC[CRC[n - 256] & 255];
+
+/** @param {Uint8Array} data */
+function crc32(data) {
+  let c = -1;
+  let i = 0;
+  for (; i + 4 <= data.length; i += 4) {
+    c ^= data[i] | (data[i + 1] << 8) | (data[i + 2] << 16) | (data[i + 3] << 24);
+    c =
+      CRC[768 + (c & 255)] ^
+      CRC[512 + ((c >>> 8) & 255)] ^
+      CRC[256 + ((c >>> 16) & 255)] ^
+      CRC[c >>> 24];
+  }
+  for (; i < data.length; i++) c = (c >>> 8) ^ CRC[(c ^ data[i]) & 255];
+  return ~c >>> 0;
+}
+
+/** @param {Uint8Array} data */
+function adler32(data) {
+  let a = 1;
+  let b = 0;
+  for (let i = 0; i < data.length;) {
+    // So many bytes cannot overflow 32 bits.
+    const end = Math.min(i + 3800, data.length);
+    for (; i < end; i++) b += a += data[i];
+    a %= 65521;
+    b %= 65521;
+  }
+  return ((b << 16) | a) >>> 0;
+}
+
+/** @param {Uint8Array} data @param {number} at */
+function u32(data, at) {
+  return ((data[at] << 24) | (data[at + 1] << 16) | (data[at + 2] << 8) | data[at + 3]) >>> 0;
+}
+
+// Inflating (section 8).
+
+/** @param {number} i @param {number} shift 2 for lengths, 1 for distances */
+const extraBits = (i, shift) => Math.max(0, (i >> shift) - 1);
+const LENGTHS = [3];
+for (let i = 1; i < 28; i++) LENGTHS.push(LENGTHS[i - 1] + (1 << extraBits(i - 1, 2)));
+LENGTHS.push(258);
+const DISTANCES = [1];
+for (let i = 1; i < 30; i++) DISTANCES.push(DISTANCES[i - 1] + (1 << extraBits(i - 1, 1)));
+const CODE_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+
+/**
+ * Return the table of a Huffman code by the next bits of the stream, symbol * 16 + length.
+ *
+ * @param {Uint8Array} lengths of the codes, by symbol
+ * @param {boolean} single whether one code of one bit alone is allowed
+ * @returns {Uint16Array | null} null if it is no complete prefix code
+ */
+function huffman(lengths, single) {
+  const counts = new Uint16Array(16);
+  for (const length of lengths) counts[length]++;
+  counts[0] = 0;
+  const next = new Uint16Array(16);
+  let most = 0;
+  let left = 1;
+  for (let bits = 1; bits < 16; bits++) {
+    next[bits] = (next[bits - 1] + counts[bits - 1]) << 1;
+    if (counts[bits]) most = bits;
+    left = 2 * left - counts[bits];
+    if (left < 0) return null;
+  }
+  if (left && !(single && most < 2)) return null;
+  const table = new Uint16Array(1 << Math.max(most, 1));
+  for (let symbol = 0; symbol < lengths.length; symbol++) {
+    const length = lengths[symbol];
+    if (!length) continue;
+    let reversed = 0;
+    for (let bit = 0, value = next[length]++; bit < length; bit++, value >>= 1) {
+      reversed = (reversed << 1) | (value & 1);
+    }
+    for (let i = reversed; i < table.length; i += 1 << length) table[i] = (symbol << 4) | length;
+  }
+  return table;
+}
+
+/** @type {[Uint16Array, Uint16Array] | undefined} */
+let fixedTables;
+
+function fixedCodes() {
+  if (!fixedTables) {
+    const lengths = new Uint8Array(288).fill(8).fill(9, 144, 256).fill(7, 256, 280);
+    const distances = new Uint8Array(32).fill(5);
+    fixedTables = /** @type {[Uint16Array, Uint16Array]} */ ([
+      huffman(lengths, false),
+      huffman(distances, true),
+    ]);
+  }
+  return fixedTables;
+}
+
+/**
+ * Inflate one whole zlib stream here, and tell exactly what is wrong with it if something is.
+ *
+ * @param {Uint8Array} data
+ * @param {number} size bytes that it may inflate to
+ * @param {string} chunk for messages
+ */
+function inflateHere(data, size, chunk) {
+  const out = new Uint8Array(size);
+  let n = 0;
+  let at = 2;
+  let hold = 0;
+  let bits = 0;
+  const invalid = () => fail("wrong", chunk, "zlib stream", "valid deflate data", "invalid data");
+  const cut = () =>
+    fail("truncated", chunk, "zlib stream", "a whole stream", `${data.length} bytes of one`);
+  const over = () => fail("wrong", chunk, "inflated size", `at most ${size} bytes`, "more");
+  /** @param {number} count at most 16 */
+  const take = (count) => {
+    while (bits < count) {
+      if (at >= data.length) cut();
+      hold |= data[at++] << bits;
+      bits += 8;
+    }
+    const value = hold & ((1 << count) - 1);
+    hold >>>= count;
+    bits -= count;
+    return value;
+  };
+  /** @param {Uint16Array} table */
+  const decode = (table) => {
+    while (bits < 15 && at < data.length) {
+      hold |= data[at++] << bits;
+      bits += 8;
+    }
+    const entry = table[hold & (table.length - 1)];
+    const length = entry & 15;
+    if (!length && bits) invalid();
+    if (length > bits || !bits) cut();
+    hold >>>= length;
+    bits -= length;
+    return entry >> 4;
+  };
+  for (let last = 0; !last;) {
+    last = take(1);
+    const type = take(2);
+    if (type === 3) invalid();
+    if (!type) {
+      // What has been read ahead is given back, from the next whole byte on.
+      at -= bits >> 3;
+      hold = bits = 0;
+      const length = take(16);
+      if ((take(16) ^ length) !== 0xffff) invalid();
+      const there = Math.min(length, data.length - at);
+      if (n + there > size) over();
+      out.set(data.subarray(at, at + there), n);
+      n += there;
+      at += there;
+      if (there < length) cut();
+      continue;
+    }
+    let [symbols, distances] = fixedCodes();
+    if (type === 2) {
+      const count = take(5) + 257;
+      const distanceCount = take(5) + 1;
+      const codes = take(4) + 4;
+      if (count > 286 || distanceCount > 30) invalid();
+      const short = new Uint8Array(19);
+      for (let i = 0; i < codes; i++) short[CODE_ORDER[i]] = take(3);
+      const table = huffman(short, false) ?? invalid();
+      const lengths = new Uint8Array(count + distanceCount);
+      for (let i = 0; i < lengths.length;) {
+        const symbol = decode(table);
+        if (symbol < 16) {
+          lengths[i++] = symbol;
+          continue;
+        }
+        if (symbol === 16 && !i) invalid();
+        const value = symbol === 16 ? lengths[i - 1] : 0;
+        const repeat = symbol === 16 ? 3 + take(2) : symbol === 17 ? 3 + take(3) : 11 + take(7);
+        if (i + repeat > lengths.length) invalid();
+        lengths.fill(value, i, (i += repeat));
+      }
+      if (!lengths[256]) invalid();
+      symbols = huffman(lengths.subarray(0, count), true) ?? invalid();
+      distances = huffman(lengths.subarray(count), true) ?? invalid();
+    }
+    for (;;) {
+      const symbol = decode(symbols);
+      if (symbol < 256) {
+        if (n === size) over();
+        out[n++] = symbol;
+        continue;
+      }
+      if (symbol === 256) break;
+      if (symbol > 285) invalid();
+      const i = symbol - 257;
+      const length = LENGTHS[i] + take(i < 28 ? extraBits(i, 2) : 0);
+      const code = decode(distances);
+      if (code > 29) invalid();
+      const distance = DISTANCES[code] + take(extraBits(code, 1));
+      if (distance > n) invalid();
+      if (n + length > size) over();
+      for (const end = n + length; n < end; n++) out[n] = out[n - distance];
+    }
+  }
+  at -= bits >> 3;
+  if (at + 4 > data.length) cut();
+  const found = out.subarray(0, n);
+  if (u32(data, at) !== adler32(found)) {
+    fail("wrong", chunk, "zlib stream", "the right Adler-32", "another");
+  }
+  if (at + 4 < data.length) {
+    fail("wrong", chunk, "zlib stream", "nothing after it", `${data.length - at - 4} bytes more`);
+  }
+  return found;
+}
+
+/**
+ * Inflate a zlib stream by what the platform has; null if that refuses it, or reads it otherwise.
+ *
+ * @param {Uint8Array} data
+ * @param {number} size
+ */
+async function inflateNatively(data, size) {
+  const stream = new DecompressionStream("deflate");
+  const writer = stream.writable.getWriter();
+  const reader = stream.readable.getReader();
+  const feed = async () => {
+    for (let at = 0; at < data.length; at += SLICE) {
+      await writer.ready;
+      // What is written is checked by what is read.
+      writer
+        .write(/** @type {Uint8Array<ArrayBuffer>} */ (data.subarray(at, at + SLICE)))
+        .catch(() => {});
+    }
+    await writer.close();
+  };
+  feed().catch(() => {});
+  const out = new Uint8Array(size);
+  let n = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (n + value.length > size) {
+        reader.cancel().catch(() => {});
+        return null;
+      }
+      out.set(value, n);
+      n += value.length;
+    }
+  } catch {
+    return null;
+  }
+  const found = out.subarray(0, n);
+  // Some platforms accept bytes after the end of a stream.
+  return u32(data, data.length - 4) === adler32(found) ? found : null;
+}
+
+/**
+ * Inflate one whole zlib stream of at most `size` bytes.
+ *
+ * @param {Uint8Array} data at least MIN_STREAM bytes
+ * @param {number} size
+ * @param {string} chunk
+ */
+async function inflate(data, size, chunk) {
+  if ((data[0] & 15) !== 8 || data[0] >> 4 > 7 || data[1] & 32 || (data[0] * 256 + data[1]) % 31) {
+    fail("wrong", chunk, "zlib stream", "a zlib header", `${data[0]}, ${data[1]}`);
+  }
+  if (data.length > SMALL_STREAM && typeof DecompressionStream !== "undefined") {
+    const found = await inflateNatively(data, size);
+    if (found) return found;
+  }
+  return inflateHere(data, size, chunk);
+}
+
+/** @param {number} length @param {number} size @param {string} chunk */
+function checkRatio(length, size, chunk) {
+  if (length < MIN_STREAM || length * MAX_RATIO < size) {
+    const least = Math.max(MIN_STREAM, Math.ceil(size / MAX_RATIO));
+    fail("wrong", chunk, "zlib stream", `at least ${least} bytes for ${size}`, length);
+  }
+}
+
+/**
+ * Inflate a stream to exactly `size` bytes.
+ *
+ * @param {Uint8Array} data
+ * @param {number} size
+ * @param {string} chunk
+ * @param {string} field what is wrong if there are fewer
+ */
+async function inflateTo(data, size, chunk, field) {
+  checkRatio(data.length, size, chunk);
+  const found = await inflate(data, size, chunk);
+  if (found.length !== size) fail("wrong", chunk, field, size, found.length);
+  return found;
+}
+
+// Where bytes come from.
+
+/** The bytes of a file, all of them or fetched range by range. */
+class Source {
+  /**
+   * @param {number} size
+   * @param {(start: number, end: number, signal?: AbortSignal) => Promise<Uint8Array>} fetch
+   * @param {Uint8Array} data the first bytes
+   */
+  constructor(size, fetch, data) {
+    this.size = size;
+    this.fetch = fetch;
+    this.data = data;
+    this.start = 0;
+  }
+
+  /**
+   * Return `count` bytes, which must be there.
+   *
+   * @param {number} at
+   * @param {number} count
+   * @param {AbortSignal} [signal]
+   */
+  async read(at, count, signal) {
+    let from = at - this.start;
+    if (from < 0 || from + count > this.data.length) {
+      const end = Math.min(this.size, at + Math.max(count, FETCH));
+      const data = await this.fetch(at, end, signal);
+      if (data.length !== end - at) {
+        throw new Error(
+          `expected the bytes ${at} to ${end} of the file, found ${data.length} bytes`,
+        );
+      }
+      this.data = data;
+      this.start = at;
+      from = 0;
+      return data.subarray(0, count);
+    }
+    return this.data.subarray(from, from + count);
+  }
+}
+
+/**
+ * @param {string | URL} url
+ * @param {RequestInit} init
+ */
+async function urlSource(url, init) {
+  /** @param {number} start @param {number} end @param {AbortSignal} [signal] */
+  const request = async (start, end, signal) => {
+    const headers = new Headers(init.headers);
+    headers.set("Range", `bytes=${start}-${end - 1}`);
+    const response = await fetch(url, { ...init, headers, signal: signal ?? init.signal });
+    if (!response.ok && response.status !== 416) {
+      throw new Error(`${url}: ${response.status} ${response.statusText}`);
+    }
+    return response;
+  };
+  const first = await request(0, FETCH);
+  const total = /\/(\d+)\s*$/.exec(first.headers.get("Content-Range") ?? "");
+  if (first.status !== 206 || !total) {
+    return bytesSource(
+      first.status === 416 ? new Uint8Array(0) : new Uint8Array(await first.arrayBuffer()),
+    );
+  }
+  const start = new Uint8Array(await first.arrayBuffer());
+  return new Source(
+    Number(total[1]),
+    async (from, to, signal) => {
+      const response = await request(from, to, signal);
+      const range = /^bytes (\d+)-/.exec(response.headers.get("Content-Range") ?? "");
+      if (response.status !== 206 || (range && Number(range[1]) !== from)) {
+        throw new Error(
+          `${url}: expected the bytes from ${from} on, found status ${response.status}`,
+        );
+      }
+      return new Uint8Array(await response.arrayBuffer());
+    },
+    start,
+  );
+}
+
+/** @param {Uint8Array} data */
+function bytesSource(data) {
+  return new Source(data.length, async (start, end) => data.subarray(start, end), data);
+}
+
+/** @param {Blob} blob */
+function blobSource(blob) {
+  const read = async (/** @type {number} */ start, /** @type {number} */ end) =>
+    new Uint8Array(await blob.slice(start, end).arrayBuffer());
+  return new Source(blob.size, read, new Uint8Array(0));
+}
+
+/** @param {ArrayBuffer | ArrayBufferView} data */
+function asBytes(data) {
+  return ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data);
+}
+
+// Images.
+
+/** An image of labels and a codebook. */
+export class KqfImage {
+  /**
+   * @param {number} width
+   * @param {number} height
+   * @param {Uint8Array} labels of the pixels, row by row
+   * @param {Uint8Array} codebook entries of `channels` bytes each
+   * @param {number} channels 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA
+   * @param {Metadata} metadata
+   */
+  constructor(width, height, labels, codebook, channels, metadata) {
+    this.width = width;
+    this.height = height;
+    this.labels = labels;
+    this.codebook = codebook;
+    this.channels = channels;
+    this.metadata = metadata;
+  }
+
+  /** Return the entries of the codebook as red, green, blue and alpha, four bytes each. */
+  palette() {
+    const { codebook, channels } = this;
+    const palette = new Uint8Array((codebook.length / channels) * 4);
+    for (let from = 0, to = 0; from < codebook.length; from += channels, to += 4) {
+      for (let k = 0; k < 3; k++) palette[to + k] = codebook[from + (channels > 2 ? k : 0)];
+      palette[to + 3] = channels % 2 ? 255 : codebook[from + channels - 1];
+    }
+    return palette;
+  }
+
+  /** Return the pixels as red, green, blue and alpha, four bytes each. */
+  rgba() {
+    const { labels } = this;
+    const colors = new Uint32Array(this.palette().buffer);
+    const pixels = new Uint32Array(labels.length);
+    for (let i = 0; i < labels.length; i++) pixels[i] = colors[labels[i]];
+    return new Uint8ClampedArray(pixels.buffer);
+  }
+
+  toImageData() {
+    return new ImageData(this.rgba(), this.width, this.height);
+  }
+
+  toImageBitmap() {
+    return createImageBitmap(this.toImageData());
+  }
+
+  /**
+   * Make a canvas as large as the image, and draw it there.
+   *
+   * @param {HTMLCanvasElement | OffscreenCanvas} canvas
+   */
+  draw(canvas) {
+    canvas.width = this.width;
+    canvas.height = this.height;
+    const context = /** @type {CanvasRenderingContext2D | null} */ (canvas.getContext("2d"));
+    if (!context)
+      throw new Error(`a canvas of ${this.width} x ${this.height} pixels cannot be drawn on`);
+    context.putImageData(this.toImageData(), 0, 0);
+  }
+}
+
+// Predictors (section 7). All work on a tile as it is stored, w wide and h high.
+
+/**
+ * Turn ranks into labels, in place.
+ *
+ * @param {Uint8Array} tile
+ * @param {number} w
+ * @param {Uint8Array} order labels by context * 256 + rank
+ * @param {boolean} up whether contexts are above, not to the left
+ */
+function unrank(tile, w, order, up) {
+  if (up) {
+    for (let i = 0; i < Math.min(w, tile.length); i++) tile[i] = order[tile[i]];
+    for (let i = w; i < tile.length; i++) tile[i] = order[(tile[i - w] << 8) | tile[i]];
+    return;
+  }
+  for (let row = 0; row < tile.length; row += w) {
+    let label = 0;
+    for (let i = row; i < row + w; i++) tile[i] = label = order[(label << 8) | tile[i]];
+  }
+}
+
+/**
+ * Check the codes of predictor copy, and return how many labels are new.
+ *
+ * @param {Uint8Array} codes
+ * @param {number} w
+ * @param {number} h
+ * @param {number} number of the tile
+ */
+function countNew(codes, w, h, number) {
+  checkPadding(codes, w, h % 4 && 2 * (h % 4), `codes beyond tile ${number}`);
+  let count = 0;
+  for (let i = 0; i < codes.length; i++) {
+    const both = codes[i] & (codes[i] >> 1) & 0x55;
+    if (both) count += (both & 1) + ((both >> 2) & 1) + ((both >> 4) & 1) + (both >> 6);
+  }
+  return count;
+}
+
+/** @param {Uint8Array} packed @param {number} w @param {number} used bits of the last row, 0 for all @param {string} field */
+function checkPadding(packed, w, used, field) {
+  if (!used) return;
+  for (let i = packed.length - w; i < packed.length; i++) {
+    if (packed[i] >> used) fail("wrong", "LABL", field, "zero", "others");
+  }
+}
+
+/**
+ * Return the labels of predictor copy (section 7.4).
+ *
+ * @param {Uint8Array} codes
+ * @param {Uint8Array} symbols new labels, or their ranks
+ * @param {number} w
+ * @param {number} h
+ * @param {Uint8Array | null} order for ranks
+ */
+function copied(codes, symbols, w, h, order) {
+  // One row of zeros above the tile, and one zero after each row, are what lies outside.
+  const tile = new Uint8Array(w * h);
+  const zeros = new Uint8Array(w);
+  let next = 0;
+  for (let band = 0; band < h; band += 16) {
+    const end = Math.min(band + 16, h);
+    for (let x = 0; x < w; x++) {
+      for (let y = band; y < end; y += 4) {
+        const four = codes[(y >> 2) * w + x];
+        if (!(four & (four >> 1) & 0x55)) continue;
+        for (let k = 0; k < 4; k++) {
+          if (((four >> (2 * k)) & 3) === 3) tile[(y + k) * w + x] = symbols[next++];
+        }
+      }
+    }
+    for (let y = band; y < end; y++) {
+      const row = tile.subarray(y * w, y * w + w);
+      const above = y ? tile.subarray(y * w - w, y * w) : zeros;
+      const from = (y >> 2) * w;
+      const shift = 2 * (y & 3);
+      let left = 0;
+      for (let x = 0; x < w; x++) {
+        const code = (codes[from + x] >> shift) & 3;
+        if (code === 0) left = above[x];
+        else if (code === 2) left = x + 1 < w ? above[x + 1] : 0;
+        else if (code === 3) left = order ? order[(above[x] << 8) | row[x]] : row[x];
+        row[x] = left;
+      }
+    }
+  }
+  return tile;
+}
+
+/** @param {number} lastLabel */
+function labelBits(lastLabel) {
+  return lastLabel < 2 ? 1 : lastLabel < 4 ? 2 : 4;
+}
+
+/**
+ * Return the labels of predictor packed (section 7.5).
+ *
+ * @param {Uint8Array} packed
+ * @param {number} w
+ * @param {number} h
+ * @param {number} bits of a label
+ */
+function unpack(packed, w, h, bits) {
+  const tile = new Uint8Array(w * h);
+  const share = 8 / bits;
+  for (let y = 0; y < h; y++) {
+    const from = Math.floor(y / share) * w;
+    const shift = bits * (y % share);
+    const mask = (1 << bits) - 1;
+    for (let x = 0; x < w; x++) tile[y * w + x] = (packed[from + x] >> shift) & mask;
+  }
+  return tile;
+}
+
+/** @param {Uint8Array} symbols @param {number} lastLabel @param {string} chunk @param {string} field */
+function checkLabels(symbols, lastLabel, chunk, field) {
+  if (lastLabel === 255) return;
+  for (let i = 0; i < symbols.length; i++) {
+    if (symbols[i] > lastLabel) fail("wrong", chunk, field, `at most ${lastLabel}`, symbols[i]);
+  }
+}
+
+// Files.
+
+/** A KQF file whose head has been read; `read` gives its image or a region of it. */
+export class KqfFile {
+  /** @type {Source} */ #source;
+  /** @type {Record<string, Uint8Array>} */ #payloads = {};
+  /** @type {Promise<Uint8Array | null> | undefined} */ #order;
+  /** @type {Promise<Shape[] | null> | undefined} */ #shapes;
+  /** @type {Float64Array | undefined} */ #offsets;
+  #labelsAt = 0;
+  #position = 8;
+  #layout = 0;
+  #shaped = false;
+
+  /** @param {Source} source */
+  constructor(source) {
+    this.#source = source;
+    /** Bytes of the file. */
+    this.size = source.size;
+    this.width = 0;
+    this.height = 0;
+    this.tileWidth = 0;
+    this.tileHeight = 0;
+    this.version = 0;
+    this.channels = 0;
+    this.colors = 0;
+    this.columnsFirst = false;
+    this.ranked = false;
+    /** Entries of `channels` bytes each. */
+    this.codebook = new Uint8Array(0);
+    /** @type {Metadata} */
+    this.metadata = {};
+    /** The chunks up to the first tile's. @type {Chunk[]} */
+    this.chunks = [];
+  }
+
+  get predictor() {
+    return PREDICTORS[this.#layout];
+  }
+
+  /** Whether the file has shapes. */
+  get shaped() {
+    return this.#shaped;
+  }
+
+  /** Whether a tile is found without reading what precedes it. */
+  get indexed() {
+    return "tidx" in this.#payloads;
+  }
+
+  /** Tiles beside one another. */
+  get columns() {
+    return Math.ceil(this.width / this.tileWidth);
+  }
+
+  /** Tiles below one another. */
+  get rows() {
+    return Math.ceil(this.height / this.tileHeight);
+  }
+
+  /**
+   * Read what stands before the tiles.
+   *
+   * @param {Source} source
+   */
+  static async open(source) {
+    const file = new KqfFile(source);
+    const found = await source.read(0, Math.min(8, source.size));
+    if (found.length < 8 || found.some((byte, i) => byte !== SIGNATURE[i])) {
+      const begun = found.every((byte, i) => byte === SIGNATURE[i]);
+      fail(begun ? "truncated" : "wrong", "file", "signature", "89 4b 51 46 0d 0a 1a 0a", [
+        ...found,
+      ]);
+    }
+    await file.#readHead();
+    await file.#readCodebook();
+    await file.#readPrologue();
+    return file;
+  }
+
+  /** @param {AbortSignal} [signal] */
+  async #chunkHead(signal) {
+    const left = this.size - this.#position;
+    if (left < 8) fail("truncated", "file", "chunk head", "8 bytes", left);
+    const data = await this.#source.read(this.#position, 8, signal);
+    const type = String.fromCharCode(...data.subarray(4));
+    if (!/^[A-Za-z][A-Za-z0-9 ]{3}$/.test(type)) {
+      fail(
+        "wrong",
+        "file",
+        "chunk type",
+        "a letter, then letters, digits or spaces",
+        JSON.stringify(type),
+      );
+    }
+    const length = u32(data, 0);
+    if (!this.#labelsAt) this.chunks.push({ offset: this.#position, type, length });
+    this.#position += 8;
+    return { type, length };
+  }
+
+  /** @param {string} type @param {number} length @param {AbortSignal} [signal] */
+  async #chunkBody(type, length, signal) {
+    const left = this.size - this.#position;
+    if (length > left) fail("truncated", type, "payload", `${length} bytes`, left);
+    if (length + 4 > left) fail("truncated", type, "crc", "4 bytes", left - length);
+    const data = await this.#source.read(this.#position - 4, length + 8, signal);
+    this.#position += length + 4;
+    const expected = crc32(data.subarray(0, length + 4));
+    const found = u32(data, length + 4);
+    if (found !== expected) fail("wrong", type, "crc", expected.toString(16), found.toString(16));
+    return data.subarray(4, length + 4);
+  }
+
+  async #readHead() {
+    const { type, length } = await this.#chunkHead();
+    if (type !== "HEAD") fail("wrong", "file", "chunk order", "HEAD", type);
+    if (length !== 20) fail("wrong", "HEAD", "length", 20, length);
+    const data = await this.#chunkBody(type, length);
+    const names = ["width", "height", "tile_width", "tile_height"];
+    const sides = names.map((name, i) => {
+      const side = u32(data, 4 * i);
+      if (side < 1 || side > MAX_SIDE) fail("wrong", "HEAD", name, `1 to ${MAX_SIDE}`, side);
+      return side;
+    });
+    [this.width, this.height, this.tileWidth, this.tileHeight] = sides;
+    const [version, channels, lastLabel, layout] = data.subarray(16);
+    if (version < 1 || version > 2) fail("unsupported", "HEAD", "version", "1 to 2", version);
+    if (channels < 1 || channels > 4) fail("wrong", "HEAD", "channels", "1 to 4", channels);
+    this.version = version;
+    this.channels = channels;
+    this.colors = lastLabel + 1;
+    this.#layout = version === 1 ? layout : layout & 15;
+    if (version === 1) {
+      if (layout > 2) fail("wrong", "HEAD", "predictor", "0 to 2", layout);
+      return;
+    }
+    if (this.#layout > PACKED)
+      fail("unsupported", "HEAD", "predictor", `0 to ${PACKED}`, this.#layout);
+    if (layout & 128) fail("unsupported", "HEAD", "reserved", 0, 1);
+    this.columnsFirst = (layout & 16) > 0;
+    this.ranked = (layout & 32) > 0;
+    this.#shaped = (layout & 64) > 0;
+    if (this.ranked && this.#layout !== COPY) fail("wrong", "HEAD", "ranked", "0 without copy", 1);
+    if (this.#layout === PACKED && lastLabel > 15) {
+      fail("wrong", "HEAD", "last_label", "at most 15 with packed", lastLabel);
+    }
+    const side = Math.max(
+      Math.min(this.tileWidth, this.width),
+      Math.min(this.tileHeight, this.height),
+    );
+    if (this.#shaped && side > 65281) {
+      fail("wrong", "HEAD", "tile sides with shapes", "at most 65281", side);
+    }
+  }
+
+  async #readCodebook() {
+    const { type, length } = await this.#chunkHead();
+    const { colors, channels } = this;
+    const size = colors * channels;
+    if (type === "PCOD") {
+      this.#needVersion2(type);
+      checkRatio(length, size, type);
+      const planes = await inflateTo(
+        await this.#chunkBody(type, length),
+        size,
+        type,
+        "inflated size",
+      );
+      this.codebook = new Uint8Array(size);
+      for (let channel = 0; channel < channels; channel++) {
+        // Red and blue are stored less green.
+        const green = channels > 2 && (channel === 0 || channel === 2);
+        for (let k = 0, value = 0; k < colors; k++) {
+          value += planes[channel * colors + k] + (green ? planes[colors + k] : 0);
+          this.codebook[k * channels + channel] = value;
+        }
+      }
+      return;
+    }
+    if (type !== "CODE") {
+      this.#refuseUnknown(type);
+      fail("wrong", "file", "chunk order", "CODE", type);
+    }
+    if (length !== size) fail("wrong", type, "length", size, length);
+    this.codebook = (await this.#chunkBody(type, length)).slice();
+  }
+
+  /** @param {string} type */
+  #needVersion2(type) {
+    if (this.version === 1) fail("unsupported", "file", "critical chunk", "one of version 1", type);
+  }
+
+  /** @param {string} type */
+  #refuseUnknown(type) {
+    if (this.version > 1 && type < "a" && !CRITICAL.includes(type)) {
+      fail("unsupported", "file", "critical chunk", "a known one", type);
+    }
+  }
+
+  async #readPrologue() {
+    const payloads = this.#payloads;
+    const ranked = this.#layout === 1 || this.#layout === 2;
+    const tiles = this.columns * this.rows;
+    let total = 0;
+    for (let count = 0; ; count++) {
+      const start = this.#position;
+      const { type, length } = await this.#chunkHead();
+      if (type === "LABL") {
+        this.chunks.pop();
+        this.#labelsAt = start;
+        break;
+      }
+      if (count === 1024) fail("wrong", "file", "chunks before LABL", count, "more");
+      if (type in payloads) fail("wrong", type, "count", 1, "another");
+      if (type === "RANK") {
+        if (!ranked) fail("wrong", type, "count", `0 with ${this.predictor}`, 1);
+        const most = 512 * this.colors + 1024;
+        if (length < MIN_STREAM || length > most) {
+          fail("wrong", type, "length", `${MIN_STREAM} to ${most}`, length);
+        }
+      } else if (type === "tidx") {
+        if (length !== 4 * tiles) fail("wrong", type, "length", 4 * tiles, length);
+      } else if (type === "SHAP") {
+        this.#needVersion2(type);
+        if (!this.#shaped) fail("wrong", type, "count", "0 without shapes", 1);
+      } else if (["HEAD", "CODE", "DONE"].includes(type) || (type === "PCOD" && this.version > 1)) {
+        fail("wrong", "file", "chunk order", "LABL or a chunk before it", type);
+      } else if (type < "a") {
+        fail("unsupported", "file", "critical chunk", "a known one", type);
+      } else {
+        total += length;
+        if (METADATA.includes(type) && !length) fail("wrong", type, "length", "at least 1", 0);
+        if (length > 16 * MIB) fail("wrong", type, "length", `at most ${16 * MIB}`, length);
+        if (total > 64 * MIB) {
+          fail("wrong", type, "length of all metadata", `at most ${64 * MIB}`, total);
+        }
+      }
+      const payload = await this.#chunkBody(type, length);
+      if (["RANK", "SHAP", "tidx", ...METADATA].includes(type)) payloads[type] = payload;
+    }
+    if (this.version === 1 && ranked && !payloads.RANK) fail("wrong", "RANK", "count", 1, 0);
+    if (this.#shaped && !payloads.SHAP) fail("wrong", "SHAP", "count", "1 with shapes", 0);
+    this.#readMetadata();
+    // Section 9.3: no more is allocated than the bytes left can bear out.
+    let stored = this.width * this.height;
+    if (this.#layout === COPY) stored = Math.ceil(stored / 4);
+    if (this.#layout === PACKED) stored = Math.ceil((stored * labelBits(this.colors - 1)) / 8);
+    const least = FRAME * tiles + Math.max(MIN_STREAM * tiles, Math.ceil(stored / MAX_RATIO));
+    const left = this.size - this.#labelsAt;
+    if (least > left) fail("truncated", "LABL", "count", `${tiles} in ${least} bytes`, left);
+  }
+
+  #readMetadata() {
+    const { iccp, exif, "xmp ": xmp, phys, text } = this.#payloads;
+    if (iccp) this.metadata.iccProfile = iccp;
+    if (exif) this.metadata.exif = exif;
+    if (xmp) this.metadata.xmp = xmp;
+    if (phys) {
+      if (phys.length !== 12) fail("wrong", "phys", "length", 12, phys.length);
+      const [x, y, unit] = ["x_pixels", "y_pixels", "unit_micrometres"].map((name, i) => {
+        const value = u32(phys, 4 * i);
+        return value || fail("wrong", "phys", name, "at least 1", 0);
+      });
+      this.metadata.dpi = [(x * 25400) / unit, (y * 25400) / unit];
+    }
+    if (text) {
+      try {
+        this.metadata.comment = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+          text,
+        );
+      } catch {
+        fail("wrong", "text", "payload", "UTF-8", "other bytes");
+      }
+      if (text.includes(0)) fail("wrong", "text", "payload", "no NUL", "one");
+    }
+  }
+
+  /** Return labels by context * 256 + rank (section 7.2), null where no label is ranked. */
+  async #readOrder() {
+    const { colors, channels, codebook } = this;
+    if (!(this.ranked || this.#layout === 1 || this.#layout === 2)) return null;
+    const most = colors * (1 + Math.min(colors, 255));
+    const stream = this.#payloads.RANK;
+    const table = stream ? await inflate(stream, most, "RANK") : new Uint8Array(colors);
+    const order = new Uint8Array(colors * 256);
+    const others = new Uint32Array(colors);
+    let at = 0;
+    for (let context = 0; context < colors; context++) {
+      const count = table[at++];
+      if (!(at + count <= table.length))
+        fail("wrong", "RANK", "entries", "one list for each context", "fewer");
+      const listed = new Uint8Array(colors);
+      for (let k = 0; k < count; k++) {
+        const label = table[at++];
+        if (label >= colors) fail("wrong", "RANK", "label", `at most ${colors - 1}`, label);
+        if (listed[label])
+          fail("wrong", "RANK", "labels of a context", "distinct", `${label} twice`);
+        listed[label] = 1;
+        order[context * 256 + k] = label;
+      }
+      let n = 0;
+      for (let label = 0; label < colors; label++) {
+        if (listed[label]) continue;
+        let distance = 0;
+        for (let k = 0; k < channels; k++) {
+          distance += (codebook[label * channels + k] - codebook[context * channels + k]) ** 2;
+        }
+        others[n++] = distance * 256 + label;
+      }
+      const sorted = others.subarray(0, n).sort();
+      for (let k = 0; k < n; k++) order[context * 256 + count + k] = sorted[k] & 255;
+    }
+    if (at !== table.length) fail("wrong", "RANK", "inflated size", at, table.length);
+    return order;
+  }
+
+  /** Return the shapes (section 5.8), null where there are none. */
+  async #readShapes() {
+    const data = this.#payloads.SHAP;
+    if (!data) return null;
+    if (data.length < 8) fail("wrong", "SHAP", "length", "at least 8", data.length);
+    const count = u32(data, 0);
+    const length = u32(data, 4);
+    if (count < 1 || count > 65536) fail("wrong", "SHAP", "count", "1 to 65536", count);
+    if (length > data.length - 8) {
+      fail("wrong", "SHAP", "sides_length", `at most ${data.length - 8}`, length);
+    }
+    const sides = await inflateTo(
+      data.subarray(8, 8 + length),
+      3 * count,
+      "SHAP",
+      "inflated size of sides",
+    );
+    let area = 0;
+    for (let i = 0; i < count; i++) {
+      if (!sides[i] || !sides[count + i]) fail("wrong", "SHAP", "side of a shape", "1 to 255", 0);
+      area += sides[i] * sides[count + i];
+    }
+    const most = this.width * this.height;
+    if (area > most) fail("wrong", "SHAP", "pixels of all shapes", `at most ${most}`, area);
+    const labels = await inflateTo(
+      data.subarray(8 + length),
+      area,
+      "SHAP",
+      "inflated size of labels",
+    );
+    checkLabels(labels, this.colors - 1, "SHAP", "label");
+    checkLabels(sides.subarray(2 * count), this.colors - 1, "SHAP", "label");
+    /** @type {Shape[]} */
+    const shapes = [];
+    for (let i = 0, at = 0; i < count; i++) {
+      const [height, width, ground] = [sides[i], sides[count + i], sides[2 * count + i]];
+      const offsets = new Uint16Array(height * width);
+      const painted = new Uint8Array(height * width);
+      let n = 0;
+      for (let k = 0; k < height * width; k++) {
+        const label = labels[at++];
+        if (label === ground) continue;
+        painted[n] = label;
+        offsets[n++] = (Math.floor(k / height) << 8) | (k % height);
+      }
+      if (n < 4) fail("wrong", "SHAP", `pixels that shape ${i} paints`, "at least 4", n);
+      shapes.push({ height, width, offsets: offsets.slice(0, n), labels: painted.slice(0, n) });
+    }
+    return shapes;
+  }
+
+  /**
+   * Return the placements of a tile (section 5.9).
+   *
+   * @param {Uint8Array} stream
+   * @param {number} count
+   * @param {Shape[]} shapes
+   * @param {number} number of the tile
+   */
+  async #readPlacements(stream, count, shapes, number) {
+    const field = `placements of tile ${number}`;
+    const most = Math.floor((this.width * this.height) / 4);
+    if (count > most) fail("wrong", "LABL", `number of ${field}`, `at most ${most}`, count);
+    const planes = await inflateTo(stream, 6 * count, "LABL", `inflated size of ${field}`);
+    const [left, upper, right, lower] = this.#tileBox(number);
+    /** @type {Placement[]} */
+    const placements = [];
+    let edge = 0;
+    let end = 0;
+    for (let i = 0; i < count; i++) {
+      const down = planes[i] + 256 * planes[count + i];
+      const across = planes[2 * count + i] + 256 * planes[3 * count + i];
+      const shape = planes[4 * count + i] + 256 * planes[5 * count + i];
+      if (shape >= shapes.length) {
+        fail("wrong", "LABL", `shape in tile ${number}`, `at most ${shapes.length - 1}`, shape);
+      }
+      const { height, width } = shapes[shape];
+      edge = (edge + down) & 0xffff;
+      const dx = ((i && !down ? end : 0) + across) & 0xffff;
+      const dy = edge - height;
+      end = dx + width;
+      const x = left + dx;
+      const y = upper + dy;
+      if (dy < 0 || y >= lower || x >= right) {
+        fail("wrong", "LABL", `upper left pixel of ${field}`, "one of the tile", "another");
+      }
+      if (x + width > this.width || y + height > this.height) {
+        fail("wrong", "LABL", field, "inside the image", "one beyond its edge");
+      }
+      placements.push({ x, y, shape });
+    }
+    return placements;
+  }
+
+  /** @param {number} number @returns {Box} */
+  #tileBox(number) {
+    const left = (number % this.columns) * this.tileWidth;
+    const upper = Math.floor(number / this.columns) * this.tileHeight;
+    return [
+      left,
+      upper,
+      Math.min(left + this.tileWidth, this.width),
+      Math.min(upper + this.tileHeight, this.height),
+    ];
+  }
+
+  /** @param {number} number @param {AbortSignal} [signal] */
+  async #tileHead(number, signal) {
+    const { type, length } = await this.#chunkHead(signal);
+    if (type !== "LABL") {
+      this.#refuseMisplaced(type);
+      fail("wrong", "file", "chunk order", `LABL of tile ${number}`, type);
+    }
+    const index = this.#payloads.tidx;
+    if (index && u32(index, 4 * number) !== length) {
+      fail("wrong", "tidx", `lengths[${number}]`, length, u32(index, 4 * number));
+    }
+    const copies = this.#layout === COPY;
+    const [left, upper, right, lower] = this.#tileBox(number);
+    const size = this.#storedBytes(right - left, lower - upper);
+    checkRatio(length - 4 * (Number(this.#shaped) + Number(copies)), size, "LABL");
+    return length;
+  }
+
+  /** @param {string} type */
+  #refuseMisplaced(type) {
+    this.#refuseUnknown(type);
+    if (type === "SHAP" && this.version > 1)
+      fail("wrong", type, "count", "0 after the first LABL", 1);
+  }
+
+  /** Bytes that the labels of a tile, or their codes, inflate to. @param {number} width @param {number} height */
+  #storedBytes(width, height) {
+    const [w, h] = this.columnsFirst ? [height, width] : [width, height];
+    if (this.#layout === COPY) return Math.ceil(h / 4) * w;
+    if (this.#layout === PACKED) return Math.ceil((h * labelBits(this.colors - 1)) / 8) * w;
+    return w * h;
+  }
+
+  /** Go to the chunk of a tile, from that of another before it. @param {number} from @param {number} to @param {AbortSignal} [signal] */
+  async #seek(from, to, signal) {
+    const index = this.#payloads.tidx;
+    if (index && from !== to) {
+      if (!this.#offsets) {
+        this.#offsets = new Float64Array(index.length / 4);
+        let at = this.#labelsAt;
+        for (let i = 0; i < this.#offsets.length; i++) {
+          this.#offsets[i] = at;
+          at += u32(index, 4 * i) + FRAME;
+        }
+      }
+      const offset = this.#offsets[to];
+      if (offset > this.size) fail("truncated", "tidx", "lengths", `${offset} bytes`, this.size);
+      this.#position = offset;
+      return;
+    }
+    for (let number = from; number < to; number++) {
+      const length = await this.#tileHead(number, signal);
+      const left = this.size - this.#position;
+      if (length + 4 > left) fail("truncated", "LABL", "payload", `${length + 4} bytes`, left);
+      this.#position += length + 4;
+    }
+  }
+
+  /**
+   * Decode the labels of a tile, and return its placements.
+   *
+   * @param {Uint8Array} payload
+   * @param {number} number
+   * @param {Uint8Array | null} target labels of the region; null for the placements alone
+   * @param {Box} box of the region
+   * @param {Uint8Array | null} order
+   * @param {Shape[] | null} shapes
+   */
+  async #decodeTile(payload, number, target, box, order, shapes) {
+    let at = 0;
+    const readNumber = () => {
+      const left = payload.length - at;
+      if (left < 4) fail("wrong", "LABL", `length of tile ${number}`, "4 bytes more", left);
+      at += 4;
+      return u32(payload, at - 4);
+    };
+    /** @param {string} field */
+    const readPart = (field) => {
+      const length = readNumber();
+      const left = payload.length - at;
+      if (length > left)
+        fail("wrong", "LABL", `${field} of tile ${number}`, `at most ${left}`, length);
+      at += length;
+      return payload.subarray(at - length, at);
+    };
+    /** @type {Placement[]} */
+    let placements = [];
+    if (shapes) {
+      const count = readNumber();
+      if (count)
+        placements = await this.#readPlacements(
+          readPart("placements_length"),
+          count,
+          shapes,
+          number,
+        );
+    }
+    if (!target) return placements;
+    const [left, upper, right, lower] = this.#tileBox(number);
+    const [width, height] = [right - left, lower - upper];
+    const [w, h] = this.columnsFirst ? [height, width] : [width, height];
+    const size = this.#storedBytes(width, height);
+    const lastLabel = this.colors - 1;
+    /** @type {Uint8Array} */
+    let tile;
+    if (this.#layout === COPY) {
+      const stream = readPart("codes_length");
+      const codes = await inflateTo(stream, size, "LABL", `bytes of codes of tile ${number}`);
+      const count = countNew(codes, w, h, number);
+      const rest = payload.subarray(at);
+      const field = `new labels of tile ${number}`;
+      if (!count && rest.length) fail("wrong", "LABL", field, 0, `${rest.length} bytes`);
+      const symbols = count ? await inflateTo(rest, count, "LABL", field) : rest;
+      checkLabels(symbols, lastLabel, "LABL", `new label in tile ${number}`);
+      tile = copied(codes, symbols, w, h, order);
+    } else {
+      tile = await inflateTo(payload.subarray(at), size, "LABL", `inflated size of tile ${number}`);
+      if (this.#layout === PACKED) {
+        const bits = labelBits(lastLabel);
+        checkPadding(tile, w, (h * bits) % 8, `labels beyond tile ${number}`);
+        tile = unpack(tile, w, h, bits);
+        checkLabels(tile, lastLabel, "LABL", `label in tile ${number}`);
+      } else {
+        checkLabels(tile, lastLabel, "LABL", `symbol in tile ${number}`);
+        if (order) unrank(tile, w, order, this.#layout === 2);
+      }
+    }
+    // The part of the tile that lies in the region.
+    const [boxLeft, boxUpper, boxRight, boxLower] = box;
+    const from = Math.max(left, boxLeft);
+    const to = Math.min(right, boxRight);
+    for (let y = Math.max(upper, boxUpper); y < Math.min(lower, boxLower); y++) {
+      const into = (y - boxUpper) * (boxRight - boxLeft) - boxLeft;
+      if (!this.columnsFirst) {
+        const row = (y - upper) * w - left;
+        target.set(tile.subarray(row + from, row + to), into + from);
+      } else {
+        for (let x = from; x < to; x++) target[into + x] = tile[(x - left) * w + y - upper];
+      }
+    }
+    return placements;
+  }
+
+  /**
+   * Paint placements over the labels of a region, and check that none paints a pixel twice.
+   *
+   * @param {Uint8Array} target
+   * @param {Box} box
+   * @param {Shape[]} shapes
+   * @param {Placement[]} placements
+   */
+  #paint(target, [left, upper, right, lower], shapes, placements) {
+    const width = right - left;
+    const height = lower - upper;
+    const most = (width + 2 * (REACH + 1)) * (height + 2 * (REACH + 1));
+    const painted = new Uint8Array(target.length);
+    let total = 0;
+    for (const placement of placements) {
+      const shape = shapes[placement.shape];
+      const x = placement.x - left;
+      const y = placement.y - upper;
+      if (x >= width || y >= height || x + shape.width <= 0 || y + shape.height <= 0) continue;
+      total += shape.labels.length;
+      if (total > most) fail("wrong", "LABL", "pixels painted", `at most ${most}`, total);
+      for (let k = 0; k < shape.labels.length; k++) {
+        const column = x + (shape.offsets[k] >> 8);
+        const row = y + (shape.offsets[k] & 255);
+        if (column < 0 || row < 0 || column >= width || row >= height) continue;
+        const pixel = row * width + column;
+        if (painted[pixel]) fail("wrong", "LABL", "pixels painted", "once each", "some twice");
+        painted[pixel] = 1;
+        target[pixel] = shape.labels[k];
+      }
+    }
+  }
+
+  /**
+   * Read the image, or a region of it. Several readings of one file follow one another.
+   *
+   * @param {ReadOptions} [options]
+   * @returns {Promise<KqfImage>}
+   */
+  read(options = {}) {
+    const result = this.#last.then(() => this.#read(options));
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  /** @type {Promise<unknown>} */ #last = Promise.resolve();
+
+  /** @param {ReadOptions} options */
+  async #read({ region, maxPixels = MAX_PIXELS, signal }) {
+    const box = /** @type {Box} */ ([...(region ?? [0, 0, this.width, this.height])]);
+    const [left, upper, right, lower] = box;
+    if (
+      box.length !== 4 ||
+      !box.every(Number.isInteger) ||
+      !(
+        0 <= left &&
+        left < right &&
+        right <= this.width &&
+        0 <= upper &&
+        upper < lower &&
+        lower <= this.height
+      )
+    ) {
+      throw new RangeError(
+        `region: expected a part of ${this.width} x ${this.height} pixels, found ${box}`,
+      );
+    }
+    const { tileWidth, tileHeight, columns } = this;
+    const column = Math.floor(left / tileWidth);
+    const row = Math.floor(upper / tileHeight);
+    const lastColumn = Math.floor((right - 1) / tileWidth);
+    const lastRow = Math.floor((lower - 1) / tileHeight);
+    const pixels =
+      (Math.min((lastColumn + 1) * tileWidth, this.width) - column * tileWidth) *
+      (Math.min((lastRow + 1) * tileHeight, this.height) - row * tileHeight);
+    if (pixels > maxPixels)
+      fail("limit", "file", "pixels of the tiles to read", `at most ${maxPixels}`, pixels);
+    const order = await (this.#order ??= this.#readOrder());
+    const shapes = await (this.#shapes ??= this.#readShapes());
+    const reach = shapes ? REACH : 0;
+    const firstColumn = Math.floor(Math.max(left - reach, 0) / tileWidth);
+    const firstRow = Math.floor(Math.max(upper - reach, 0) / tileHeight);
+    const target = new Uint8Array((right - left) * (lower - upper));
+    /** @type {Placement[]} */
+    const placements = [];
+    /** @type {{pixels: number, result: Promise<Placement[]>}[]} */
+    const pending = [];
+    let ahead = 0;
+    const settle = async () => {
+      const { pixels: done, result } = /** @type {typeof pending[0]} */ (pending.shift());
+      for (const placement of await result) placements.push(placement);
+      ahead -= done;
+    };
+    this.#position = this.#labelsAt;
+    let next = 0;
+    for (let y = firstRow; y <= lastRow; y++) {
+      for (let x = firstColumn; x <= lastColumn; x++) {
+        signal?.throwIfAborted();
+        const number = y * columns + x;
+        await this.#seek(next, number, signal);
+        next = number + 1;
+        const length = await this.#tileHead(number, signal);
+        const payload = await this.#chunkBody("LABL", length, signal);
+        const wanted = x >= column && y >= row ? target : null;
+        const [tileLeft, tileUpper, tileRight, tileLower] = this.#tileBox(number);
+        const size = (tileRight - tileLeft) * (tileLower - tileUpper);
+        const result = this.#decodeTile(payload, number, wanted, box, order, shapes);
+        result.catch(() => {});
+        pending.push({ pixels: size, result });
+        ahead += size;
+        while (ahead > AHEAD_PIXELS || pending.length > 16) await settle();
+      }
+    }
+    while (pending.length) await settle();
+    const whole = target.length === this.width * this.height;
+    if (shapes) {
+      if (whole) {
+        const used = new Set(placements.map(({ shape }) => shape));
+        const unused = shapes.findIndex((_, i) => !used.has(i));
+        if (unused >= 0) fail("wrong", "SHAP", `placements of shape ${unused}`, "at least 1", 0);
+      }
+      this.#paint(target, box, shapes, placements);
+    }
+    if (whole) await this.#finish(signal);
+    return new KqfImage(
+      right - left,
+      lower - upper,
+      target,
+      this.codebook,
+      this.channels,
+      this.metadata,
+    );
+  }
+
+  /** @param {AbortSignal} [signal] */
+  async #finish(signal) {
+    const { type, length } = await this.#chunkHead(signal);
+    if (type !== "DONE") {
+      this.#refuseMisplaced(type);
+      fail("wrong", "file", "chunk order", "DONE", type);
+    }
+    if (length) fail("wrong", "DONE", "length", 0, length);
+    await this.#chunkBody(type, length, signal);
+    const left = this.size - this.#position;
+    if (left) fail("wrong", "file", "end", "nothing after DONE", `${left} bytes`);
+  }
+}
+
+/**
+ * Open a file, and read what stands before its tiles. Of an address whose server knows ranges, and
+ * of a Blob, only what is needed is read.
+ *
+ * @param {string | URL | Blob | ArrayBuffer | ArrayBufferView} source
+ * @param {RequestInit} [init] for fetching an address
+ */
+export async function open(source, init = {}) {
+  if (typeof source === "string" || source instanceof URL)
+    return KqfFile.open(await urlSource(source, init));
+  if (source instanceof Blob) return KqfFile.open(blobSource(source));
+  return KqfFile.open(bytesSource(asBytes(source)));
+}
+
+/**
+ * Decode a file in memory.
+ *
+ * @param {ArrayBuffer | ArrayBufferView} bytes
+ * @param {ReadOptions} [options]
+ */
+export async function decode(bytes, options) {
+  return (await open(bytes)).read(options);
+}

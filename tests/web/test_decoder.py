@@ -1,0 +1,93 @@
+"""The decoder in JavaScript, by the vectors of the specification, in Node and in Chromium."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from javascript import ROOT, await_script, browser, run_node, serve
+
+import kqf
+
+VECTORS = ROOT / "spec" / "vectors"
+MANIFEST = json.loads((VECTORS / "manifest.json").read_text())
+# Python does not read version 2 yet.
+MANIFEST["invalid"].pop("R5.1-2_version-2.kqf", None)
+WEB = ROOT / "tests" / "web"
+PATHS = [f"{folder}/{name}" for folder in ("valid", "invalid") for name in MANIFEST[folder]]
+
+
+@pytest.fixture(scope="module", params=["node", pytest.param("chromium", marks=pytest.mark.slow)])
+def answers(request, tmp_path_factory):
+    """Return what each file decodes to, by its path; one process reads them all."""
+    if request.param == "node":
+        names = "\n".join(str(VECTORS / path) for path in PATHS)
+        found = run_node(WEB / "answer_files.js", stdin=names)
+    else:
+        with browser(tmp_path_factory.mktemp("profile")) as page, serve(ROOT) as address:
+            page.get(f"{address}/spec/vectors/manifest.json")
+            found = await_script(
+                page,
+                """const { answer } = await import("/tests/web/conformance.js");
+                const load = async (path) => {
+                    const response = await fetch("/spec/vectors/" + path);
+                    return answer(new Uint8Array(await response.arrayBuffer()));
+                };
+                return Promise.all(args[0].map(load));""",
+                PATHS,
+            )
+    return dict(zip(PATHS, found, strict=True))
+
+
+def sha256(array):
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def expected_metadata(entry):
+    """Return the metadata of an entry of the manifest as kqf.js names it, dpi apart."""
+    names = {"iccp": "iccProfile", "exif": "exif", "xmp ": "xmp", "text": "comment"}
+    return {names[key]: value for key, value in entry["metadata"].items() if key != "phys"}
+
+
+def test_valid_files_are_read(answers):
+    for name, entry in MANIFEST["valid"].items():
+        image = kqf.read_indexed(VECTORS / "valid" / name)
+        height, width = image.labels.shape
+        colors = image.codebook
+        if colors.shape[1] < 3:
+            colors = np.concatenate([np.repeat(colors[:, :1], 3, axis=1), colors[:, 1:]], axis=1)
+        if colors.shape[1] < 4:
+            colors = np.pad(colors, ((0, 0), (0, 1)), constant_values=255)
+        found = answers[f"valid/{name}"]
+        assert "kind" not in found, (name, found)
+        metadata = found.pop("metadata")
+        if "phys" in entry["metadata"]:
+            x, y, unit = entry["metadata"]["phys"]
+            assert metadata.pop("dpi") == pytest.approx([x * 25400 / unit, y * 25400 / unit])
+        assert metadata == expected_metadata(entry), name
+        assert found == {
+            "width": entry["width"],
+            "height": entry["height"],
+            "channels": entry["channels"],
+            "codebook": entry["codebook"],
+            "labels": entry["labels_sha256"],
+            "rgba": sha256(colors[image.labels]),
+            "region": sha256(image.labels[height // 2 : height // 2 + 1, width // 3 :]),
+        }, name
+
+
+def test_invalid_files_are_refused_for_the_same_reason(answers):
+    expected = {name: (e["kind"], e["chunk"]) for name, e in MANIFEST["invalid"].items()}
+    found = {name: answers[f"invalid/{name}"] for name in expected}
+    assert {name: (e.get("kind"), e.get("chunk")) for name, e in found.items()} == expected
+
+
+def test_messages_name_the_field(answers):
+    others = {}
+    for name, entry in MANIFEST["invalid"].items():
+        found = answers[f"invalid/{name}"]
+        assert f"{found['chunk']}: {found['field']}: expected" in found["message"]
+        if found["field"] != entry["field"]:
+            others[name] = found["field"]
+    # Here Python sees the stream's size first, JavaScript the list that is cut short.
+    assert others == {"R7.3-3_last-list-cut-short.kqf": "entries"}

@@ -1,0 +1,205 @@
+"""The functions of kqf.js: sources, regions, limits, damaged streams."""
+
+import base64
+import hashlib
+import json
+import zlib
+
+import numpy as np
+import pytest
+from conftest import smooth_image
+from javascript import ROOT, run_node
+
+import kqf
+
+MODULE = (ROOT / "kqf" / "web" / "kqf.js").as_uri()
+# A server of one file that knows ranges, in place of fetch; it lists what it was asked for.
+SERVER = """
+let requests = [];
+const serve = (data, ranges = true) => {
+    globalThis.fetch = async (url, { headers }) => {
+        const range = /bytes=(\\d+)-(\\d+)/.exec(new Headers(headers).get("Range"));
+        const [start, last] = [Number(range[1]), Math.min(Number(range[2]), data.length - 1)];
+        if (!ranges) return new Response(data);
+        if (start >= data.length) return new Response(null, { status: 416 });
+        requests.push([start, last + 1]);
+        const size = { "Content-Range": `bytes ${start}-${last}/${data.length}` };
+        return new Response(data.subarray(start, last + 1), { status: 206, headers: size });
+    };
+};
+"""
+START = f"""
+import {{ createHash }} from "node:crypto";
+import {{ KqfError, decode, open }} from {json.dumps(MODULE)};
+import {{ readFileSync }} from "node:fs";
+const files = JSON.parse(readFileSync(0, "utf-8")).map((text) => Buffer.from(text, "base64"));
+const sha256 = (data) => createHash("sha256").update(data).digest("hex");
+const refusal = (result) =>
+    result.then(() => null, (error) => [error.kind, error.chunk, error.field]);
+{SERVER}
+const print = (value) => process.stdout.write(JSON.stringify(value));
+"""
+
+
+def script(text, *files):
+    """Run statements that ``print`` one value, with files of these bytes."""
+    encoded = json.dumps([base64.b64encode(data).decode() for data in files])
+    return run_node("--input-type=module", "-e", START + text, stdin=encoded)
+
+
+def sha256(array):
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def large():
+    """Return a file of several tiles, whose streams are too long to be inflated in JavaScript."""
+    noise = np.random.default_rng(0).integers(-9, 9, (300, 500, 3))
+    pixels = np.clip(smooth_image(300, 500, 3) + noise, 0, 255).astype(np.uint8)
+    return kqf.encode(pixels, tile=(128, 100), predictor="left", seed=0)
+
+
+@pytest.mark.parametrize("source", ["bytes", "buffer", "blob", "range", "whole"])
+def test_sources(large, source):
+    sources = {
+        "bytes": "files[0]",
+        "buffer": "new Uint8Array(files[0]).buffer",
+        "blob": "new Blob([files[0]])",
+        "range": "(serve(files[0]), 'https://a.example/x.kqf')",
+        "whole": "(serve(files[0], false), new URL('https://a.example/x.kqf'))",
+    }
+    found = script(
+        f"""const file = await open({sources[source]});
+        const image = await file.read();
+        const names = ["width", "height", "predictor", "indexed", "size"];
+        print([...names.map((name) => file[name]), sha256(image.labels)]);""",
+        large,
+    )
+    labels = kqf.read_indexed(large).labels
+    assert found == [500, 300, "left", True, len(large), sha256(labels)]
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("predictor", ["none", "left", "up"])
+def test_large_streams_with_and_without_decompression_stream(large, predictor, native):
+    data = kqf.encode_indexed(kqf.read_indexed(large), predictor=predictor)
+    remove = "" if native else "delete globalThis.DecompressionStream;"
+    found = script(f"{remove} print(sha256((await decode(files[0])).labels));", data)
+    assert found == sha256(kqf.read_indexed(data).labels)
+
+
+def test_a_region_of_a_large_file_fetches_few_bytes():
+    labels = np.random.default_rng(0).integers(0, 256, (2000, 2000), np.uint8)
+    codebook = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    data = kqf.encode_indexed(labels, codebook, predictor="none", tile=100)
+    requests, found = script(
+        """serve(files[0]);
+        const file = await open("https://a.example/x.kqf");
+        const image = await file.read({ region: [1110, 1510, 1120, 1520] });
+        print([requests, sha256(image.labels)]);""",
+        data,
+    )
+    assert found == sha256(labels[1510:1520, 1110:1120])
+    assert sum(end - start for start, end in requests) < 200_000 < len(data) // 10
+
+
+@pytest.mark.parametrize("cut", [0, 5, 8, 100, 5000])
+def test_cut_files_are_truncated(large, cut):
+    text = "print([await refusal(decode(files[0])), await refusal((async () => {serve(files[0]);"
+    text += "await (await open('https://a.example/x')).read()})())]);"
+    found = script(text, large[:cut])
+    assert [kind for kind, *_ in found] == ["truncated"] * 2
+
+
+def test_limits_are_no_faults_of_the_file(large):
+    found = script("print(await refusal(decode(files[0], { maxPixels: 149999 })));", large)
+    assert found == ["limit", "file", "pixels of the tiles to read"]
+
+
+@pytest.mark.parametrize(
+    "region", ["[0, 0, 501, 300]", "[-1, 0, 5, 5]", "[5, 0, 5, 5]", "[0, 0, 5]", "[0.5, 0, 5, 5]"]
+)
+def test_regions_lie_in_the_image(large, region):
+    text = "const error = await decode(files[0], { region: %s }).catch((error) => error);"
+    found = script(text % region + "print(`${error}`);", large)
+    assert found.startswith("RangeError: region: expected a part of 500 x 300 pixels")
+
+
+def chunk(kind, payload):
+    crc = zlib.crc32(payload, zlib.crc32(kind))
+    return len(payload).to_bytes(4) + kind + payload + crc.to_bytes(4)
+
+
+def file_of(stream, width, height, colors=256):
+    """Return a file of one tile with predictor none, whose stream is given."""
+    sides = b"".join(side.to_bytes(4) for side in (width, height, width, height))
+    parts = [
+        chunk(b"HEAD", sides + bytes([1, 1, colors - 1, 0])),
+        chunk(b"CODE", bytes(range(colors))),
+        chunk(b"LABL", stream),
+        chunk(b"DONE", b""),
+    ]
+    return b"\x89KQF\r\n\x1a\n" + b"".join(parts)
+
+
+NOISE = np.random.default_rng(1).integers(0, 256, 10_000, np.uint8).tobytes()
+STREAM = zlib.compress(NOISE)
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize(
+    ("stream", "expected"),
+    [
+        (STREAM, None),
+        (zlib.compress(NOISE, 0), None),
+        (STREAM[:-1], ["truncated", "LABL", "zlib stream"]),
+        (STREAM[:-5], ["truncated", "LABL", "zlib stream"]),
+        (STREAM[:5000], ["truncated", "LABL", "zlib stream"]),
+        (STREAM + b"\0", ["wrong", "LABL", "zlib stream"]),
+        (STREAM + STREAM[-4:-3], ["wrong", "LABL", "zlib stream"]),
+        (STREAM[:-1] + bytes([STREAM[-1] ^ 1]), ["wrong", "LABL", "zlib stream"]),
+        (zlib.compress(NOISE + b"\0"), ["wrong", "LABL", "inflated size"]),
+        (zlib.compress(NOISE[:-1]), ["wrong", "LABL", "inflated size of tile 0"]),
+        (zlib.compress(bytes(10_000)), None),
+        # It inflates to 200 MB, which nobody waits for.
+        (zlib.compress(bytes(200_000_000), 1), ["wrong", "LABL", "inflated size"]),
+    ],
+)
+def test_streams(stream, expected, native):
+    remove = "" if native else "delete globalThis.DecompressionStream;"
+    text = f"""{remove} const before = process.memoryUsage.rss();
+        const result = await refusal(decode(files[0]));
+        print([result, process.memoryUsage.rss() - before]);"""
+    found, memory = script(text, file_of(stream, 100, 100))
+    assert found == expected
+    assert memory < 150_000_000
+
+
+def test_what_a_file_claims_takes_no_memory():
+    """A large image that the file's bytes cannot bear out."""
+    text = """const before = process.memoryUsage.rss();
+        const result = await refusal(decode(files[0], { maxPixels: Infinity }));
+        print([result, process.memoryUsage.rss() - before]);"""
+    found, memory = script(text, file_of(STREAM, 2**31 - 1, 2**31 - 1))
+    assert found == ["truncated", "LABL", "count"]
+    assert memory < 50_000_000
+
+
+def test_readings_of_one_file_follow_one_another(large):
+    found = script(
+        """const file = await open(files[0]);
+        const regions = [[0, 0, 500, 300], [100, 100, 300, 200], [499, 299, 500, 300]];
+        const images = await Promise.all(regions.map((region) => file.read({ region })));
+        print(images.map((image) => sha256(image.labels)));""",
+        large,
+    )
+    labels = kqf.read_indexed(large).labels
+    assert found == [
+        sha256(part) for part in (labels, labels[100:200, 100:300], labels[299:, 499:])
+    ]
+
+
+def test_a_reading_can_be_aborted(large):
+    text = """const error = await decode(files[0], { signal: AbortSignal.abort() }).catch((e) => e);
+        print(error.name);"""
+    assert script(text, large) == "AbortError"
