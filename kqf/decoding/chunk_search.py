@@ -12,7 +12,9 @@ from kqf.format.chunk_reader import take
 from kqf.format.chunks import CRC_SIZE, FRAME_SIZE, HEAD_SIZE, crc_of, is_type, parse_chunk_head
 from kqf.format.declarations import METADATA_TYPES
 
-TYPES = re.compile(b"|".join([b"RANK", b"tidx", *METADATA_TYPES.values(), b"LABL", b"DONE"]))
+TYPES = re.compile(
+    b"|".join([b"RANK", b"SHAP", b"tidx", *METADATA_TYPES.values(), b"LABL", b"DONE"])
+)
 # Bytes searched at a time.
 _WINDOW = 2**20
 # The file may be made to waste time: for each of its bytes, at most so many are read in search of

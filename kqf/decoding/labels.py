@@ -1,7 +1,7 @@
 """From the tiles of a file to labels and pixels."""
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from threading import Lock
 
 import numpy as np
@@ -9,11 +9,21 @@ import numpy as np
 from kqf.decoding.salvage import Salvager
 from kqf.errors import Box, FormatError, LimitError
 from kqf.format.declarations import MAX_PIXELS, Predictor
-from kqf.format.grid import slices_within, touched_pixels, touched_tiles, with_contexts
+from kqf.format.grid import (
+    slices_within,
+    touched_pixels,
+    touched_tiles,
+    with_contexts,
+    with_shapes,
+)
 from kqf.format.header import Head
-from kqf.format.prediction import parse_table, unrank_in_steps
+from kqf.format.prediction import unrank_in_steps
 from kqf.format.reader import ImageReader
-from kqf.format.streams import inflate
+from kqf.format.shapes import (
+    Placements,
+    check_painted_once,
+    joined,
+)
 from kqf.image import BAND, look_up, look_up_bands, shaped
 from kqf.threads import exhaust, run, thread_count
 
@@ -45,8 +55,8 @@ def read_labels(
             region is not a box of at least one pixel inside the image.
     """
     box = check_region(region, reader.head)
-    area, order = _read_symbols(reader, box, region is None, threads, max_pixels)
-    exhaust(_unrank(reader, area, order, threads))
+    area = _read_symbols(reader, box, region is None, threads, max_pixels)
+    exhaust(_unrank(reader, area, threads))
     if area.box == box:
         return area.labels
     return area.labels[slices_within(area.box, box)].copy()
@@ -68,10 +78,10 @@ def read_pixels(
     channels = reader.head.channels
     box = check_region(None, reader.head)
     # The labels lie in the last bytes of the memory of the pixels, which saves memory of their own.
-    area, order = _read_symbols(reader, box, True, threads, max_pixels, bytes_per_pixel=channels)
+    area = _read_symbols(reader, box, True, threads, max_pixels, bytes_per_pixel=channels)
     pixels = area.memory.reshape(-1, channels)
     # Pixels are written over labels of their own band or earlier ones, which are copied by then.
-    bands = _bands(area.labels, _unrank(reader, area, order, threads))
+    bands = _bands(area.labels, _unrank(reader, area, threads))
     look_up_bands(bands, reader.codebook, pixels, _threads(threads, len(pixels)))
     return shaped(pixels, area.labels.shape)
 
@@ -81,10 +91,24 @@ def check_tiles(reader: ImageReader, threads: int | None, max_pixels: int | None
     head = reader.head
     _check_pixels(head.width * head.height, max_pixels)
     reader.check_room()
-    _read_order(reader)
-    # If all symbols are right, no label can be wrong.
-    _inflate(reader, range(head.tiles), lambda number, symbols: None, thread_count(threads))
+    # Read before threads are started.
+    _ = reader.order, reader.shapes
+    found: list[Placements] = []
+
+    def check(batch: list[tuple[int, bytes]]) -> None:
+        for number, payload in batch:
+            # If all symbols are right, no label can be wrong.
+            reader.check(number, payload)
+            if reader.shapes and (placements := reader.placements(number, payload)):
+                found.append(placements)
+
+    count = thread_count(threads)
+    run(check, _batches(reader, range(head.tiles), count), count)
     reader.finish()
+    if reader.shapes:
+        placements = joined(found)
+        reader.check_used(placements)
+        check_painted_once(reader.shapes, placements)
 
 
 def check_region(region: Region | None, head: Head) -> Box:
@@ -112,12 +136,14 @@ class _Area:
         box: (left, upper, right, lower) in pixels.
         memory: uint8, ``bytes_per_pixel`` for each pixel: the labels are the last of these bytes.
         labels: (H, W) uint8, a view of them.
+        placements: of shapes, from all tiles that may reach into the box.
     """
 
     def __init__(self, box: Box, bytes_per_pixel: int = 1) -> None:
         self.box = box
         self._bytes_per_pixel = bytes_per_pixel
         self._lock = Lock()
+        self.placements: list[Placements] = []
         self.memory = np.empty(0, np.uint8)
         self.labels = np.empty((0, 0), np.uint8)
 
@@ -140,7 +166,7 @@ def _read_symbols(
     threads: int | None,
     max_pixels: int | None,
     bytes_per_pixel: int = 1,
-) -> tuple[_Area, np.ndarray | None]:
+) -> _Area:
     """Read the tiles that a box touches.
 
     Arguments:
@@ -148,46 +174,62 @@ def _read_symbols(
         bytes_per_pixel: those of the area's memory.
 
     Returns:
-        the labels, or symbols, of the box together with what it was predicted from; and the ranking
-        of each context, None where these are labels.
+        the labels, or symbols, of the box together with what it was predicted from.
     """
     head = reader.head
     pixels = touched_pixels(head, box)
     _check_pixels(pixels, max_pixels)
     reader.check_room()
-    order = _read_order(reader)
+    # Read before threads are started.
+    _ = reader.order, reader.shapes
     area = _Area(with_contexts(head, box), bytes_per_pixel)
+    touched = touched_tiles(head, with_shapes(box) if reader.shapes else box)
+    columns, rows = (
+        range(box[0] // head.tile_width, (box[2] - 1) // head.tile_width + 1),
+        range(box[1] // head.tile_height, (box[3] - 1) // head.tile_height + 1),
+    )
 
-    def place(number: int, symbols: np.ndarray) -> None:
-        area.place(head.tile_box(number), symbols)
+    def place(batch: list[tuple[int, bytes]]) -> None:
+        inside = []
+        for number, payload in batch:
+            if reader.shapes and (placements := reader.placements(number, payload)):
+                area.placements.append(placements)
+            row, column = divmod(number, head.columns)
+            if row in rows and column in columns:
+                inside.append((number, payload))
+        for number, symbols in reader.decode(inside):
+            area.place(head.tile_box(number), symbols)
 
-    _inflate(reader, touched_tiles(head, box), place, _threads(threads, pixels))
+    count = _threads(threads, pixels)
+    run(place, _batches(reader, touched, count), count)
     if not area.memory.size:
         raise FormatError("LABL", "count", "a whole one", "none")
     if is_whole:
         reader.finish()
-    return area, order
+    if is_whole and reader.shapes:
+        reader.check_used(joined(area.placements))
+    return area
 
 
-def _unrank(
-    reader: Reader, area: _Area, order: np.ndarray | None, threads: int | None
-) -> Iterator[int]:
+def _unrank(reader: Reader, area: _Area, threads: int | None) -> Iterator[int]:
     """Turn symbols into labels in place, in steps; yield how many rows from the top are done."""
     head, labels = reader.head, area.labels
     lost = [labels[slices_within(area.box, part)] for part in reader.lost]
     # Where symbols are lost, any will do to unrank the others.
     for part in lost:
         part[...] = 0
-    if order is not None:
-        side = head.tile_width if head.predictor == Predictor.LEFT else head.tile_height
+    if head.predictor.is_ranked and reader.order is not None:
+        side = head.tile_width if head.direction == Predictor.LEFT else head.tile_height
         count = _threads(threads, labels.size)
-        rows = unrank_in_steps(labels, order, head.predictor, side, count)
-        if not lost:
+        rows = unrank_in_steps(labels, reader.order, head.direction, side, count)
+        if not lost and not area.placements:
             yield from rows
             return
         exhaust(rows)
         for part in lost:
             part[...] = 0
+    if area.placements and reader.shapes:
+        reader.paint(labels, joined(area.placements), area.box)
     yield len(labels)
 
 
@@ -203,27 +245,14 @@ def _bands(labels: np.ndarray, done: Iterable[int]) -> Iterator[tuple[int, np.nd
             first = last
 
 
-def _inflate(
-    reader: Reader,
-    numbers: Iterable[int],
-    use: Callable[[int, np.ndarray], None],
-    threads: int,
-) -> None:
-    """Call ``use`` with the number and the labels, or symbols, (h, w) of each of these tiles."""
-
-    def inflate_batch(batch: list[tuple[int, bytes]]) -> None:
-        for number, payload in batch:
-            use(number, reader.decode(number, payload))
-
-    run(inflate_batch, _batches(reader, numbers, threads), threads)
-
-
 def _batches(
     reader: Reader, numbers: Iterable[int], threads: int
 ) -> Iterator[list[tuple[int, bytes]]]:
     """Yield (number, payload) of tiles in batches that are worth handing to a thread."""
     # One thread alone has nothing to hand over, and takes least memory tile by tile.
-    pixels = 1 if threads == 1 else _BATCH_PIXELS
+    is_copy = reader.head.predictor == Predictor.COPY
+    # Tiles with copied labels are decoded side by side, which is faster even for one thread.
+    pixels = 1 if threads == 1 and not is_copy else _BATCH_PIXELS
     batch = []
     missing = pixels
     for number, payload in reader.tiles(numbers):
@@ -235,16 +264,6 @@ def _batches(
             batch, missing = [], pixels
     if batch:
         yield batch
-
-
-def _read_order(reader: Reader) -> np.ndarray | None:
-    """Return the ranking of each context, (K, K) uint8; None without a ranked predictor."""
-    if reader.ranking is None:
-        return None
-    colors = reader.head.colors
-    # A table of every label after every context is the longest.
-    table = inflate(reader.ranking, colors * (1 + min(colors, 255)), "RANK")
-    return parse_table(table, reader.codebook)
 
 
 def _check_pixels(pixels: int, max_pixels: int | None) -> None:

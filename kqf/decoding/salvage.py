@@ -1,6 +1,6 @@
 """What can still be read of a damaged file."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
@@ -18,6 +18,7 @@ from kqf.errors import (
 )
 from kqf.format import foreign
 from kqf.format.chunks import END, FRAME_SIZE, HEAD_SIZE, parse_chunk_head
+from kqf.format.codebooks import parse as parse_codebook
 from kqf.format.declarations import (
     HEADER_SIZE,
     MAX_METADATA,
@@ -27,10 +28,12 @@ from kqf.format.declarations import (
 )
 from kqf.format.header import parse_header
 from kqf.format.metadata import parse_metadata
+from kqf.format.prediction import read_order
 from kqf.format.reader import ImageReader
+from kqf.format.shapes import Placements, Shapes, check_used, paint, parse_placements, parse_shapes
 from kqf.format.signature import SIGNATURE
-from kqf.format.streams import MIN_STREAM
-from kqf.format.tiles import decode_rows, decode_tile
+from kqf.format.streams import MIN_STREAM, inflate
+from kqf.format.tiles import check_tile, decode_rows, decode_tiles, split_tile
 
 # The file may be made to waste memory: for each of its bytes, its tiles may need at most so many.
 _MOST_MISSING = 4
@@ -77,13 +80,13 @@ class Salvager:
         self._check_signature()
         self.head = parse_header(self._read_fixed(b"HEAD", len(SIGNATURE), HEADER_SIZE))
         at = len(SIGNATURE) + HEADER_SIZE + FRAME_SIZE
-        shape = self.head.colors, self.head.channels
-        entries = self._read_fixed(b"CODE", at, shape[0] * shape[1])
-        self.codebook = np.frombuffer(entries, np.uint8).reshape(shape)
-        payloads = self._read_prologue(at + FRAME_SIZE + len(entries), max_metadata, max_chunks)
+        self.codebook, at = self._read_codebook(at)
+        payloads = self._read_prologue(at, max_metadata, max_chunks)
         self.ranking = payloads.get(b"RANK")
-        if self.head.predictor.is_ranked and self.ranking is None:
+        if self.head.predictor.is_ranked and self.ranking is None and self._needs_ranking:
             raise FormatError("RANK", "count", "a whole one", "none")
+        self.order = read_order(self.head, self.codebook, self.ranking)
+        self.shapes = self._parse_shapes(payloads.get(b"SHAP"))
         self.metadata = self._parse_metadata(payloads)
         self._is_ended = self._search.bytes_at(size - len(END), len(END)) == END
         if not self._is_ended:
@@ -132,6 +135,39 @@ class Salvager:
             raise FormatError(name, "payload", "a whole one", "a damaged one")
         return payload
 
+    def _read_codebook(self, at: int) -> tuple[np.ndarray, int]:
+        """Return the codebook, and where the chunk after it begins."""
+        colors, channels = self.head.colors, self.head.channels
+        size = colors * channels
+        frame = self._search.frame(at)
+        # Of CODE the length is known, so that its head need not be whole.
+        if self.head.version > 1 and frame and frame[0] == b"PCOD":
+            stream = self._read_fixed(b"PCOD", at, frame[1])
+            return parse_codebook(inflate(stream, size, "PCOD"), colors, channels), (
+                at + FRAME_SIZE + len(stream)
+            )
+        entries = self._read_fixed(b"CODE", at, size)
+        codebook = np.frombuffer(entries, np.uint8).reshape(colors, channels)
+        return codebook, at + FRAME_SIZE + size
+
+    @property
+    def _needs_ranking(self) -> bool:
+        """Whether a ranking that was not found must have been lost."""
+        # Version 2 allows for none, but not where something before the tiles is lost.
+        return (
+            self.head.version == 1 or not self._is_counted or "RANK is lost" in self._search.notes
+        )
+
+    def _parse_shapes(self, payload: bytes | None) -> Shapes | None:
+        if not self.head.shapes:
+            return None
+        pixels = min(self.head.width * self.head.height, MAX_PIXELS)
+        with suppress(KqfError):
+            if payload is not None:
+                return parse_shapes(payload, self.head.last_label, pixels)
+        self._search.note("SHAP is lost")
+        return None
+
     def _read_prologue(self, at: int, max_metadata: int, max_chunks: int) -> dict[bytes, bytes]:
         payloads: dict[bytes, bytes] = {}
         count = total = 0
@@ -153,7 +189,7 @@ class Salvager:
             at = chunk.end
             name = chunk.kind.decode()
             count += 1
-            if chunk.kind not in (b"RANK", b"tidx"):
+            if chunk.kind not in (b"RANK", b"SHAP", b"tidx"):
                 total += chunk.end - chunk.start - FRAME_SIZE
             if count > max_chunks:
                 raise LimitError("chunks before LABL", "max_chunks", max_chunks, "more")
@@ -161,7 +197,9 @@ class Salvager:
                 raise LimitError("bytes of metadata", "max_metadata", max_metadata, total)
             if chunk.payload is None:
                 self._search.note(f"{name} is lost")
-            elif name[0].isupper() and chunk.kind != b"RANK":
+            elif name[0].isupper() and not (
+                chunk.kind == b"RANK" or (chunk.kind == b"SHAP" and self.head.shapes)
+            ):
                 raise UnsupportedError("file", "critical chunk", "a known one", name)
             else:
                 payloads.setdefault(chunk.kind, chunk.payload)
@@ -171,7 +209,7 @@ class Salvager:
     def _headless(self, at: int, end: int, known: Container[bytes]) -> FoundChunk | None:
         """Return the one chunk that lies between two offsets and whose head is damaged."""
         length = end - at - FRAME_SIZE
-        for kind in (b"RANK", b"tidx", *METADATA_TYPES.values()):
+        for kind in (b"RANK", b"SHAP", b"tidx", *METADATA_TYPES.values()):
             if length >= 0 and kind not in known:
                 payload = self._search.payload(kind, at, length)
                 if payload is not None:
@@ -293,7 +331,7 @@ class Salvager:
         payload = self._search.payload(b"LABL", at, length)
         if payload:
             with suppress(KqfError):
-                decode_tile(payload, self.head, number)
+                check_tile(payload, self.head, number)
                 return payload
         return None
 
@@ -308,14 +346,45 @@ class Salvager:
             self.lost.append((left, upper + rows, right, lower))
         return True
 
-    def decode(self, number: int, payload: bytes) -> np.ndarray:
-        """Return labels or symbols (h, w) uint8 of a tile from its payload, 0 where it is lost."""
-        if (number, payload) != self._cut:
-            return decode_tile(payload, self.head, number)
-        rows = decode_rows(payload, self.head, number)
-        symbols = np.zeros(self.head.tile_shape(number), np.uint8)
-        symbols[: len(rows)] = rows
-        return symbols
+    def decode(self, batch: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (number, labels or symbols) of tiles from their payloads, 0 where they are lost."""
+        whole = [tile for tile in batch if tile != self._cut]
+        yield from decode_tiles(whole, self.head, self.order)
+        for number, payload in batch:
+            if (number, payload) == self._cut:
+                rows = decode_rows(payload, self.head, number)
+                symbols = np.zeros(self.head.tile_shape(number), np.uint8)
+                symbols[: len(rows)] = rows
+                yield number, symbols
+
+    def placements(self, number: int, payload: bytes) -> Placements | None:
+        """Return the placements of a tile, None if there are none or they are damaged."""
+        if self.shapes is None:
+            return None
+        box, size = self.head.tile_box(number), (self.head.width, self.head.height)
+        try:
+            parts = split_tile(payload, self.head, number)
+            if not parts.placements:
+                return None
+            stream = parts.placement_stream
+            return parse_placements(stream, parts.placements, self.shapes, box, size, number)
+        except KqfError:
+            self._search.note(f"placements of shapes of tile {number} are lost")
+            return None
+
+    def paint(self, labels: np.ndarray, placements: Placements, box: Box) -> None:
+        """Paint placements over the labels (H, W) uint8 of a box, in place."""
+        if self.shapes is not None:
+            try:
+                paint(labels, self.shapes, placements, box)
+            except KqfError as error:
+                self._search.note(str(error))
+
+    def check_used(self, placements: Placements) -> None:
+        """Note shapes that are never placed, where nothing is lost."""
+        if self.shapes is not None and not self.lost:
+            with self._broken_rule_noted():
+                check_used(placements, self.shapes)
 
     def finish(self) -> None:
         """Note broken rules that cost no tile, but that an ImageReader refuses."""
@@ -330,6 +399,10 @@ class Salvager:
         notes = self._search.notes
         if not self.lost and not notes:
             return None
+        if self.head.shapes and self.shapes is None:
+            self._search.note("shapes are missing wherever tiles place them")
+        elif self.head.shapes and self.lost:
+            self._search.note("shapes that begin in lost tiles are lost, too")
         return DamageWarning(tuple(self.lost), self._asked, tuple(notes), self._doubtful)
 
 

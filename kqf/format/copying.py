@@ -13,7 +13,8 @@ from kqf.errors import FormatError
 
 # The codes, and where they copy from: (x, y - 1), (x - 1, y), (x + 1, y - 1), nowhere.
 ABOVE, LEFT, ABOVE_RIGHT, NEW = range(4)
-_PER_BYTE = 4
+# Pixels of a column whose codes share a byte.
+PER_BYTE = 4
 # Rows that new labels are listed column by column of: 1 to 2 % smaller than row by row.
 _BAND = 16
 # With rows of fewer pixels than this, a step of numpy costs more than its pixels one by one.
@@ -23,7 +24,7 @@ _FEW_PIXELS = 24
 def code_bytes(shape: tuple[int, int]) -> int:
     """Return the bytes of the codes of a tile of (height, width) pixels."""
     height, width = shape
-    return -(-height // _PER_BYTE) * width
+    return -(-height // PER_BYTE) * width
 
 
 def encode(
@@ -91,10 +92,10 @@ def _sorted(keys: np.ndarray) -> np.ndarray:
 def _pack(codes: np.ndarray) -> np.ndarray:
     """Return codes (h, w) uint8, each below 4, four of a column to a byte."""
     height, width = codes.shape
-    padded = np.zeros((-(-height // _PER_BYTE), _PER_BYTE, width), np.uint8)
+    padded = np.zeros((-(-height // PER_BYTE), PER_BYTE, width), np.uint8)
     padded.reshape(-1, width)[:height] = codes
     packed = padded[:, 0].copy()
-    for place in range(1, _PER_BYTE):
+    for place in range(1, PER_BYTE):
         packed |= padded[:, place] << np.uint8(2 * place)
     return packed
 
@@ -102,8 +103,8 @@ def _pack(codes: np.ndarray) -> np.ndarray:
 def _unpack(packed: np.ndarray, height: int) -> np.ndarray:
     """Return the codes (height * width,) of packed ones (rows, width), the inverse of _pack."""
     rows, width = packed.shape
-    unpacked = np.empty((rows, _PER_BYTE, width), np.uint8)
-    for place in range(_PER_BYTE):
+    unpacked = np.empty((rows, PER_BYTE, width), np.uint8)
+    for place in range(PER_BYTE):
         np.right_shift(packed, np.uint8(2 * place), out=unpacked[:, place])
     unpacked &= np.uint8(3)
     return unpacked.reshape(-1)[: height * width]
@@ -145,7 +146,7 @@ def count_new(codes: bytes, shape: tuple[int, int], tile: int) -> int:
     if len(codes) != expected:
         raise FormatError("LABL", f"bytes of codes of tile {tile}", expected, len(codes))
     packed = np.frombuffer(codes, np.uint8)
-    if (rest := height % _PER_BYTE) and (packed[-width:] >> (2 * rest)).any():
+    if (rest := height % PER_BYTE) and (packed[-width:] >> (2 * rest)).any():
         raise FormatError("LABL", f"codes beyond tile {tile}", "zero", "others")
     both = packed & (packed >> 1)
     both &= 0x55

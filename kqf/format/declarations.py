@@ -1,6 +1,6 @@
 """The tables of the specification as construct declarations, and the limits of the format.
 
-Structures and fields are named as in the tables of ``spec/kqf-1.md``; section numbers refer to it.
+Structures and fields are named as in the tables of ``spec/kqf.md``; section numbers refer to it.
 """
 
 from enum import IntEnum
@@ -18,7 +18,8 @@ from construct import (
 
 from kqf.errors import FormatError, UnsupportedError
 
-VERSION = 1
+# The highest that this decoder reads (section 5.1).
+MAX_VERSION = 2
 MAX_SIDE = 2**31 - 1
 MAX_COLORS = 256
 # Section 9.1: limits of the format itself.
@@ -35,6 +36,8 @@ class Predictor(IntEnum):
     NONE = 0
     LEFT = 1
     UP = 2
+    COPY = 3
+    PACKED = 4
 
     @property
     def is_ranked(self) -> bool:
@@ -85,10 +88,10 @@ Header = Struct(
     _field("HEAD", "height", Int32ub, 1, MAX_SIDE),
     _field("HEAD", "tile_width", Int32ub, 1, MAX_SIDE),
     _field("HEAD", "tile_height", Int32ub, 1, MAX_SIDE),
-    _field("HEAD", "version", Int8ub, VERSION, VERSION),
+    _field("HEAD", "version", Int8ub, 1, MAX_VERSION),
     _field("HEAD", "channels", Int8ub, 1, 4),
     _field("HEAD", "last_label", Int8ub, 0, MAX_COLORS - 1),
-    _field("HEAD", "predictor", Int8ub, 0, len(PREDICTORS) - 1),
+    _field("HEAD", "layout", Int8ub, 0, 255),
 )
 HEADER_SIZE: int = Header.sizeof()
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from kqf.errors import Box
 from kqf.format.declarations import Predictor
 from kqf.format.header import Head
+from kqf.format.shapes import MAX_SIDE
 
 
 def touched_tiles(head: Head, box: Box) -> Iterator[int]:
@@ -27,9 +28,9 @@ def touched_pixels(head: Head, box: Box) -> int:
 def with_contexts(head: Head, box: Box) -> Box:
     """Return a box grown by the pixels of its tiles from which its labels were predicted."""
     left, upper, right, lower = box
-    if head.predictor == Predictor.LEFT:
+    if head.direction == Predictor.LEFT:
         left -= left % head.tile_width
-    elif head.predictor == Predictor.UP:
+    elif head.direction == Predictor.UP:
         upper -= upper % head.tile_height
     return left, upper, right, lower
 
@@ -39,3 +40,9 @@ def slices_within(area: Box, box: Box) -> tuple[slice, slice]:
     left, upper, right, lower = area
     rows = slice(max(box[1], upper) - upper, min(box[3], lower) - upper)
     return rows, slice(max(box[0], left) - left, min(box[2], right) - left)
+
+
+def with_shapes(box: Box) -> Box:
+    """Return a box grown by where shapes that reach into it may begin (section 5.9)."""
+    left, upper, right, lower = box
+    return max(left - MAX_SIDE + 1, 0), max(upper - MAX_SIDE + 1, 0), right, lower

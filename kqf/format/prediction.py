@@ -7,6 +7,8 @@ from itertools import chain
 import numpy as np
 
 from kqf.errors import FormatError
+from kqf.format.header import Head
+from kqf.format.streams import inflate
 from kqf.threads import each, exhaust
 
 # Squared distances are below 4 * 255**2 < 2**18: distance and label fit one int32 sort key.
@@ -95,6 +97,21 @@ def parse_table(table: bytes, codebook: np.ndarray) -> np.ndarray:
     if labels.size and (highest := int(labels.max())) >= colors:
         raise FormatError("RANK", "label", f"at most {colors - 1}", highest)
     return complete_lists(data[starts], labels, codebook)
+
+
+def read_order(head: Head, codebook: np.ndarray, ranking: bytes | None) -> np.ndarray | None:
+    """Return the ranking of each context, (K, K) uint8; None where no label is ranked.
+
+    Arguments:
+        ranking: the payload of ``RANK``; None if there is none, so that no label is listed.
+    """
+    if not (head.predictor.is_ranked or head.ranked):
+        return None
+    colors = head.colors
+    if ranking is None:
+        return parse_table(bytes(colors), codebook)
+    # A table of every label after every context is the longest.
+    return parse_table(inflate(ranking, colors * (1 + min(colors, 255)), "RANK"), codebook)
 
 
 def complete_lists(lengths: np.ndarray, labels: np.ndarray, codebook: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from kqf.errors import Box, FormatError, LimitError, UnsupportedError
 from kqf.format.chunk_reader import ChunkReader
 from kqf.format.chunks import CRC_SIZE, FRAME_SIZE, HEAD_SIZE
+from kqf.format.codebooks import parse as parse_codebook
 from kqf.format.declarations import (
     HEADER_SIZE,
     MAX_COLORS,
@@ -20,10 +21,13 @@ from kqf.format.declarations import (
 )
 from kqf.format.header import parse_header
 from kqf.format.metadata import parse_metadata
-from kqf.format.streams import MIN_STREAM
-from kqf.format.tiles import check_tile_length, decode_tile
+from kqf.format.prediction import read_order
+from kqf.format.shapes import Placements, Shapes, check_used, paint, parse_placements, parse_shapes
+from kqf.format.streams import MIN_STREAM, check_ratio, inflate
+from kqf.format.tiles import check_tile, check_tile_length, decode_tiles, split_tile
 
-_KNOWN = (b"RANK", b"tidx", *METADATA_TYPES.values())
+_KNOWN = (b"RANK", b"SHAP", b"tidx", *METADATA_TYPES.values())
+_CRITICAL = (b"HEAD", b"CODE", b"PCOD", b"RANK", b"SHAP", b"LABL", b"DONE")
 
 
 class ImageReader:
@@ -42,6 +46,8 @@ class ImageReader:
         head: the fields of ``HEAD``.
         codebook: (K, C) uint8.
         ranking: the zlib stream of ``RANK``; None if there is none.
+        shape_payload: the payload of ``SHAP``; None if there is none.
+        codebook_bytes: bytes of the payload of ``CODE`` or ``PCOD``.
         metadata: as ``IndexedImage.metadata``.
         file_bytes: bytes of the whole file.
         lost: boxes of pixels that could not be read: none, as damage is an error here.
@@ -65,13 +71,14 @@ class ImageReader:
         self._chunks = ChunkReader(stream, size)
         self._chunks.read_signature()
         self.head = parse_header(self._chunks.read_fixed(b"HEAD", HEADER_SIZE))
-        shape = self.head.colors, self.head.channels
-        entries = self._chunks.read_fixed(b"CODE", shape[0] * shape[1])
-        self.codebook = np.frombuffer(entries, np.uint8).reshape(shape)
+        self.codebook, self.codebook_bytes = self._read_codebook()
         payloads = self._read_prologue(max_metadata, max_chunks)
         self.ranking = payloads.get(b"RANK")
-        if self.head.predictor.is_ranked and self.ranking is None:
+        if self.head.version == 1 and self.head.predictor.is_ranked and self.ranking is None:
             raise FormatError("RANK", "count", "1 with predictor 1 or 2", 0)
+        self.shape_payload = payloads.get(b"SHAP")
+        if self.head.shapes and self.shape_payload is None:
+            raise FormatError("SHAP", "count", "1 with shapes", 0)
         self._lengths: np.ndarray | None = None
         if b"tidx" in payloads:
             # As TileIndex has it: there may be an entry for every pixel.
@@ -94,6 +101,57 @@ class ImageReader:
         least = self._labels_at + self.head.least_bytes + FRAME_SIZE
         return max(least, self._chunks.whole_size or 0)
 
+    def _read_codebook(self) -> tuple[np.ndarray, int]:
+        """Return the codebook, and the bytes that it takes."""
+        colors, channels = self.head.colors, self.head.channels
+        kind, length = self._chunks.read_head()
+        if kind == b"PCOD":
+            self._check_version(kind)
+            check_ratio(length, colors * channels, "PCOD")
+            stream = self._chunks.read_body(kind, length)
+            return parse_codebook(
+                inflate(stream, colors * channels, "PCOD"), colors, channels
+            ), length
+        if kind != b"CODE":
+            self._refuse_unknown(kind)
+            raise FormatError("file", "chunk order", "CODE", kind.decode())
+        if length != colors * channels:
+            raise FormatError("CODE", "length", colors * channels, length)
+        entries = self._chunks.read_body(kind, length)
+        return np.frombuffer(entries, np.uint8).reshape(colors, channels), length
+
+    def _check_version(self, kind: bytes) -> None:
+        """Refuse a chunk that version 1 has not."""
+        if self.head.version == 1:
+            raise UnsupportedError("file", "critical chunk", "one of version 1", kind.decode())
+
+    def _refuse_unknown(self, kind: bytes) -> None:
+        """Refuse a critical chunk of a later version, wherever it stands (R4.3-5)."""
+        if self.head.version > 1 and kind[:1].isupper() and kind not in _CRITICAL:
+            raise UnsupportedError("file", "critical chunk", "a known one", kind.decode())
+
+    @cached_property
+    def shapes(self) -> Shapes | None:
+        """The shapes of the file, None without any.
+
+        Raises:
+            FormatError: they break a rule.
+        """
+        if self.shape_payload is None:
+            return None
+        return parse_shapes(
+            self.shape_payload, self.head.last_label, self.head.width * self.head.height
+        )
+
+    @cached_property
+    def order(self) -> np.ndarray | None:
+        """The ranking of each context, (K, K) uint8; None where no label is ranked.
+
+        Raises:
+            FormatError: the table breaks a rule.
+        """
+        return read_order(self.head, self.codebook, self.ranking)
+
     def _read_prologue(self, max_metadata: int, max_chunks: int) -> dict[bytes, bytes]:
         """Return the payloads of all known chunks before the first ``LABL``, by type."""
         payloads: dict[bytes, bytes] = {}
@@ -112,12 +170,17 @@ class ImageReader:
                 raise FormatError(name, "count", 1, "another")
             if kind == b"RANK":
                 if not self.head.predictor.is_ranked:
-                    raise FormatError(name, "count", "0 with predictor 0", 1)
+                    expected = f"0 with predictor {self.head.predictor}"
+                    raise FormatError(name, "count", expected, 1)
                 self._check_ranking_length(length)
             elif kind == b"tidx":
                 if length != 4 * self.head.tiles:
                     raise FormatError(name, "length", 4 * self.head.tiles, length)
-            elif kind in (b"HEAD", b"CODE", b"DONE"):
+            elif kind == b"SHAP":
+                self._check_version(kind)
+                if not self.head.shapes:
+                    raise FormatError(name, "count", "0 without shapes", 1)
+            elif kind in (b"HEAD", b"CODE", b"DONE") or (kind == b"PCOD" and self.head.version > 1):
                 raise FormatError("file", "chunk order", "LABL or a chunk before it", name)
             elif name[0].isupper():
                 raise UnsupportedError("file", "critical chunk", "a known one", name)
@@ -189,6 +252,7 @@ class ImageReader:
     def _read_tile_length(self, number: int) -> int:
         kind, length = self._chunks.read_head()
         if kind != b"LABL":
+            self._refuse_misplaced(kind)
             raise FormatError("file", "chunk order", f"LABL of tile {number}", kind.decode())
         if self._lengths is not None and self._lengths[number] != length:
             found = int(self._lengths[number])
@@ -196,12 +260,47 @@ class ImageReader:
         check_tile_length(length, self.head, number)
         return length
 
-    def decode(self, number: int, payload: bytes) -> np.ndarray:
-        """Return labels or symbols (h, w) uint8 of a tile from its payload, as decode_tile does."""
-        return decode_tile(payload, self.head, number)
+    def _refuse_misplaced(self, kind: bytes) -> None:
+        self._refuse_unknown(kind)
+        if kind == b"SHAP" and self.head.version > 1:
+            raise FormatError("SHAP", "count", "0 after the first LABL", 1)
+
+    def decode(self, batch: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (number, labels or symbols (h, w) uint8) of tiles from their (number, payload)."""
+        return decode_tiles(batch, self.head, self.order)
+
+    def check(self, number: int, payload: bytes) -> None:
+        """Check the labels or symbols of a tile."""
+        check_tile(payload, self.head, number)
+
+    def placements(self, number: int, payload: bytes) -> Placements | None:
+        """Return the placements of a tile from its payload, None if there are none."""
+        parts = split_tile(payload, self.head, number)
+        if self.shapes is None or not parts.placements:
+            return None
+        box, size = self.head.tile_box(number), (self.head.width, self.head.height)
+        return parse_placements(
+            parts.placement_stream, parts.placements, self.shapes, box, size, number
+        )
+
+    def paint(self, labels: np.ndarray, placements: Placements, box: Box) -> None:
+        """Paint placements over the labels (H, W) uint8 of a box, in place."""
+        if self.shapes is not None:
+            paint(labels, self.shapes, placements, box)
+
+    def check_used(self, placements: Placements) -> None:
+        """Check that each shape is placed, once all tiles are read."""
+        if self.shapes is not None:
+            check_used(placements, self.shapes)
 
     def finish(self) -> None:
         """Read ``DONE`` after the last tile, and see that nothing follows, unless it may."""
-        self._chunks.read_fixed(b"DONE", 0)
+        kind, length = self._chunks.read_head()
+        if kind != b"DONE":
+            self._refuse_misplaced(kind)
+            raise FormatError("file", "chunk order", "DONE", kind.decode())
+        if length:
+            raise FormatError("DONE", "length", 0, length)
+        self._chunks.read_body(kind, length)
         if self._chunks.left and self._trailing == "error":
             raise FormatError("file", "end", "nothing after DONE", f"{self._chunks.left} bytes")

@@ -3,7 +3,7 @@
 A shape has a ground label: pixels of that label are not painted, all others are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,6 +24,8 @@ _SIDES = 3  # height, width, ground
 _STEPS = 3  # lower edge, left edge, shape
 # Pixels worked on at once, to bound memory beside the image's.
 _BLOCK = 2**18
+# Of the blocks in which painting is checked.
+_SIDE = 1024
 
 Box = tuple[int, int, int, int]
 
@@ -306,15 +308,50 @@ def _pixels(
     return places, values
 
 
-def check_used(used: np.ndarray) -> None:
+def check_used(placements: Placements, shapes: Shapes) -> None:
     """Check that each shape is placed, after all tiles are read.
 
     Arguments:
-        used: (shapes,) bool, whether a placement names it.
+        placements: of all tiles.
 
     Raises:
         FormatError: one is never placed.
     """
+    used = np.zeros(len(shapes), np.bool_)
+    used[placements.shapes] = True
     if not used.all():
         unused = int(np.flatnonzero(~used)[0])
         raise FormatError("SHAP", f"placements of shape {unused}", "at least 1", 0)
+
+
+def check_painted_once(shapes: Shapes, placements: Placements) -> None:
+    """Check that no pixel of an image is painted twice, a block of the image at a time.
+
+    Raises:
+        FormatError: one is.
+    """
+    numbers = placements.shapes
+    last_x = placements.x + shapes.widths[numbers] - 1
+    last_y = placements.y + shapes.heights[numbers] - 1
+    # No shape is larger than a block, so that it lies in the blocks of its corners.
+    corners = [(x, y) for x in (placements.x, last_x) for y in (placements.y, last_y)]
+    blocks = np.concatenate([(y // _SIDE << 32) + x // _SIDE for x, y in corners])
+    owners = np.tile(np.arange(len(placements)), len(corners))
+    order = np.argsort(blocks, kind="stable")
+    found, firsts = np.unique(blocks[order], return_index=True)
+    ends = np.append(firsts[1:], len(order))
+    for block, first, end in zip(found.tolist(), firsts.tolist(), ends.tolist(), strict=True):
+        here = np.unique(owners[order[first:end]])
+        part = Placements(placements.x[here], placements.y[here], numbers[here])
+        left, upper = (block & 0xFFFFFFFF) * _SIDE, (block >> 32) * _SIDE
+        box = (left, upper, left + _SIDE, upper + _SIDE)
+        paint(np.empty((_SIDE, _SIDE), np.uint8), shapes, part, box)
+
+
+def joined(parts: Sequence[Placements]) -> Placements:
+    """Return placements of several tiles as one."""
+    if not parts:
+        return Placements(*(np.empty(0, np.int64) for _ in range(3)))
+    return Placements(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "shapes"))
+    )

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from kqf.format.chunks import END, build_chunk
-from kqf.format.declarations import VERSION, Header, TileIndex
-from kqf.format.header import Head
+from kqf.format.declarations import TileIndex
+from kqf.format.header import Head, build_header
 from kqf.format.signature import SIGNATURE
 
 
@@ -45,7 +45,7 @@ def build_prologue(
     Arguments:
         lengths: bytes of each tile's stream; the result is as long for any. Others: as of build.
     """
-    parts = [SIGNATURE, build_chunk(b"HEAD", Header.build({"version": VERSION} | vars(head)))]
+    parts = [SIGNATURE, build_chunk(b"HEAD", build_header(head))]
     parts.append(build_chunk(b"CODE", codebook.tobytes()))
     if ranking is not None:
         parts.append(build_chunk(b"RANK", ranking))

@@ -13,7 +13,9 @@ from kqf.format.shapes import (
     Shapes,
     build_placements,
     build_shapes,
+    check_painted_once,
     check_used,
+    joined,
     paint,
     parse_placements,
     parse_shapes,
@@ -256,6 +258,16 @@ def test_placements_at_the_edges_are_right(steps):
 
 
 def test_shapes_must_be_used():
-    check_used(np.array([True, True]))
+    used = Placements(*np.zeros((2, 2), np.int64), np.array([1, 0]))
+    check_used(used, SHAPES)
     with pytest.raises(FormatError, match="placements of shape 1: expected at least 1, found 0"):
-        check_used(np.array([True, False, False]))
+        check_used(Placements(*np.zeros((3, 1), np.int64)), SHAPES)
+
+
+def test_pixels_painted_twice_are_found_wherever_they_are():
+    x = np.array([1020, 5000, 1020 + int(SHAPES.widths[0])])
+    placements = Placements(x, np.array([1022, 7, 1022]), np.zeros(3, np.int64))
+    check_painted_once(SHAPES, placements)
+    twice = joined([placements, Placements(x[:1], np.array([1022]), np.zeros(1, np.int64))])
+    with pytest.raises(FormatError, match="pixels painted"):
+        check_painted_once(SHAPES, twice)

@@ -10,7 +10,7 @@ from construct import FormatField
 from kqf.format import chunks, declarations, signature
 
 ROOT = Path(__file__).parents[2]
-SPEC = (ROOT / "spec" / "kqf-1.md").read_text(encoding="utf-8")
+SPEC = (ROOT / "spec" / "kqf.md").read_text(encoding="utf-8")
 LAYOUT = "| Offset | Size | Type | Name | Allowed values |"
 RULE = re.compile(r"R(?:\d+\.)?\d+-\d+")
 RULES = re.findall(rf"^- \*\*({RULE.pattern})\*\* ", SPEC, re.MULTILINE)
@@ -133,14 +133,18 @@ def test_predictors_are_those_of_the_table():
     header = next(line for line in section("7.1").splitlines() if line.startswith("| predictor"))
     table = rows(section("7.1"), header)
     assert [row[0] for row in table] == ["0", "1", "2"]
-    assert tuple(row[1] for row in table) == declarations.PREDICTORS
+    # Those of sections 7.4 and 7.5 have no contexts.
+    names = [row[1] for row in table] + ["copy", "packed"]
+    assert tuple(names) == tuple(kind.name.lower() for kind in declarations.Predictor)
+    assert "### 7.4 Copy" in SPEC
+    assert "### 7.5 Packed" in SPEC
 
 
 def test_metadata_types_are_those_of_the_table():
     table = rows(section("4.3"), "| Type | Payload | Number | Section |")
     kinds = [row[0].strip("`") for row in table]
     metadata = [kind.decode() for kind in declarations.METADATA_TYPES.values()]
-    assert kinds == ["HEAD", "CODE", "RANK", "LABL", "DONE", *metadata, "tidx"]
+    assert kinds == ["HEAD", "CODE", "PCOD", "SHAP", "RANK", "LABL", "DONE", *metadata, "tidx"]
     assert all(row[3] in HEADINGS for row in table)
 
 
@@ -190,7 +194,8 @@ def test_every_rule_of_layout_and_compression_is_refused_or_not_checkable():
     not_in_bytes = {
         *("R3-1", "R4.2-1", "R4.3-3", "R5.2-2", "R5.2-3", "R5.3-1", "R5.3-2", "R5.3-3"),
         *("R5.4-1", "R5.4-2", "R6.1-1", "R6.2-1", "R6.3-1", "R6.4-3"),
-        *("R7.1-1", "R7.2-1", "R7.2-2"),
+        *("R7.1-1", "R7.2-1", "R7.2-2", "R5.1-3", "R5.1-8", "R5.7-2", "R7-1"),
+        *("R7.4-1", "R7.4-3", "R7.4-4", "R7.4-5", "R7.5-1"),
     }
     cited = set(RULE.findall(section("10")))
     of_files = {rule for rule in RULES if int(re.match(r"R(\d+)", rule)[1]) <= 8}
@@ -231,7 +236,7 @@ def annex():
 
 
 def test_example_runs():
-    test = doctest.DocTestParser().get_doctest(annex(), {}, "annex A", "kqf-1.md", 0)
+    test = doctest.DocTestParser().get_doctest(annex(), {}, "annex A", "kqf.md", 0)
     results = doctest.DocTestRunner().run(test)
     assert results.attempted > 10
     assert results.failed == 0

@@ -1,0 +1,88 @@
+"""Reading files with copied, packed and transposed labels, shapes and packed codebooks."""
+
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kqf
+
+VECTORS = Path(__file__).parents[2] / "spec" / "vectors"
+MANIFEST = json.loads((VECTORS / "manifest.json").read_text())["valid"]
+NAMES = [name for name, entry in MANIFEST.items() if entry.get("version") == 2]
+SHAPED = [name for name in NAMES if name.startswith(("5.8", "5.9"))]
+
+
+def vector(name):
+    return (VECTORS / "valid" / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_regions_are_those_of_the_whole(name):
+    data = vector(name)
+    labels = kqf.read_indexed(data).labels
+    height, width = labels.shape
+    rng = np.random.default_rng(3)
+    for _ in range(25):
+        left, upper = rng.integers(width), rng.integers(height)
+        right, lower = rng.integers(left, width) + 1, rng.integers(upper, height) + 1
+        part = kqf.read_indexed(data, region=(left, upper, right, lower)).labels
+        assert np.array_equal(part, labels[upper:lower, left:right])
+    with kqf.open(data) as file:
+        assert np.array_equal(file.read_indexed().labels, labels)
+
+
+def damaged(data, kind, at=10):
+    """Return a file with two damaged bytes in the payload of the first chunk of a kind."""
+    start = data.index(kind) + 4
+    damage = bytes(byte ^ 0x5A for byte in data[start + at : start + at + 2])
+    return data[: start + at] + damage + data[start + at + 2 :]
+
+
+@pytest.mark.parametrize("name", SHAPED)
+def test_without_shapes_the_labels_below_them_are_read(name):
+    data = damaged(vector(name), b"SHAP")
+    with pytest.raises(kqf.FormatError):
+        kqf.decode(data)
+    with pytest.warns(kqf.DamageWarning, match="SHAP is lost") as caught:
+        labels = kqf.read_indexed(data, errors="salvage").labels
+    assert not caught[0].message.lost
+    assert labels.shape == kqf.read_indexed(vector(name)).labels.shape
+
+
+def test_a_lost_tile_costs_its_own_labels_and_shapes():
+    whole = kqf.read_indexed(vector("5.9_tiles.kqf")).labels
+    data = damaged(vector("5.9_tiles.kqf"), b"LABL")
+    with pytest.warns(kqf.DamageWarning, match="shapes that begin in lost tiles") as caught:
+        labels = kqf.read_indexed(data, errors="salvage").labels
+    assert caught[0].message.lost == ((0, 0, 7, 5),)
+    assert np.array_equal(labels[5:], whole[5:])
+    assert np.array_equal(labels[:, 10:], whole[:, 10:])
+
+
+def test_a_damaged_codebook_is_an_error_when_salvaging():
+    data = damaged(vector("5.7_PCOD-copy.kqf"), b"PCOD")
+    with pytest.raises(kqf.FormatError, match="PCOD"):
+        kqf.decode(data, errors="salvage")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_flipped_bit_is_put_right(name):
+    data = bytearray(vector(name))
+    data[data.index(b"LABL") + 15] ^= 4
+    with pytest.warns(kqf.DamageWarning, match="put right"):
+        labels = kqf.read_indexed(bytes(data), errors="salvage").labels
+    assert np.array_equal(labels, kqf.read_indexed(vector(name)).labels)
+
+
+def test_many_placements_of_one_pixel_cost_an_error_and_little_memory():
+    data = vector("5.8_shape-once.kqf")
+    at = data.index(b"LABL") + 4
+    payload = (2**32 - 1).to_bytes(4) + data[at + 4 :][: int.from_bytes(data[at - 8 : at - 4]) - 4]
+    chunk = b"LABL" + payload
+    crc = zlib.crc32(chunk).to_bytes(4)
+    wrong = data[: at - 4] + chunk + crc + data[at + len(payload) + 4 :]
+    with pytest.raises(kqf.FormatError, match="number of placements"):
+        kqf.decode(wrong)

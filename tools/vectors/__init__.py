@@ -1,0 +1,1 @@
+"""What the test vectors of the specification are made of."""
