@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kqf.text import describe
 from kqf.threads import run
 
 if TYPE_CHECKING:
@@ -180,10 +181,3 @@ def check_indexed(labels: np.ndarray, codebook: np.ndarray) -> None:
         raise ValueError(f"labels must be (H, W) of at least one pixel, not {describe(labels)}")
     if len(codebook) < 256 and (highest := int(labels.max())) >= len(codebook):
         raise ValueError(f"label {highest} has no entry in a codebook of {len(codebook)} colours")
-
-
-def describe(value: object) -> str:
-    """Name what a caller gave: type, and shape of an array."""
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} array of shape {value.shape}"
-    return type(value).__name__

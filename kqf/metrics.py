@@ -1,4 +1,4 @@
-"""How far a picture is from the original."""
+"""How far an image is from the original."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from math import inf, log10
 
 import numpy as np
 
-from kqf.text import how_to_install
+from kqf.text import describe, how_to_install
 
-# Pixels at work at once.
+# Pixels compared at a time.
 _BAND = 2**18
-# Of the Gaussian window of SSIM, pixels.
-_WINDOW = 11
+# Side of the Gaussian window of SSIM, pixels.
+SSIM_WINDOW = 11
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class LargestError:
 
     Attributes:
         distance: Euclidean distance of the two colours, premultiplied by alpha, 0 to 510.
-        x, y: where, the first of equals row by row.
+        x, y: its place in pixels; of several, the first one row by row.
     """
 
     distance: float
@@ -31,10 +31,13 @@ class LargestError:
 def psnr(original: np.ndarray, result: np.ndarray) -> float:
     """Return the peak signal-to-noise ratio in dB, infinite where nothing differs.
 
-    Over all channels, with colours premultiplied by alpha.
+    The error is the mean over all channels, with colours premultiplied by alpha.
 
     Arguments:
-        original, result: uint8 (H, W) or (H, W, C), of one shape.
+        original, result: uint8, of one shape: (H, W), or (H, W, C) with C from 1 to 4.
+
+    Raises:
+        TypeError, ValueError: the arrays are not as above, or empty.
     """
     total = sum(float(errors.sum()) for _, errors in _squared_errors(original, result))
     mean = total / original.size
@@ -47,9 +50,15 @@ def ssim(original: np.ndarray, result: np.ndarray) -> float:
     With the Gaussian window of Z. Wang et al., 2004 (doi:10.1109/TIP.2003.819861), the mean over
     channels premultiplied by alpha. Needs scikit-image (extra ``ssim``).
 
+    Arguments:
+        original, result: uint8, of one shape: (H, W), or (H, W, C) with C from 1 to 4; H and W at
+            least 11.
+
     Raises:
-        ImportError: it is not installed. ValueError: an image smaller than the window, 11 x 11.
+        ImportError: scikit-image is not installed. TypeError, ValueError: the arrays are not as
+        above.
     """
+    _check(original, result)
     try:
         from skimage.metrics import structural_similarity
     except ImportError as error:
@@ -71,13 +80,20 @@ def ssim(original: np.ndarray, result: np.ndarray) -> float:
 def check_window(shape: tuple[int, ...]) -> None:
     """Raise ValueError unless an image of this shape, (H, W, ...), is as large as SSIM's window."""
     height, width = shape[:2]
-    if min(height, width) < _WINDOW:
-        window = f"{_WINDOW} x {_WINDOW} pixels"
+    if min(height, width) < SSIM_WINDOW:
+        window = f"{SSIM_WINDOW} x {SSIM_WINDOW} pixels"
         raise ValueError(f"SSIM needs at least {window}, not {width} x {height}")
 
 
 def largest_error(original: np.ndarray, result: np.ndarray) -> LargestError:
-    """Return the pixel that differs most. Arguments: as for psnr."""
+    """Return the pixel that differs most.
+
+    Arguments:
+        original, result: uint8, of one shape: (H, W), or (H, W, C) with C from 1 to 4.
+
+    Raises:
+        TypeError, ValueError: the arrays are not as above, or empty.
+    """
     largest, at = -1.0, (0, 0)
     for first, errors in _squared_errors(original, result):
         y, x = np.unravel_index(int(errors.argmax()), errors.shape)
@@ -88,13 +104,26 @@ def largest_error(original: np.ndarray, result: np.ndarray) -> LargestError:
 
 def _squared_errors(original: np.ndarray, result: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Yield first row and squared distances (rows, W) float64, band by band to bound memory."""
-    if original.shape != result.shape:
-        raise ValueError(f"images must be of one shape, not {original.shape} and {result.shape}")
+    _check(original, result)
     step = max(_BAND // original.shape[1], 1)
     for first in range(0, len(original), step):
         rows = slice(first, first + step)
         offsets = _premultiplied(original[rows]) - _premultiplied(result[rows])
         yield first, np.einsum("ijk,ijk->ij", offsets, offsets)
+
+
+def _check(original: np.ndarray, result: np.ndarray) -> None:
+    """Raise TypeError or ValueError unless the two are images that can be compared."""
+    for pixels in (original, result):
+        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+            # 16 bits, or floats from 0 to 1, would have another peak.
+            raise TypeError(f"images to compare must be uint8 arrays, not {describe(pixels)}")
+    if original.shape != result.shape:
+        raise ValueError(f"images must be of one shape, not {original.shape} and {result.shape}")
+    if original.ndim not in (2, 3) or (original.ndim == 3 and not 1 <= original.shape[2] <= 4):
+        raise ValueError(f"images must be (H, W) or (H, W, 1..4), not {original.shape}")
+    if not original.size:
+        raise ValueError(f"images must have at least one pixel, not shape {original.shape}")
 
 
 def _premultiplied(pixels: np.ndarray) -> np.ndarray:

@@ -1,5 +1,8 @@
 """Text about files and errors, safe to print on one line of a terminal."""
 
+# By the number of channels.
+CHANNEL_NAMES = {1: "gray", 2: "gray + alpha", 3: "RGB", 4: "RGBA"}
+
 
 def escape(text: object) -> str:
     """Return text for one line of a terminal: control characters as escapes.
@@ -26,3 +29,10 @@ def how_to_install(extra: str) -> str:
     "pip install '.[ssim]' in the clone of KQF"
     """
     return f"pip install '.[{extra}]' in the clone of KQF"
+
+
+def describe(value: object) -> str:
+    """Name what a caller gave: type, and shape of an array."""
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"{value.dtype} array of shape {value.shape}"
+    return type(value).__name__

@@ -5,7 +5,7 @@ import pytest
 from conftest import indexed_images
 from hypothesis import given
 
-from kqf.image import IndexedImage, check_codebook, check_indexed, describe, look_up
+from kqf.image import IndexedImage, check_codebook, check_indexed, look_up
 
 U8 = np.uint8
 
@@ -72,11 +72,6 @@ def test_all_labels_fit_a_codebook_of_256():
     labels = np.arange(256, dtype=U8)[None]
     image = IndexedImage(labels, np.arange(256, dtype=U8)[:, None])
     assert image.pixels.tolist() == labels.tolist()
-
-
-def test_a_value_is_described_by_its_type_and_shape():
-    assert describe(np.zeros((2, 3), np.int16)) == "int16 array of shape (2, 3)"
-    assert describe("x") == "str"
 
 
 @pytest.mark.parametrize("paired", [0, 2**30])

@@ -64,3 +64,22 @@ def test_ssim_of_an_image_smaller_than_its_window_is_an_error(shape):
     pixels = np.zeros(shape, np.uint8)
     with pytest.raises(ValueError, match="at least 11 x 11 pixels, not"):
         ssim(pixels, pixels)
+
+
+@pytest.mark.parametrize("measure", [psnr, ssim, largest_error])
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (np.zeros((20, 20), np.uint16), TypeError, "uint8 arrays, not uint16 array of shape"),
+        (np.zeros((20, 20)), TypeError, "uint8 arrays, not float64 array of shape"),
+        ([[1, 2]], TypeError, "uint8 arrays, not list"),
+        (np.zeros((0, 20), np.uint8), ValueError, "at least one pixel"),
+        (np.zeros((20, 0, 3), np.uint8), ValueError, "at least one pixel"),
+        (np.zeros((20, 20, 0), np.uint8), ValueError, r"\(H, W, 1\.\.4\)"),
+        (np.zeros((20, 20, 5), np.uint8), ValueError, r"\(H, W, 1\.\.4\)"),
+        (np.zeros(20, np.uint8), ValueError, r"\(H, W, 1\.\.4\)"),
+    ],
+)
+def test_other_arrays_are_refused(measure, value, error, message):
+    with pytest.raises(error, match=message):
+        measure(value, value)

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import kqf
 from kqf.decoding.extent import whole_tiles
-from kqf.text import escape
+from kqf.text import CHANNEL_NAMES, escape
 
 if TYPE_CHECKING:
     from kqf.convert.api import Converted
 
-_CHANNELS = {1: "gray", 2: "gray + alpha", 3: "RGB", 4: "RGBA"}
 _EXIF_PREFIX = b"Exif\0\0"
 # Bytes that tell a file's kind.
 _START = 4096
@@ -63,7 +62,7 @@ def described(name: str, head: kqf.Info, metadata: Mapping[str, Any]) -> Iterato
     yield escape(name)
     for key, value in (
         ("size", f"{head.width:,} x {head.height:,} pixels"),
-        ("channels", f"{head.channels} ({_CHANNELS[head.channels]})"),
+        ("channels", f"{head.channels} ({CHANNEL_NAMES[head.channels]})"),
         ("colours", f"{head.colors}"),
         ("predictor", head.predictor),
         ("tiles", f"{head.tiles:,} of {head.tile_width:,} x {head.tile_height:,} pixels"),

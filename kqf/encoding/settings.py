@@ -12,11 +12,11 @@ from kqf.encoding.layout import LayoutSettings
 from kqf.encoding.options import DEFAULT_METHOD, EncodeOptions, StorageOptions, with_defaults
 from kqf.format.declarations import MAX_COLORS, MAX_SIDE, Predictor
 from kqf.format.metadata import build_metadata
-from kqf.image import describe
 from kqf.palettes.coerce import as_codebook, match_channels
 from kqf.quantization import dither, methods
 from kqf.quantization.api import CodebookSettings
 from kqf.quantization.colorspace import METRICS
+from kqf.text import describe
 from kqf.threads import thread_count
 
 _PREDICTORS = {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kqf.image import IndexedImage, describe
+from kqf.image import IndexedImage
+from kqf.text import describe
 
 if TYPE_CHECKING:
     from PIL import Image, ImagePalette

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from kqf.display import in_color
 from kqf.quantization.colorspace import hold_alpha, snap, to_colors, to_points
 from kqf.quantization.histogram import Histogram, cells
 from kqf.quantization.kmeans import KMeansEffort, in_order, kinds_of, learn, split
@@ -232,9 +233,7 @@ def _pillow(method: int, part: Histogram, count: int, metric: str, seed: int) ->
     from PIL import Image
 
     channels = part.colors.shape[1]
-    colors, mode = part.colors, "RGBA" if channels in (2, 4) else "RGB"
-    if channels < 3:
-        colors = np.concatenate([np.repeat(colors[:, :1], 3, axis=1), colors[:, 1:]], axis=1)
+    colors, mode = in_color(part.colors), "RGBA" if channels in (2, 4) else "RGB"
     fewer = max(part.counts.sum() / _PILLOW_PIXELS, 1)
     pixels = np.repeat(colors, np.ceil(part.counts / fewer).astype(np.int64), axis=0)
     image = Image.frombytes(mode, (len(pixels), 1), pixels.tobytes())

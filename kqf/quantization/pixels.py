@@ -3,7 +3,7 @@
 import numpy as np
 
 from kqf.format.declarations import MAX_SIDE
-from kqf.image import describe
+from kqf.text import describe
 
 
 def as_pixels(pixels: np.ndarray) -> np.ndarray:

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 import kqf
+from kqf.metrics import SSIM_WINDOW
 from kqf.quantization.colorspace import srgb_to_oklab
 
 # A difference of colours that is just noticeable, as a distance in Oklab.
 _NOTICEABLE = 0.02
 # The eye averages neighbouring pixels: standard deviation of a Gaussian, in pixels.
 _BLUR = 1.0
-# Structural similarity needs a window of 11 pixels a side. It takes seconds and gigabytes for
-# images of more than a few megapixels.
-_SSIM_WINDOW = 11
+# Structural similarity takes seconds and gigabytes for images of more than a few megapixels.
 _SSIM_PIXELS = 2**22
 _GRAYS = (0, 255)
 
@@ -78,7 +77,7 @@ class Distortion:
 
     def _ssim(self, result: np.ndarray) -> float | None:
         height, width = self._original.shape[:2]
-        too_small = min(height, width) < _SSIM_WINDOW
+        too_small = min(height, width) < SSIM_WINDOW
         if not self._with_ssim or too_small or height * width > _SSIM_PIXELS:
             return None
         try:

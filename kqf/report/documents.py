@@ -13,11 +13,10 @@ from kqf.report.measure import ImageReport, Unreadable, counted
 from kqf.report.suggestion import VISIBLE
 from kqf.report.summary import compare, overview, summarize
 from kqf.report.tables import Table
-from kqf.text import escape
+from kqf.text import CHANNEL_NAMES, escape
 
 Result = ImageReport | Unreadable
 
-CHANNELS = {1: "gray", 2: "gray + alpha", 3: "RGB", 4: "RGBA"}
 NOTES = (
     '"KQF takes": bytes of KQF by default, as a share of the bytes in that row.',
     "A pixel differs visibly if its colour, averaged with its neighbours by a Gaussian of one "
@@ -51,7 +50,7 @@ def titles_of(names: Sequence[str]) -> list[str]:
 def title_of(done: ImageReport) -> str:
     """Return what an image is, in a line."""
     name, size = titles_of([done.name])[0], f"{done.width:,} x {done.height:,} pixels"
-    channels, colors = CHANNELS[done.channels], counted(done.colors)
+    channels, colors = CHANNEL_NAMES[done.channels], counted(done.colors)
     return f"{escape(name)}: {escape(done.file_format)}, {size}, {channels}, {colors}"
 
 

@@ -19,7 +19,6 @@ from kqf.display import picture_of
 from kqf.report.charts import Point, curves_as_svg
 from kqf.report.competitors import KQF, in_color
 from kqf.report.documents import (
-    CHANNELS,
     NOTES,
     overview_note,
     suggestion_of,
@@ -28,7 +27,7 @@ from kqf.report.documents import (
 )
 from kqf.report.measure import ImageReport, Measurement, Unreadable
 from kqf.report.tables import MEASUREMENTS, Table
-from kqf.text import escape, how_to_install
+from kqf.text import CHANNEL_NAMES, escape, how_to_install
 
 # Characters of one image's pictures in the page at the most, and of all images together.
 _SIZE = 1_700_000
@@ -88,7 +87,7 @@ def section_of(done: ImageReport, pixels: np.ndarray, images: int) -> Section:
     facts = [
         ("file", f"{done.file_format}, {done.file_bytes:,} bytes"),
         ("size", f"{done.width:,} \N{MULTIPLICATION SIGN} {done.height:,} pixels"),
-        ("channels", CHANNELS[done.channels]),
+        ("channels", CHANNEL_NAMES[done.channels]),
         ("distinct colours", f"{done.colors:,}"),
     ]
     captions = {row.name: f"{row.name}: {row.bytes:,} bytes" for row in done.rows}
