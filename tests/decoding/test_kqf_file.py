@@ -162,3 +162,50 @@ def test_a_stream_that_cannot_seek_is_read_to_its_end(data):
     with kqf.open(Pipe(data)) as file:
         assert np.array_equal(file.read(), kqf.decode(data))
         assert np.array_equal(pickle.loads(pickle.dumps(file)).read(), file.read())
+
+
+def test_a_pickled_file_over_bytes_io_is_where_it_was(data):
+    source = io.BytesIO(b"before" + data)
+    source.seek(6)
+    with kqf.open(source) as file:
+        expected = file.read()
+        again = pickle.loads(pickle.dumps(file))
+        assert np.array_equal(again.read(), expected)
+        assert np.array_equal(pickle.loads(pickle.dumps(again)).read(), expected)
+
+
+def test_it_is_an_array(data):
+    whole = kqf.decode(data)
+    with kqf.open(data) as file:
+        assert (file.shape, file.ndim, file.size) == (whole.shape, whole.ndim, whole.size)
+        assert len(file) == len(whole)
+        assert np.asarray(file).dtype == np.uint8
+        assert np.array_equal(np.asarray(file), whole)
+        assert np.array_equal(np.asarray(file, np.float32), whole.astype(np.float32))
+        assert np.array_equal(file[10:200:3, -7:, 1], whole[10:200:3, -7:, 1])
+        assert np.array_equal(file[5], whole[5])
+        assert np.array_equal(file[..., 0], whole[..., 0])
+        assert file[3:3].shape == (0, *whole.shape[1:])
+        with pytest.raises(IndexError):
+            file[300]
+        with pytest.raises(ValueError, match="copy"):
+            np.array(file, copy=False)
+
+
+def test_rows_are_read_a_row_of_tiles_at_a_time(data):
+    source = Counting(data)
+    with kqf.open(source) as file:
+        rows = list(file)
+    assert np.array_equal(rows, kqf.decode(data))
+    assert source.taken < 1.1 * len(data)
+
+
+def test_tiles_cover_the_image_once(data):
+    whole = np.zeros_like(kqf.decode(data))
+    with kqf.open(data) as file:
+        boxes = []
+        for (left, upper, right, lower), pixels in file.tiles():
+            whole[upper:lower, left:right] += pixels
+            boxes.append((left, upper))
+        assert len(boxes) == file.info.tiles
+    assert np.array_equal(whole, kqf.decode(data))

@@ -1,0 +1,98 @@
+"""The header, with the grid of tiles that it states."""
+
+import io
+import zlib
+
+import pytest
+from conftest import head, put_together
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kqf.errors import FormatError, KqfError, UnsupportedError
+from kqf.format.declarations import VERSION, Header, Predictor
+from kqf.format.header import Head, parse_header
+from kqf.format.reader import ImageReader
+
+ONE = zlib.compress(b"\0")
+
+
+CODE = (b"CODE", b"\x07")
+
+
+LABL = (b"LABL", ONE)
+
+
+DONE = (b"DONE", b"")
+
+
+def read_all(data, **limits):
+    """Read every chunk of a file, and return its reader and streams."""
+    reader = ImageReader(io.BytesIO(data), len(data), **limits)
+    streams = [stream for _, stream in reader.tiles(range(reader.head.tiles))]
+    reader.finish()
+    return reader, streams
+
+
+def refused(parts, kind=FormatError, **limits):
+    with pytest.raises(KqfError) as caught:
+        read_all(put_together(parts), **limits)
+    assert type(caught.value) is kind
+    return caught.value
+
+
+def test_tiles_are_numbered_by_rows_and_cut_off_at_the_edges():
+    header = Head(5, 3, 2, 2, 1, 0, 0)
+    assert (header.columns, header.rows, header.tiles) == (3, 2, 6)
+    assert [header.tile_box(number) for number in range(6)] == [
+        (0, 0, 2, 2), (2, 0, 4, 2), (4, 0, 5, 2),
+        (0, 2, 2, 3), (2, 2, 4, 3), (4, 2, 5, 3),
+    ]  # fmt: skip
+
+
+def test_tiles_may_be_larger_than_the_image():
+    parts = [head(2, 3, tile=(2**31 - 1, 2**31 - 1)), CODE, LABL, DONE]
+    reader, _ = read_all(put_together(parts))
+    assert reader.head.tiles == 1
+    assert reader.head.tile_box(0) == (0, 0, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("field", "fields"),
+    [
+        ("width", {"width": 0}),
+        ("width", {"width": 2**31}),
+        ("height", {"height": 0}),
+        ("height", {"height": 2**31}),
+        ("tile_width", {"tile": (0, 1)}),
+        ("tile_width", {"tile": (2**31, 1)}),
+        ("tile_height", {"tile": (1, 0)}),
+        ("tile_height", {"tile": (1, 2**31)}),
+        ("channels", {"channels": 0}),
+        ("channels", {"channels": 5}),
+        ("predictor", {"predictor": 3}),
+        ("predictor", {"predictor": 255}),
+    ],
+)
+def test_a_header_field_out_of_range_is_named(field, fields):
+    error = refused([head(**fields), CODE, LABL, DONE])
+    assert (error.chunk, error.field) == ("HEAD", field)
+
+
+@pytest.mark.parametrize("version", [0, 3, 255])
+def test_another_version_is_unsupported(version):
+    error = refused([head(version=version), CODE, LABL, DONE], UnsupportedError)
+    assert (error.chunk, error.field, error.found) == ("HEAD", "version", version)
+
+
+@given(
+    st.tuples(*[st.integers(1, 2**31 - 1)] * 4),
+    st.integers(1, 4),
+    st.integers(0, 255),
+    st.sampled_from(Predictor),
+)
+def test_a_header_is_parsed_as_it_is_declared(sizes, channels, last_label, predictor):
+    made = Head(*sizes, channels, last_label, predictor)
+    payload = Header.build({"version": VERSION} | vars(made))
+    assert parse_header(payload) == made
+    declared = Header.parse(payload)
+    assert {name: declared[name] for name in vars(made)} == vars(made)
