@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kqf.errors import FormatError, KqfError, UnsupportedError
-from kqf.format.declarations import VERSION, Header, Predictor
-from kqf.format.header import Head, parse_header
+from kqf.format.declarations import Header, Predictor
+from kqf.format.header import Head, build_header, parse_header
 from kqf.format.reader import ImageReader
 
 ONE = zlib.compress(b"\0")
@@ -88,11 +88,14 @@ def test_another_version_is_unsupported(version):
     st.tuples(*[st.integers(1, 2**31 - 1)] * 4),
     st.integers(1, 4),
     st.integers(0, 255),
-    st.sampled_from(Predictor),
+    st.sampled_from([Predictor.NONE, Predictor.LEFT, Predictor.UP]),
+    st.booleans(),
 )
-def test_a_header_is_parsed_as_it_is_declared(sizes, channels, last_label, predictor):
-    made = Head(*sizes, channels, last_label, predictor)
-    payload = Header.build({"version": VERSION} | vars(made))
+def test_a_header_is_parsed_as_it_is_declared(sizes, channels, last_label, predictor, is_second):
+    layout = (2, is_second) if is_second else (1, False)
+    made = Head(*sizes, channels, last_label, predictor, *layout)
+    payload = build_header(made)
     assert parse_header(payload) == made
     declared = Header.parse(payload)
-    assert {name: declared[name] for name in vars(made)} == vars(made)
+    for name in ("width", "height", "tile_width", "tile_height", "channels", "last_label"):
+        assert declared[name] == getattr(made, name)
