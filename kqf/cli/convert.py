@@ -24,7 +24,7 @@ from kqf.palettes.coerce import load_palette
 from kqf.palettes.files import read_palette
 
 _METRICS = ("mse", "perceptual")
-_PREDICTORS = ("auto", "none", "left", "up")
+_PREDICTORS = ("auto", "none", "left", "up", "copy", "packed")
 _DITHERS = ("none", "ordered", "floyd-steinberg")
 _COLORS, _STORAGE, _FILES, _BATCH = (
     "Colours",
@@ -174,7 +174,7 @@ def convert(
         typer.Option(
             metavar="NAME",
             parser=choice(*_PREDICTORS),
-            help="Predict labels by none, left or up. [default: auto, the smallest]",
+            help="Store labels by none, left, up, copy or packed. [default: auto, the smallest]",
             rich_help_panel=_STORAGE,
         ),
     ] = None,

@@ -67,9 +67,18 @@ def described(name: str, head: kqf.Info, metadata: Mapping[str, Any]) -> Iterato
         ("predictor", head.predictor),
         ("tiles", f"{head.tiles:,} of {head.tile_width:,} x {head.tile_height:,} pixels"),
         ("file", f"{head.file_bytes:,} bytes, {head.bits_per_pixel:.2f} bits per pixel"),
+        *_parts(head),
         *((key, _value(value)) for key, value in metadata.items()),
     ):
         yield f"  {key:<11}  {value}"
+
+
+def _parts(head: kqf.Info) -> Iterator[tuple[str, str]]:
+    """Yield what the parts of a file of version 2 take."""
+    if head.version > 1:
+        parts = (f"{part} {size:,}" for part, size in head.part_bytes.items() if size)
+        yield "version", str(head.version)
+        yield "bytes of", ", ".join(parts)
 
 
 def in_words(error: kqf.KqfError, source: Path | bytes) -> str:

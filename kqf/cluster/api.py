@@ -18,6 +18,7 @@ from kqf.encoding.layout import Layout, LayoutSettings, rank_candidates
 from kqf.encoding.options import BlockwiseOptions, BlockwiseStorageOptions, documents
 from kqf.encoding.output import check_kqf_target
 from kqf.encoding.settings import EncodeSettings, StorageSettings
+from kqf.format.declarations import Predictor
 from kqf.image import check_codebook
 from kqf.io.files import Target
 from kqf.quantization.api import learn_codebook
@@ -53,6 +54,7 @@ def write_dask(target: Target, array: "Array", **options: Unpack[BlockwiseOption
         ImportError: dask is not installed.
     """
     settings = EncodeSettings(options, BlockwiseOptions)
+    _check_predictors(settings.layout)
     check_kqf_target(target)
     blocks = Blocks(array, settings.layout.tile, (np.uint8, np.bool_))
     channels = 1 if array.ndim == 2 else int(array.shape[2])
@@ -105,6 +107,7 @@ def write_indexed_dask(
     """
     check_codebook(codebook)
     settings = StorageSettings(options, BlockwiseStorageOptions)
+    _check_predictors(settings.layout)
     check_kqf_target(target)
     blocks = Blocks(labels, settings.layout.tile, (np.uint8,))
     if labels.ndim != 2:
@@ -125,6 +128,13 @@ def _count(blocks: Blocks) -> Histogram:
     for _, counts in blocks.each(counts_of):
         total = [merge([*total, *counts])]
     return total[0].histogram()
+
+
+def _check_predictors(settings: LayoutSettings) -> None:
+    """Raise ValueError unless there is a predictor that blocks can be stored by."""
+    if min(settings.predictors) > Predictor.UP:
+        name = settings.predictors[0].name.lower()
+        raise ValueError(f"dask arrays are stored by predictor none, left or up, not {name}")
 
 
 def _layout_of(

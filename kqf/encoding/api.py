@@ -41,6 +41,8 @@ def encode(pixels: np.ndarray, **options: Unpack[EncodeOptions]) -> bytes:
 def quantize(pixels: np.ndarray, **options: Unpack[EncodeOptions]) -> IndexedImage:
     """Return an image with the labels and the codebook that ``kqf.encode`` stores.
 
+    The file may have the entries of a codebook that is learned in another order.
+
     Arguments:
         pixels: uint8 or bool, (H, W) or (H, W, 1) gray, (H, W, 2) gray + alpha, (H, W, 3) RGB or
             (H, W, 4) RGBA; straight alpha.
@@ -179,7 +181,8 @@ def _label(pixels: np.ndarray, settings: EncodeSettings) -> Labelled:
 
     def search(colors: int) -> LabelSearch:
         codebook = replace(codebook_settings, colors=colors)
-        return LabelSearch(quantization.quantize(image, codebook, palette), label_settings)
+        quantized = quantization.quantize(image, codebook, palette)
+        return LabelSearch(quantized, label_settings, is_ordered=palette is not None)
 
     if settings.max_bytes is not None:
         least = settings.colors if palette is not None else max(len(codebook_settings.fixed), 1)

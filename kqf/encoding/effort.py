@@ -26,6 +26,8 @@ DEFAULT_EFFORT = 5
 _UNSEEN = 75
 _ALL = (2, 3, 4, 6)
 _WIDE = (64, 128, 192, 256, 512)
+# What zopfli takes at most 15 ms for.
+_ZOPFLI_BYTES = 2560
 PRESETS = {
     # A search would take longer than all else, so quality is 100.
     1: Preset(
@@ -56,30 +58,30 @@ PRESETS = {
         _UNSEEN,
         KMeansEffort(6144, 10, 2, 8),
         SearchEffort(2, 2, 1),
-        LayoutEffort(6, 12, (128, 256), _ALL, 0.01, 2**16, 2**24),
+        LayoutEffort(6, 12, (128, 256), _ALL, 0.01, 2**16, 2**24, True, _ZOPFLI_BYTES),
     ),
     6: Preset(
         _UNSEEN,
         KMeansEffort(8192, 10, 6, 10),
         SearchEffort(3, 3, 2),
-        LayoutEffort(8, 12, (128, 192, 256), _ALL, 0.03, 2**17, 2**26),
+        LayoutEffort(8, 12, (128, 192, 256), _ALL, 0.03, 2**17, 2**26, True, _ZOPFLI_BYTES),
     ),
     7: Preset(
         _UNSEEN,
         KMeansEffort(16384, 20, 12, 16),
         SearchEffort(4, 4, 2),
-        LayoutEffort(9, 12, _WIDE[:4], _ALL, 0.05, 2**18, 2**26),
+        LayoutEffort(9, 12, _WIDE[:4], _ALL, 0.05, 2**18, 2**26, True, _ZOPFLI_BYTES),
     ),
     8: Preset(
         _UNSEEN,
         KMeansEffort(32768, 20, 20, 16),
         SearchEffort(6, 5, 2),
-        LayoutEffort(10, 12, _WIDE, _ALL, 0.1, 2**19, 2**30),
+        LayoutEffort(10, 12, _WIDE, _ALL, 0.1, 2**19, 2**30, True, _ZOPFLI_BYTES),
     ),
     9: Preset(
         _UNSEEN,
         KMeansEffort(65536, 40, 40, 16),
         SearchEffort(10, 8, 2),
-        LayoutEffort(10, 12, _WIDE, _ALL, 1, 2**62, 2**62),
+        LayoutEffort(10, 12, _WIDE, _ALL, 1, 2**62, 2**62, True, 2**18),
     ),
 }

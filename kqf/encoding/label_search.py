@@ -6,12 +6,12 @@ from functools import cache, cached_property
 
 import numpy as np
 
+from kqf.encoding.drawn import is_noisy
 from kqf.encoding.layout import (
     Candidate,
     LayoutSettings,
     head_of,
     rank_candidates,
-    smallest_file,
     trial_size,
 )
 from kqf.encoding.rate_distortion import (
@@ -19,6 +19,7 @@ from kqf.encoding.rate_distortion import (
     nearest_codewords,
     refine,
 )
+from kqf.encoding.storage import smallest
 from kqf.quantization.api import Quantized
 from kqf.quantization.colorspace import to_points
 from kqf.quantization.dither import Dither
@@ -111,6 +112,7 @@ class Labelled:
         codebook: (K, C) uint8.
         settings: layouts that the file may have, and its metadata.
         candidates: layouts tried for these labels, the most promising first; None if none were.
+        is_ordered: whether the file must keep the order of the codebook.
     """
 
     labels: np.ndarray
@@ -118,20 +120,29 @@ class Labelled:
     settings: LayoutSettings
     metadata: Sequence[tuple[bytes, bytes]]
     candidates: Sequence[Candidate] | None = None
+    is_ordered: bool = True
 
     @cached_property
     def file(self) -> bytes:
         """The smallest file of the labels."""
-        labels, codebook, settings = self.labels, self.codebook, self.settings
-        candidates = self.candidates or rank_candidates(labels, codebook, settings)
-        return smallest_file(labels, codebook, candidates, settings, self.metadata)
+        return smallest(
+            self.labels,
+            self.codebook,
+            self.settings,
+            self.metadata,
+            self.candidates,
+            is_ordered=self.is_ordered,
+        )
 
 
 class LabelSearch:
     """An image of which labels can be found at any quality."""
 
-    def __init__(self, quantized: Quantized, settings: LabelSettings) -> None:
+    def __init__(
+        self, quantized: Quantized, settings: LabelSettings, *, is_ordered: bool = False
+    ) -> None:
         self._quantized = quantized
+        self._is_ordered = is_ordered
         self._settings = settings
         self.at: Callable[[int], Labelled] = cache(self._at)
 
@@ -165,7 +176,9 @@ class LabelSearch:
         candidates: Sequence[Candidate] | None = None,
     ) -> Labelled:
         settings = self._settings
-        return Labelled(labels, codebook, settings.layout, settings.metadata, candidates)
+        return Labelled(
+            labels, codebook, settings.layout, settings.metadata, candidates, self._is_ordered
+        )
 
     def _nearest(self, candidates: Sequence[Candidate] | None = None) -> Labelled:
         return self._labelled(self._quantized.labels, self._quantized.codebook, candidates)
@@ -219,6 +232,9 @@ class LabelSearch:
                     best_cost = cost
                     best = self._labelled(found.labels, found.codebook, [Candidate(layout, size)])
                     break
+        # By trial files of version 1 are compared, but that of a drawn image may be of version 2.
+        if self._settings.layout.effort.drawn and not is_noisy(best.labels, len(best.codebook)):
+            return min(self._nearest(), best, key=lambda labelled: len(labelled.file))
         return best
 
     def _promising(self) -> list[Candidate]:

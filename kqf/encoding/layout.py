@@ -42,6 +42,8 @@ class LayoutEffort:
         all_pixels: in images of at most so many pixels every layout is tried in full, without
             trials.
         pixels: trials use at most so many pixels, a band from the middle of larger images.
+        drawn: whether to try the layouts of drawn images.
+        zopfli_bytes: streams of drawn images are deflated by zopfli, too, up to so many bytes.
     """
 
     trial_level: int
@@ -51,6 +53,8 @@ class LayoutEffort:
     margin: float
     all_pixels: int
     pixels: int
+    drawn: bool = False
+    zopfli_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -188,7 +192,9 @@ def rank_candidates(
 def list_layouts(width: int, height: int, settings: LayoutSettings) -> list[Layout]:
     """Return all layouts to choose from, for each predictor narrow tiles first."""
     tiles = [settings.tile] if settings.tile else tile_sizes(width, height, settings.effort.widths)
-    return [Layout(predictor, tile) for predictor in settings.predictors for tile in tiles]
+    # The search for labels needs one of these, whatever the file will have.
+    ranked = [predictor for predictor in settings.predictors if predictor <= Predictor.UP]
+    return [Layout(predictor, tile) for predictor in ranked or [Predictor.LEFT] for tile in tiles]
 
 
 def trial_size(

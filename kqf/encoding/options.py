@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Metric = Literal["mse", "perceptual"]
 Dither: TypeAlias = "Literal['none', 'ordered', 'floyd-steinberg'] | PillowDither"
-PredictorName = Literal["auto", "none", "left", "up"]
+PredictorName = Literal["auto", "none", "left", "up", "copy", "packed"]
 Colors: TypeAlias = np.ndarray | Sequence[Sequence[int]]
 Tile: TypeAlias = int | Sequence[int] | np.ndarray
 
@@ -135,7 +135,11 @@ class _Targets(TypedDict, total=False):
 class _Layout(TypedDict, total=False):
     predictor: Annotated[
         PredictorName,
-        Option("auto", '"none", "left", "up", or "auto" (default) for the smallest file.'),
+        Option(
+            "auto",
+            '"none", "left", "up", "copy", "packed" (for at most 16 colours), or "auto" (default) '
+            "for the smallest file.",
+        ),
     ]
     tile: Annotated[
         Tile | None,

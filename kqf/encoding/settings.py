@@ -19,10 +19,7 @@ from kqf.quantization.colorspace import METRICS
 from kqf.text import describe
 from kqf.threads import thread_count
 
-_PREDICTORS = {
-    predictor.name.lower(): predictor
-    for predictor in (Predictor.NONE, Predictor.LEFT, Predictor.UP)
-}
+_PREDICTORS = {predictor.name.lower(): predictor for predictor in Predictor}
 _TARGETS = ("target_psnr", "target_ssim", "max_bytes")
 _MAX_INTEGER = 2**63 - 1
 
@@ -46,7 +43,7 @@ class StorageSettings:
 
     def __init__(self, given: Mapping[str, object], kind: type = StorageOptions) -> None:
         options = with_defaults(given, kind)
-        predictors = list(_PREDICTORS.values())
+        predictors = list(Predictor)
         if options["predictor"] != "auto":
             name = _choice("predictor", options["predictor"], ("auto", *_PREDICTORS))
             predictors = [_PREDICTORS[name]]

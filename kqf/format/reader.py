@@ -96,6 +96,16 @@ class ImageReader:
         return other
 
     @property
+    def part_bytes(self) -> dict[str, int]:
+        """Bytes of the payloads of codebook, ranking and shapes, and of all from the tiles on."""
+        return {
+            "codebook": self.codebook_bytes,
+            "ranking": len(self.ranking or b""),
+            "shapes": len(self.shape_payload or b""),
+            "tiles": self.file_bytes - self._labels_at,
+        }
+
+    @property
     def whole_bytes(self) -> int:
         """Bytes that the file must have at the least to be complete."""
         least = self._labels_at + self.head.least_bytes + FRAME_SIZE

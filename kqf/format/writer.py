@@ -16,6 +16,9 @@ def build(
     ranking: bytes | None,
     metadata: Sequence[tuple[bytes, bytes]],
     streams: Iterable[bytes],
+    *,
+    shapes: bytes | None = None,
+    packed: bytes | None = None,
 ) -> bytes:
     """Return a whole file from its parts.
 
@@ -23,11 +26,15 @@ def build(
         codebook: (K, C) uint8.
         ranking: the zlib stream of ``RANK``, None with predictor 0.
         metadata: types and payloads of chunks, from build_metadata.
-        streams: the zlib stream of each tile, in the order of the tiles.
+        streams: the payload of each tile, in the order of the tiles.
+        shapes: the payload of ``SHAP``, None without shapes.
+        packed: the payload of ``PCOD``, None to write ``CODE``.
     """
     streams = list(streams)
     lengths = [len(stream) for stream in streams]
-    parts = [build_prologue(head, codebook, ranking, metadata, lengths)]
+    parts = [
+        build_prologue(head, codebook, ranking, metadata, lengths, shapes=shapes, packed=packed)
+    ]
     parts += map(build_tile, streams)
     parts.append(END)
     return b"".join(parts)
@@ -39,6 +46,9 @@ def build_prologue(
     ranking: bytes | None,
     metadata: Sequence[tuple[bytes, bytes]],
     lengths: Sequence[int],
+    *,
+    shapes: bytes | None = None,
+    packed: bytes | None = None,
 ) -> bytes:
     """Return all that stands before the first tile.
 
@@ -46,9 +56,14 @@ def build_prologue(
         lengths: bytes of each tile's stream; the result is as long for any. Others: as of build.
     """
     parts = [SIGNATURE, build_chunk(b"HEAD", build_header(head))]
-    parts.append(build_chunk(b"CODE", codebook.tobytes()))
+    if packed is not None:
+        parts.append(build_chunk(b"PCOD", packed))
+    else:
+        parts.append(build_chunk(b"CODE", codebook.tobytes()))
     if ranking is not None:
         parts.append(build_chunk(b"RANK", ranking))
+    if shapes is not None:
+        parts.append(build_chunk(b"SHAP", shapes))
     parts += [build_chunk(kind, payload) for kind, payload in metadata]
     if len(lengths) > 1:
         parts.append(

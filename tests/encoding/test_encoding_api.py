@@ -135,7 +135,7 @@ def test_fewer_colours_than_asked_for_do_not_warn(channels):
 
 def test_the_codebook_of_an_exact_image_is_its_colours_by_lightness():
     pixels = np.array([[[255, 255, 255], [0, 0, 200], [0, 100, 0], [0, 0, 200]]], np.uint8)
-    image = kqf.read_indexed(kqf.encode(pixels))
+    image = kqf.quantize(pixels)
     assert image.codebook.tolist() == [[0, 0, 200], [0, 100, 0], [255, 255, 255]]
     assert image.labels.tolist() == [[2, 0, 1, 0]]
 
@@ -413,8 +413,12 @@ GRAY = np.zeros((2, 2), np.uint8)
         ("method", None, "method must be one of kmeans, .*, sample:N .*, not None"),
         ("dither", "bayer", "dither must be one of none, ordered, floyd-steinberg, not 'bayer'"),
         ("dither", False, "dither must be one of none, ordered, floyd-steinberg, not False"),
-        ("predictor", "down", "predictor must be one of auto, none, left, up, not 'down'"),
-        ("predictor", 1, "predictor must be one of auto, none, left, up, not 1"),
+        (
+            "predictor",
+            "down",
+            "predictor must be one of auto, none, left, up, copy, packed, not 'down'",
+        ),
+        ("predictor", 1, "predictor must be one of auto, none, left, up, copy, packed, not 1"),
         ("tile", 0, "tile's side must be 1 to 2147483647, not 0"),
         ("tile", (8, 0), "tile's side must be 1 to 2147483647, not 0"),
         ("tile", 2**31, "tile's side must be 1 to 2147483647, not 2147483648"),

@@ -111,7 +111,7 @@ def test_only_a_predictor_has_a_ranking(predictor):
 
 
 def test_tiles_and_predictor_that_are_given_are_kept():
-    for predictor, tile in product(Predictor, ((7, 9), (60, 50))):
+    for predictor, tile in product(RANKED, ((7, 9), (60, 50))):
         layouts = list_layouts(60, 50, LayoutSettings([predictor], tile, USUAL, 1))
         assert layouts == [Layout(predictor, tile)]
 

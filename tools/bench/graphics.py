@@ -3,9 +3,10 @@
     python tools/benchmark.py graphics FOLDER ... [--colors N] [--json FILE] [--markdown FILE]
 
 Each image is reduced to labels once, by ``kqf.quantize(quality=100)``; alpha is kept. The labels
-are stored as KQF by default and with ``effort=9``, as PNG8 (oxipng, level 6), as lossless WebP
-(method 6, quality 100, exact), and as lossless JPEG XL (effort 9) where cjxl or imagecodecs is
-there. Of two colours or fewer, PNG has one bit a pixel. For each folder the last rows are the
+are stored as KQF, the codebook in any order, by default and with ``effort=9``, as PNG8 (oxipng,
+level 6), as lossless WebP (method 6, quality 100, exact), and as lossless JPEG XL (effort 9) where
+cjxl or imagecodecs is there. Of two colours or fewer, PNG has one bit a pixel. For each folder the
+last rows are the
 geometric mean of KQF's bytes as a share of each, and the worst image.
 """
 
@@ -48,8 +49,9 @@ def main(arguments: Sequence[str]) -> None:
 def measure(picture: Picture, colors: int) -> Sizes:
     """Store an image in all formats, and check that KQF gives the labels back."""
     image = kqf.quantize(picture.pixels, colors=colors, quality=100)
-    files = {KQF: kqf.encode_indexed(image.labels, image.codebook)}
-    files[BEST] = kqf.encode_indexed(image.labels, image.codebook, effort=9)
+    # These pixels are stored exactly; the order of the codebook is the encoder's, as for PNG.
+    files = {KQF: kqf.encode(image.pixels, colors=colors)}
+    files[BEST] = kqf.encode(image.pixels, colors=colors, effort=9)
     for data in files.values():
         if not np.array_equal(kqf.decode(data), image.pixels):
             raise SystemExit(f"{picture.name}: KQF gives other pixels")

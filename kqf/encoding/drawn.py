@@ -1,0 +1,301 @@
+"""The layouts that suit drawn images: copied, packed and transposed labels, and shapes.
+
+They make files of version 2. Candidates are tried at a low level of deflate, the best two stored
+in full.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from kqf.encoding.shapes import Found, find
+from kqf.format import codebooks, copying, packing, prediction, shapes, writer
+from kqf.format.declarations import Predictor
+from kqf.format.header import Head
+from kqf.format.streams import deflate
+from kqf.threads import each
+
+# Labels of a tile at most; tiles are as wide as the image.
+_TILE_PIXELS = 2**20
+# Images of at most so many pixels are tried by columns with every predictor, and as they are.
+_SMALL = 2**17
+# Those of at most so many are tried at the final level.
+_TINY = 2**16
+_TRIAL_LEVEL, _LEVEL = 6, 12
+# From this share of pixels unlike the one to the left on, an image looks like a photograph.
+_NOISE = 0.4
+_LOOK_ROWS = 64
+# How much larger than today's file a first trial of a photograph may be.
+_CLOSE = 1.1
+# Share above the best trial up to which a second layout is stored in full.
+_MARGIN = 1.01
+# Deflate by zlib, with these memory levels, makes up for libdeflate's splitting of short streams.
+_ZLIB_BYTES = 2**17
+_MEMORY_LEVELS = (5, 6)
+# More of them gained nothing.
+_ITERATIONS = 5
+_FRAME = 12
+
+
+@dataclass(frozen=True)
+class DrawnLayout:
+    """A way to store the labels of a drawn image.
+
+    Attributes:
+        predictor: what labels are predicted from.
+        columns_first: whether tiles are transposed.
+        above_right: whether ``Predictor.COPY`` uses code 2.
+        ranked: whether its new labels are ranks.
+        shapes: whether shapes are taken out.
+    """
+
+    predictor: Predictor
+    columns_first: bool = False
+    above_right: bool = False
+    ranked: bool = False
+    shapes: bool = False
+
+
+_COPY = DrawnLayout(Predictor.COPY)
+_COPY_RANKED = DrawnLayout(Predictor.COPY, above_right=True, ranked=True)
+_LEFT = DrawnLayout(Predictor.LEFT)
+_UP = DrawnLayout(Predictor.UP)
+_NONE = DrawnLayout(Predictor.NONE)
+_PACKED = DrawnLayout(Predictor.PACKED)
+
+
+def share_of_changes(labels: np.ndarray) -> float:
+    """Return the share of pixels of some rows that are unlike the one to the left."""
+    rows = labels[:: max(len(labels) // _LOOK_ROWS, 1)]
+    return float(np.count_nonzero(rows[:, 1:] != rows[:, :-1])) / rows.size
+
+
+def is_noisy(labels: np.ndarray, colors: int) -> bool:
+    """Tell whether labels look like those of a large photograph."""
+    return labels.size > _SMALL and colors > 16 and share_of_changes(labels) > _NOISE
+
+
+def is_small(labels: np.ndarray) -> bool:
+    """Tell whether an image is so small that every layout can be tried."""
+    return labels.size <= _SMALL
+
+
+def is_promising(labels: np.ndarray, codebook: np.ndarray, size: int) -> bool:
+    """Tell by a band whether the layouts of drawn images may come near a file of ``size`` bytes."""
+    rows = max(_SMALL // labels.shape[1], 1)
+    first = max((len(labels) - rows) // 2, 0)
+    band = labels[first : first + rows]
+    trials = _Trials(band, codebook, None, 1)
+    least = min(trials.size(layout, _TRIAL_LEVEL) for layout in (_LEFT, _UP))
+    return least * labels.size / band.size <= _CLOSE * size
+
+
+def smallest_drawn(
+    labels: np.ndarray,
+    codebook: np.ndarray,
+    predictors: Sequence[Predictor],
+    tile: tuple[int, int] | None,
+    threads: int,
+    metadata: Sequence[tuple[bytes, bytes]],
+    zopfli_bytes: int = 0,
+) -> tuple[bytes, Predictor]:
+    """Return the smallest file of version 2 that was found, and its predictor.
+
+    Arguments:
+        labels: (H, W) uint8.
+        codebook: (K, C) uint8, kept in its order.
+        predictors: to choose from.
+        tile: (width, height) in pixels, None to choose.
+        metadata: types and payloads of chunks, from build_metadata.
+        zopfli_bytes: streams are deflated by zopfli, too, up to so many bytes.
+
+    Raises:
+        ValueError: labels cannot be packed, as there are too many colours.
+    """
+    packable = len(codebook) <= packing.MAX_LAST_LABEL + 1
+    if list(predictors) == [Predictor.PACKED] and not packable:
+        limit = packing.MAX_LAST_LABEL + 1
+        raise ValueError(f"predictor='packed' is for at most {limit} colours, not {len(codebook)}")
+    trials = _Trials(labels, codebook, tile, threads, zopfli_bytes)
+    level = _LEVEL if labels.size <= _TINY else _TRIAL_LEVEL
+    sizes: dict[DrawnLayout, int] = {}
+
+    def attempt(layouts: Sequence[DrawnLayout]) -> None:
+        new = [
+            layout for layout in layouts if layout not in sizes and layout.predictor in predictors
+        ]
+        found = each(lambda layout: trials.size(layout, level), iter(new), threads)
+        sizes.update(zip(new, found, strict=True))
+
+    def ranked() -> list[DrawnLayout]:
+        return sorted(sizes, key=lambda layout: sizes[layout])
+
+    small = is_small(labels)
+    attempt([_COPY, _COPY_RANKED, _LEFT, *([_NONE] if small else [])])
+    if packable:
+        attempt([_PACKED, replace(_PACKED, columns_first=True)])
+    rows = [layout for layout in ranked() if not layout.columns_first]
+    attempt([replace(layout, columns_first=True) for layout in (rows if small else rows[:1])])
+    if trials.found is not None:
+        attempt([replace(_COPY, shapes=True), replace(_COPY_RANKED, shapes=True)])
+        if packable:
+            attempt([replace(_PACKED, shapes=True)])
+    best = ranked()[0]
+    if best.predictor == Predictor.COPY:
+        attempt(
+            [
+                replace(best, ranked=not best.ranked),
+                replace(best, above_right=not best.above_right),
+            ]
+        )
+    order = ranked()
+    most = sizes[order[0]] * _MARGIN
+    files = [
+        (trials.file(layout, metadata), layout.predictor)
+        for layout in order[:2]
+        if sizes[layout] <= most
+    ]
+    return min(files, key=lambda file: len(file[0]))
+
+
+def deflate_smallest(data: bytes, zopfli_bytes: int) -> bytes:
+    """Return the smallest zlib stream of data that was found.
+
+    Arguments:
+        zopfli_bytes: zopfli is tried, too, for data of at most so many bytes.
+    """
+    streams = [deflate(data, _LEVEL)]
+    if len(data) < _ZLIB_BYTES:
+        for memory in _MEMORY_LEVELS:
+            packer = zlib.compressobj(9, zlib.DEFLATED, 15, memory)
+            streams.append(packer.compress(data) + packer.flush())
+    if len(data) <= zopfli_bytes:
+        from zopfli import zlib as zopfli
+
+        streams.append(zopfli.compress(data, numiterations=_ITERATIONS))
+    return min(streams, key=len)
+
+
+class _Trials:
+    """Labels in the layouts of drawn images.
+
+    Attributes:
+        found: the shapes of the image, None without any.
+    """
+
+    def __init__(
+        self,
+        labels: np.ndarray,
+        codebook: np.ndarray,
+        tile: tuple[int, int] | None,
+        threads: int,
+        zopfli_bytes: int = 0,
+    ) -> None:
+        self._zopfli_bytes = zopfli_bytes
+        self._labels = labels
+        self._codebook = codebook
+        height, width = labels.shape
+        if tile is None:
+            rows = -(-height // -(-height // max(_TILE_PIXELS // width, 1)))
+            tile = width, rows
+        self._tile = min(tile[0], width), min(tile[1], height)
+        self._threads = threads
+
+    @cached_property
+    def found(self) -> Found | None:
+        return find(self._labels)
+
+    @cached_property
+    def _ranks(self) -> np.ndarray:
+        colors = len(self._codebook)
+        return prediction.invert(prediction.parse_table(bytes(colors), self._codebook))
+
+    def _head(self, layout: DrawnLayout) -> Head:
+        height, width = self._labels.shape
+        colors, channels = self._codebook.shape
+        return Head(
+            width,
+            height,
+            *self._tile,
+            channels,
+            colors - 1,
+            layout.predictor,
+            version=2,
+            columns_first=layout.columns_first,
+            ranked=layout.ranked,
+            shapes=layout.shapes,
+        )
+
+    def _parts(self, layout: DrawnLayout, head: Head, number: int) -> list[bytes]:
+        """Return what the streams of a tile inflate to, but its placements."""
+        left, upper, right, lower = head.tile_box(number)
+        labels = self._labels
+        if layout.shapes and self.found is not None:
+            labels = self.found.labels
+        tile = labels[upper:lower, left:right]
+        tile = np.ascontiguousarray(tile.T if layout.columns_first else tile)
+        if layout.predictor == Predictor.COPY:
+            ranks = self._ranks if layout.ranked else None
+            codes, new = copying.encode(tile, above_right=layout.above_right, ranks=ranks)
+            return [codes, new] if new else [codes]
+        if layout.predictor == Predictor.PACKED:
+            return [packing.pack(tile, len(self._codebook) - 1)]
+        if layout.predictor.is_ranked:
+            tile = prediction.rank(tile, self._ranks, layout.predictor)
+        return [np.ascontiguousarray(tile).tobytes()]
+
+    @cached_property
+    def _shape_payload(self) -> bytes:
+        assert self.found is not None
+        return shapes.build_shapes(self.found.shapes, _LEVEL)
+
+    def _placements(self, head: Head, number: int) -> bytes:
+        """Return the start of the payload of a tile, in a file with shapes."""
+        assert self.found is not None
+        left, upper, right, lower = box = head.tile_box(number)
+        all_ = self.found.placements
+        here = np.flatnonzero(
+            (all_.x >= left) & (all_.x < right) & (all_.y >= upper) & (all_.y < lower)
+        )
+        if not len(here):
+            return bytes(4)
+        part = shapes.Placements(all_.x[here], all_.y[here], all_.shapes[here])
+        stream = self._deflate(shapes.build_placements(part, self.found.shapes, box))
+        return len(here).to_bytes(4) + len(stream).to_bytes(4) + stream
+
+    def _deflate(self, data: bytes) -> bytes:
+        return deflate_smallest(data, self._zopfli_bytes)
+
+    def size(self, layout: DrawnLayout, level: int) -> int:
+        """Return the bytes of all that differs from layout to layout, by trial."""
+        head = self._head(layout)
+        total = len(self._shape_payload) + _FRAME if layout.shapes else 0
+        for number in range(head.tiles):
+            total += sum(len(deflate(part, level)) for part in self._parts(layout, head, number))
+            total += 4 * (layout.predictor == Predictor.COPY)
+            if layout.shapes:
+                total += len(self._placements(head, number))
+        return total
+
+    def file(self, layout: DrawnLayout, metadata: Sequence[tuple[bytes, bytes]]) -> bytes:
+        """Return the file of a layout."""
+        head = self._head(layout)
+
+        def payload(number: int) -> bytes:
+            streams = [self._deflate(part) for part in self._parts(layout, head, number)]
+            if layout.predictor == Predictor.COPY:
+                streams.insert(0, len(streams[0]).to_bytes(4))
+            if layout.shapes:
+                streams.insert(0, self._placements(head, number))
+            return b"".join(streams)
+
+        payloads = list(each(payload, iter(range(head.tiles)), self._threads))
+        shape_payload = self._shape_payload if layout.shapes else None
+        stream = self._deflate(codebooks.build(self._codebook))
+        packed = stream if len(stream) < self._codebook.size else None
+        return writer.build(
+            head, self._codebook, None, metadata, payloads, shapes=shape_payload, packed=packed
+        )
