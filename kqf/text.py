@@ -1,5 +1,7 @@
 """Text about files and errors, safe to print on one line of a terminal."""
 
+from typing import Any
+
 # By the number of channels.
 CHANNEL_NAMES = {1: "gray", 2: "gray + alpha", 3: "RGB", 4: "RGBA"}
 
@@ -31,7 +33,7 @@ def how_to_install(extra: str) -> str:
     return f"pip install '.[{extra}]' in the clone of KQF"
 
 
-def describe(value: object) -> str:
+def describe(value: Any) -> str:
     """Name what a caller gave: type, and shape of an array."""
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         return f"{value.dtype} array of shape {value.shape}"

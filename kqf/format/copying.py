@@ -224,17 +224,16 @@ def _decode_rows(
     touched = np.flatnonzero(np.diff(bounds)).tolist()
     firsts = bounds.tolist()
     targets = at + width
-    if order is not None:
-        table = np.ascontiguousarray(order)
-        above_new = at[new]
-        new_firsts = np.searchsorted(above_new, edges).tolist()
+    table = None if order is None else np.ascontiguousarray(order)
+    above_new = at[new]
+    new_firsts = np.searchsorted(above_new, edges).tolist()
     # The row before the first is the row of zeros.
     rows = buffer[:new_at].reshape(-1, width)
     done = 0
     for y in touched:
         rows[done + 1 : y + 2] = rows[done]
         done = y + 1
-        if order is not None and (first := new_firsts[y]) < (last := new_firsts[done]):
+        if table is not None and (first := new_firsts[y]) < (last := new_firsts[done]):
             ranks = buffer[new_at + first : new_at + last]
             ranks[...] = table[buffer[above_new[first:last]], ranks]
         part = slice(firsts[y], firsts[done])

@@ -57,6 +57,8 @@ def open_stream(source: Source, **url_options: Any) -> tuple[BinaryIO, bool]:
         check_name(source)
         if is_url(source):
             return open_url(str(source), "rb", **url_options), True
+        if _is_special(Path(source)):
+            return io.BytesIO(Path(source).read_bytes()), True
         return Path(source).open("rb"), True
     check_file(source)
     file = cast(BinaryIO, source)

@@ -4,6 +4,7 @@ import io
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ NAMES = [
 ]
 
 
+@cache
 def encoded(kind, suffix):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / ("file" + suffix)

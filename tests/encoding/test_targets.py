@@ -76,7 +76,7 @@ def test_fewer_colours_are_powers_of_two_down_to_the_least(colors, expected):
 
 class TestMaxBytes:
     def test_colours_are_lowered_where_quality_alone_is_not_enough(self):
-        pixels = np.ascontiguousarray(load_sample_image("china.jpg")[150:300, 100:340])
+        pixels = np.ascontiguousarray(load_sample_image("china.jpg")[150:230, 100:220])
         least = len(kqf.encode(pixels, quality=1, effort=1))
         limit = least // 2
         data = kqf.encode(pixels, max_bytes=limit, effort=1)
@@ -149,8 +149,10 @@ class TestTargets:
 
     @pytest.mark.parametrize("target", [{"target_psnr": 80}, {"max_bytes": 100}])
     def test_what_cannot_be_met_is_said(self, photograph, target):
+        # max_bytes lowers the colours step by step before it gives up.
+        part = np.ascontiguousarray(photograph[:40, :60])
         with pytest.raises(kqf.TargetError, match="can't be met: "):
-            kqf.encode(photograph, effort=1, **target)
+            kqf.encode(part, effort=1, **target)
 
     def test_one_target_at_a_time(self, photograph):
         with pytest.raises(ValueError, match="target_psnr and max_bytes"):
@@ -177,5 +179,5 @@ class TestTargets:
         image.save(tmp_path / "a.kqf", max_bytes=20_000, effort=2)
         assert (tmp_path / "a.kqf").stat().st_size <= 20_000
         with pytest.raises(kqf.TargetError):
-            image.save(tmp_path / "b.kqf", max_bytes=100, effort=1)
+            image.crop((0, 0, 60, 40)).save(tmp_path / "b.kqf", max_bytes=100, effort=1)
         assert not (tmp_path / "b.kqf").exists()

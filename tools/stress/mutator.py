@@ -13,7 +13,7 @@ from functools import cache, partial
 
 SIGNATURE = bytes.fromhex("89 4B 51 46 0D 0A 1A 0A")
 KINDS = (
-    *(b"HEAD", b"CODE", b"RANK", b"LABL", b"DONE"),
+    *(b"HEAD", b"CODE", b"PCOD", b"RANK", b"SHAP", b"LABL", b"DONE"),
     *(b"iccp", b"exif", b"xmp ", b"phys", b"text", b"tidx"),
     *(b"abcd", b"ABCD", b"z9 0", b"1abc"),
 )
@@ -24,7 +24,9 @@ NUMBERS = (
 )
 HEADER = struct.Struct(">4I4B")
 FIELDS = 8
-# Where to put which number: sides, then version, channels, last_label, predictor.
+PREDICTOR_BITS = 15
+LEFT, UP = 1, 2
+# Where to put which number: sides, then version, channels, last_label, layout.
 SMALL_NUMBERS = range(17)
 # Of the images made whole: what they take to write, and to decode by several ways.
 MOST_PIXELS = 2**22
@@ -295,9 +297,10 @@ class Change:
             if self.rng.random() < 0.6:
                 near = self.rng.choice((64, 65, 8, 32, 2 * fields[at % 2], fields[at % 2]))
                 fields[at] = self.rng.choice((self.rng.randint(1, longest), near % 2**31))
+        # In version 1, symbols of any kind make whole tiles.
         fields[4] = 1
         for at, numbers in (5, range(1, 5)), (7, range(3)):
-            if self.rng.random() < 0.3:
+            if fields[at] not in numbers or self.rng.random() < 0.3:
                 fields[at] = self.rng.choice(numbers)
         if self.rng.random() < 0.3:
             fields[6] = self.rng.choice((0, 1, 2, 15, 254, 255))
@@ -331,12 +334,19 @@ class Change:
         fields = self.fields()
         if fields is None:
             return
-        *_, channels, last_label, predictor = fields
+        *_, version, channels, last_label, layout = fields
+        if version == 1:
+            self.chunks[:] = [
+                replace(chunk, kind=b"CODE") if chunk.kind == b"PCOD" else chunk
+                for chunk in self.chunks
+                if chunk.kind != b"SHAP"
+            ]
         size = (last_label + 1) * channels
         code = self.find(b"CODE")
-        old = self.chunks[code].payload if code is not None else b""
-        self.put(b"CODE", old[:size] + self.rng.randbytes(max(size - len(old), 0)))
-        if not predictor:
+        if version == 1 or code is not None:
+            old = self.chunks[code].payload if code is not None else b""
+            self.put(b"CODE", old[:size] + self.rng.randbytes(max(size - len(old), 0)))
+        if layout & PREDICTOR_BITS not in (LEFT, UP):
             self.chunks[:] = [chunk for chunk in self.chunks if chunk.kind != b"RANK"]
         else:
             rank = self.find(b"RANK")
