@@ -252,9 +252,12 @@ def _sources(
         are new, as indices.
     """
     flat = _unpack(packed, height)
-    at = np.flatnonzero(flat)
+    # Numpy finds what is true several times as fast as what is not zero.
+    at = np.flatnonzero(flat != ABOVE)
     codes = flat[at]
-    columns = at % tile_width
+    # Faster than dividing.
+    starts = np.arange(0, len(flat) + 1, tile_width)
+    columns = at - np.repeat(starts[:-1], np.diff(np.searchsorted(at, starts)))
     new = np.flatnonzero(codes == NEW)
     # Out of the tile there are zeros, as in the first place of all.
     sources = np.where(columns == tile_width - 1, 0, at + 1)
