@@ -37,6 +37,8 @@ _ZLIB_BYTES = 2**17
 _MEMORY_LEVELS = (5, 6)
 # More of them gained nothing.
 _ITERATIONS = 5
+# With more tiles, zopfli would take longer than all else.
+_ZOPFLI_TILES = 4
 _FRAME = 12
 
 
@@ -76,6 +78,11 @@ def share_of_changes(labels: np.ndarray) -> float:
 def is_noisy(labels: np.ndarray, colors: int) -> bool:
     """Tell whether labels look like those of a large photograph."""
     return labels.size > _SMALL and colors > 16 and share_of_changes(labels) > _NOISE
+
+
+def tile_count(shape: tuple[int, ...], tile: tuple[int, int]) -> int:
+    """Return the number of tiles (width, height) of an image (height, width)."""
+    return -(-shape[0] // tile[1]) * -(-shape[1] // tile[0])
 
 
 def is_small(labels: np.ndarray) -> bool:
@@ -202,6 +209,8 @@ class _Trials:
             rows = -(-height // -(-height // max(_TILE_PIXELS // width, 1)))
             tile = width, rows
         self._tile = min(tile[0], width), min(tile[1], height)
+        if tile_count(labels.shape, tile) > _ZOPFLI_TILES:
+            self._zopfli_bytes = 0
         self._threads = threads
 
     @cached_property

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kqf.encoding.drawn import is_noisy, is_promising, is_small, smallest_drawn
+from kqf.encoding.drawn import is_noisy, is_promising, is_small, smallest_drawn, tile_count
 from kqf.encoding.layout import Candidate, LayoutSettings, rank_candidates, smallest_file
 from kqf.encoding.ordering import reorder, walk
 from kqf.format.declarations import Predictor
+
+# With more tiles, as a caller may ask for, all that is done for each of them takes too long.
+_MOST_TILES = 64
 
 
 def smallest(
@@ -36,6 +39,8 @@ def smallest(
     predictors, colors = settings.predictors, len(codebook)
     has_old = min(predictors) <= Predictor.UP
     if has_old and not (settings.effort.drawn and Predictor.COPY in predictors):
+        return predicted()
+    if has_old and settings.tile and tile_count(labels.shape, settings.tile) > _MOST_TILES:
         return predicted()
     files = []
     if has_old and is_noisy(labels, colors):

@@ -1,6 +1,7 @@
 """Reading files with copied, packed and transposed labels, shapes and packed codebooks."""
 
 import json
+import time
 import zlib
 from pathlib import Path
 
@@ -86,3 +87,62 @@ def test_many_placements_of_one_pixel_cost_an_error_and_little_memory():
     wrong = data[: at - 4] + chunk + crc + data[at + len(payload) + 4 :]
     with pytest.raises(kqf.FormatError, match="number of placements"):
         kqf.decode(wrong)
+
+
+def chunks_of(data):
+    """Yield (type, payload) of each chunk."""
+    at = 8
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4])
+        yield data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def put_together(chunks):
+    parts = [b"\x89KQF\r\n\x1a\n"]
+    for kind, payload in chunks:
+        crc = zlib.crc32(kind + payload)
+        parts += [len(payload).to_bytes(4), kind, payload, crc.to_bytes(4)]
+    return b"".join(parts)
+
+
+def outcome(read):
+    """Return what reading gives, the class of its error otherwise."""
+    try:
+        return read()
+    except kqf.KqfError as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_changed_files_with_right_crcs_are_images_or_errors(name):
+    chunks = list(chunks_of(vector(name)))
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    for _ in range(12):
+        number = rng.integers(len(chunks) - 1)
+        kind, payload = chunks[number]
+        changed = bytearray(payload)
+        changed[rng.integers(len(changed))] ^= 1 << rng.integers(8)
+        if kind in (b"HEAD", b"SHAP", b"LABL") and rng.integers(2):
+            changed = changed[: rng.integers(len(changed))]
+        data = put_together([*chunks[:number], (kind, bytes(changed)), *chunks[number + 1 :]])
+        limit = {"max_pixels": 10**6}
+        labels = outcome(lambda: kqf.read_indexed(data, **limit).labels)  # noqa: B023
+        checked = outcome(lambda: kqf.check(data, **limit))  # noqa: B023
+        if isinstance(labels, np.ndarray):
+            assert checked is None
+        else:
+            assert checked is labels
+
+
+def test_codes_of_noise_are_decoded_in_bounded_time():
+    # The worst case: hardly a pixel is copied from above.
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 256, (600, 600)).astype(np.uint8)
+    codebook = rng.integers(0, 256, (256, 3)).astype(np.uint8)
+    for tile in (None, (16, 16)):
+        data = kqf.encode_indexed(labels, codebook, predictor="copy", tile=tile)
+        begin = time.process_time()
+        assert np.array_equal(kqf.read_indexed(data, threads=1).labels, labels)
+        # About 20 ms here; so many times as much is something else than a slow machine.
+        assert time.process_time() - begin < 2

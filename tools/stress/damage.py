@@ -29,7 +29,7 @@ def made() -> Iterator[tuple[str, bytes]]:
     rgb = np.asarray(china.resize((40, 28)))
     alpha = np.asarray(flower.convert("L").resize((40, 28)))
     metadata = {"comment": "a comment", "exif": b"some exif", "dpi": (300.0, 300.0)}
-    for predictor in ("none", "left", "up"):
+    for predictor in ("none", "left", "up", "copy", "packed"):
         options = {"predictor": predictor, "metadata": metadata, "colors": 16}
         yield f"RGB, {predictor}, tiles", kqf.encode(rgb, tile=(16, 12), **options)
         yield f"RGB, {predictor}", kqf.encode(rgb, tile=64, **options)

@@ -163,6 +163,8 @@ OPTIONS: list[dict[str, Any]] = [
     {"effort": 9, "colors": 30},
     {"colors": 16, "metric": "perceptual", "quality": 40},
     {"colors": 20, "predictor": "none", "tile": 16},
+    {"colors": 20, "predictor": "copy", "tile": 16},
+    {"colors": 5, "predictor": "packed"},
     {"colors": 20, "predictor": "left", "tile": (10, 7), "threads": 2},
     {"colors": 2, "predictor": "up", "metadata": {"comment": "here", "exif": b"Exif"}},
     {"colors": 32, "dither": "ordered"},

@@ -519,7 +519,7 @@ def _metadata(choices: Choices) -> Any:
 def _storage(choices: Choices) -> dict[str, Any]:
     """Return options of storage, most of them right."""
     ways: dict[str, Callable[[], Any]] = {
-        "predictor": lambda: choices.pick(("none", "left", "up", "auto")),
+        "predictor": lambda: choices.pick(("none", "left", "up", "copy", "packed", "auto")),
         "tile": lambda: choices.pick((None, 1, 3, (2, 5), (7, 1), (64, 64), 2**31 - 1)),
         "effort": lambda: choices.pick((1,) * 8 + (2, 3, 4, 5, 6, 9)),
         "threads": lambda: choices.pick((None, 1, 2)),
