@@ -1,7 +1,9 @@
-"""``kqf view``: images in the system's viewer, or in the terminal."""
+"""``kqf view``: images in the system's viewer, in a browser, or in the terminal."""
 
+import io
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,8 +11,10 @@ from PIL import Image, ImageOps, ImageShow
 
 from kqf.cli.parameters import whole_number
 from kqf.cli.session import Session, session
+from kqf.cli.viewer_server import Served, serve_until_interrupted
+from kqf.format.signature import SIGNATURE
 from kqf.io.pictures import load
-from kqf.io.pipes import read_input
+from kqf.io.pipes import PIPE, read_input
 from kqf.text import escape
 
 _NO_VIEWER = "there is no program that shows images here"
@@ -24,6 +28,10 @@ def view(
     terminal: Annotated[
         bool, typer.Option("--terminal", help="Draw the picture in the terminal.")
     ] = False,
+    browser: Annotated[
+        bool,
+        typer.Option("--browser", help="Show all files in the browser, until Ctrl-C."),
+    ] = False,
     frame: Annotated[
         int | None,
         typer.Option(
@@ -31,23 +39,71 @@ def view(
         ),
     ] = None,
 ) -> None:
-    """Show images in the system's viewer, or in the terminal.
+    """Show images in the system's viewer, in a browser, or in the terminal.
 
-    Where no viewer can be opened, such as on a server, the terminal shows the picture with
-    coloured half blocks, as large as fits. Transparent parts are shown over a checkerboard.
+    The browser shows palette, sizes and metadata of KQF files beside the image. It gets them from
+    this machine alone, under an address that nobody can guess, and only as long as the command
+    runs.
+
+    Where there is no viewer, the browser shows the images if there is one. Where no window can be
+    opened, such as on a server, the terminal shows them with coloured half blocks, as large as
+    fits. Transparent parts are shown over a checkerboard.
     """
+    if terminal and browser:
+        raise typer.BadParameter("either --terminal or --browser")
+    in_browser: list[Served] = []
     with session(len(files)) as here:
         for name in files:
             with here.file(name):
+                if browser:
+                    in_browser.append(_served(name, frame))
+                    continue
                 image, _ = load(read_input(name), frame)
                 image = ImageOps.exif_transpose(image)
                 if terminal:
                     _draw(here, image, forced=True)
-                elif not (_has_screen() and ImageShow.show(image, title=escape(name))):
-                    if not _shows_colors():
-                        raise ValueError(f"{_NO_VIEWER}; --terminal draws it with colours")
+                elif _has_screen() and ImageShow.show(image, title=escape(name)):
+                    pass
+                elif _has_screen() and _has_browser():
+                    in_browser.append(_served(name, frame))
+                elif _shows_colors():
                     here.note(name, f"{_NO_VIEWER}, so the terminal draws it")
                     _draw(here, image, forced=False)
+                else:
+                    raise ValueError(f"{_NO_VIEWER}; --terminal draws it with colours")
+        if in_browser:
+            serve_until_interrupted(in_browser, here.tell)
+
+
+def _served(name: str, frame: int | None) -> Served:
+    """Return a file as the browser gets it: KQF as it is, all else as PNG."""
+    title = Path(name).name or name
+    path = Path(name)
+    if name != PIPE and path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(SIGNATURE)) == SIGNATURE:
+                return Served(title, path.resolve())
+    data = read_input(name)
+    if data.startswith(SIGNATURE):
+        return Served(title, data)
+    image, _ = load(data, frame)
+    buffer = io.BytesIO()
+    image = ImageOps.exif_transpose(image)
+    if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
+        image = image.convert("RGB")
+    image.save(buffer, "PNG", compress_level=1)
+    return Served(title, buffer.getvalue())
+
+
+def _has_browser() -> bool:
+    """Tell whether there is a browser with windows of its own."""
+    import webbrowser
+
+    try:
+        # Browsers in a terminal are of the plain class.
+        return type(webbrowser.get()) is not webbrowser.GenericBrowser
+    except webbrowser.Error:
+        return False
 
 
 def _has_screen() -> bool:

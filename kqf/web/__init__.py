@@ -1,12 +1,46 @@
-"""KQF in browsers: the decoder and an element, for pages to serve or include."""
+"""KQF in browsers: the decoder, an element and a viewer, for pages to serve or include."""
 
+import base64
+import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
+
+_SCRIPT = '<script type="module" src="./viewer.js"></script>'
+_FILES = re.compile(r'(?<=<script id="named" type="application/json">)\s*\[]\s*(?=</script>)')
 
 
 def path() -> Path:
-    """Return the folder of ``kqf.js``, ``element.js`` and ``package.json``.
+    """Return the folder of ``kqf.js``, ``element.js``, ``viewer.html`` and ``package.json``.
 
     ``kqf.js`` is an ES module that decodes KQF in browsers and Node; ``element.js`` defines the
-    element ``<kqf-img>`` by it.
+    element ``<kqf-img>`` by it; ``viewer.html`` shows files, and takes their addresses as
+    ``viewer.html?src=ADDRESS``. Served from one folder they need nothing else.
     """
     return Path(__file__).parent
+
+
+def viewer() -> str:
+    """Return ``viewer.html`` with its scripts in it: one page that also opens from disk."""
+    # Pages from disk may not import modules from files.
+    decoder = base64.b64encode((path() / "kqf.js").read_bytes()).decode()
+    imports = json.dumps({"imports": {"./kqf.js": f"data:text/javascript;base64,{decoder}"}})
+    script = (path() / "viewer.js").read_text("utf-8").replace("</script", "<\\/script")
+    inlined = f'<script type="importmap">{imports}</script><script type="module">{script}</script>'
+    return _page().replace(_SCRIPT, inlined)
+
+
+def viewer_of(files: Iterable[tuple[str, str]]) -> str:
+    """Return ``viewer.html`` as it shows files, beside which its scripts are served.
+
+    Arguments:
+        files: name and address of each.
+    """
+    listed = json.dumps([{"name": name, "address": address} for name, address in files])
+    # No name ends the script that it stands in.
+    listed = listed.replace("<", "\\u003c")
+    return _FILES.sub(lambda _: listed, _page(), count=1)
+
+
+def _page() -> str:
+    return (path() / "viewer.html").read_text("utf-8")

@@ -8,7 +8,7 @@ async function load(url, signal) {
   const response = await fetch(url, { signal });
   if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
   const file = await open(await response.arrayBuffer());
-  return file.read({ signal });
+  return (await file.read({ signal })).upright();
 }
 
 /**

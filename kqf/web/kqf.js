@@ -495,6 +495,22 @@ function asBytes(data) {
 
 // Images.
 
+/** Return the orientation that Exif data state, 1 to 8. @param {Uint8Array} exif */
+function orientationOf(exif) {
+  // Some programs leave the name that stands before Exif data in JPEG files.
+  const data = exif[0] === 0x45 ? exif.subarray(6) : exif;
+  if (data.length < 14) return 1;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const little = data[0] === 0x49;
+  const first = view.getUint32(4, little);
+  const count = first + 2 <= data.length ? view.getUint16(first, little) : 0;
+  for (let at = first + 2; at + 12 <= Math.min(first + 2 + 12 * count, data.length); at += 12) {
+    const value = view.getUint16(at + 8, little);
+    if (view.getUint16(at, little) === 0x112 && value >= 1 && value <= 8) return value;
+  }
+  return 1;
+}
+
 /** An image of labels and a codebook. */
 export class KqfImage {
   /**
@@ -532,6 +548,27 @@ export class KqfImage {
     const pixels = new Uint32Array(labels.length);
     for (let i = 0; i < labels.length; i++) pixels[i] = colors[labels[i]];
     return new Uint8ClampedArray(pixels.buffer);
+  }
+
+  /** Return the image as its Exif data say that it is to be looked at. */
+  upright() {
+    const { exif } = this.metadata;
+    const orientation = exif ? orientationOf(exif) : 1;
+    if (orientation < 2) return this;
+    const { width, height, labels } = this;
+    const turned = orientation > 4;
+    const mirroredX = [2, 3, 7, 8].includes(orientation);
+    const mirroredY = [3, 4, 6, 7].includes(orientation);
+    const [w, h] = turned ? [height, width] : [width, height];
+    const target = new Uint8Array(labels.length);
+    for (let y = 0; y < h; y++) {
+      for (let x = 0; x < w; x++) {
+        const [column, row] = turned ? [y, x] : [x, y];
+        const from = mirroredX ? width - 1 - column : column;
+        target[y * w + x] = labels[(mirroredY ? height - 1 - row : row) * width + from];
+      }
+    }
+    return new KqfImage(w, h, target, this.codebook, this.channels, this.metadata);
   }
 
   toImageData() {

@@ -1,6 +1,7 @@
 """``kqf view``."""
 
 import sys
+import webbrowser
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,12 @@ def viewers(monkeypatch):
     """Give the list of viewers that there are, on a machine with a screen."""
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(ImageShow, "_viewers", found := [])
+    monkeypatch.setattr(webbrowser, "get", no_browser)
     return found
+
+
+def no_browser(*_):
+    raise webbrowser.Error
 
 
 def test_view(monkeypatch, viewers):
