@@ -14,7 +14,10 @@ from hypothesis.extra import numpy as hnp
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=40)
 settings.register_profile("dev", deadline=None, max_examples=40)
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
+# For .ci/long.
+settings.register_profile("long", deadline=None, max_examples=400)
+profile = os.environ.get("HYPOTHESIS_PROFILE")
+settings.load_profile(profile or ("ci" if os.environ.get("CI") else "dev"))
 
 
 @pytest.fixture(autouse=True)

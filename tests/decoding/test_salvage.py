@@ -109,7 +109,8 @@ def test_no_single_flipped_bit_costs_a_pixel(predictor, tile, index):
     if not index:
         data = without(data, b"tidx")
     meant = kqf.read_indexed(data)
-    for bit in range(0, 8 * len(data), 3):
+    # Each bit of a byte comes up in turn. tools/stress/damage.py damages every byte.
+    for bit in range(0, 8 * len(data), 9):
         spoiled = bytearray(data)
         spoiled[bit // 8] ^= 1 << bit % 8
         with pytest.raises(kqf.KqfError):

@@ -14,8 +14,8 @@ METHODS = ("minibatch", "agglomerative", "median-cut", "octree", "random", "samp
 # By name: height, width, channels, step of the random walk, options of kqf.encode.
 CASES = {
     "large": (1000, 1250, 3, 2, {"colors": 32, "effort": 1}),
-    "lossless": (300, 400, 1, 5, {}),
-    "learned": (500, 400, 3, 9, {"colors": 99}),
+    "lossless": (150, 400, 1, 5, {}),
+    "learned": (200, 300, 3, 9, {"colors": 99}),
     "perceptual": (120, 150, 4, 9, {"colors": 60, "metric": "perceptual", "quality": 50}),
     "RGBA": (150, 150, 4, 9, {"colors": 80, "tile": 40}),
     "kept": (90, 80, 3, 9, {"colors": 40, "keep": [(1, 2, 3)], "seed": 5}),
