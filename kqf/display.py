@@ -29,9 +29,11 @@ def in_color(codebook: np.ndarray) -> np.ndarray:
 
 
 def as_html(labels: np.ndarray, codebook: np.ndarray) -> str:
-    """Return picture, swatches with their shares of the pixels, and numbers, as HTML.
+    """Return the picture, its colours with their shares of the pixels, and numbers, as HTML.
 
-    Arguments: as for picture_of.
+    Arguments:
+        labels: (H, W) uint8, each below K.
+        codebook: (K, C) uint8, C 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA).
     """
     height, width = labels.shape
     step = -(-max(height, width) // _SIDE)

@@ -14,7 +14,7 @@ from kqf.image import IndexedImage
 from kqf.io import pictures
 from kqf.io.files import Source, Target, check_target, open_source, write_whole
 from kqf.io.palette_images import FORMATS, save_palette_image
-from kqf.io.paths import file_name, is_url, write
+from kqf.io.paths import file_name
 from kqf.plugins.registration import register
 
 
@@ -24,8 +24,7 @@ def save(
     """Write an image. Arguments, errors, warnings: those of ``IndexedImage.save``."""
     register()
     file_format = _format_of(path_or_file) if file_format is None else file_format.upper()
-    if not (isinstance(path_or_file, str) and is_url(path_or_file)):
-        check_target(path_or_file)
+    check_target(path_or_file)
     lost: list[str] = []
     if file_format == FORMAT:
         # Imported only here: writing other formats does not need the encoder.
@@ -45,10 +44,7 @@ def save(
         data, _, lost = pictures.save(picture, file_format, image.metadata, options)
     if lost:
         warnings.warn(f"{file_format} does not keep {', '.join(lost)}", stacklevel=3)
-    if isinstance(path_or_file, str) and is_url(path_or_file):
-        write(path_or_file, data)
-    else:
-        write_whole(path_or_file, data)
+    write_whole(path_or_file, data)
 
 
 def _format_of(path_or_file: Target) -> str:

@@ -35,6 +35,7 @@ def how_to_install(extra: str) -> str:
 
 def describe(value: Any) -> str:
     """Name what a caller gave: type, and shape of an array."""
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
-        return f"{value.dtype} array of shape {value.shape}"
+    dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
+    if dtype is not None and shape is not None:
+        return f"{dtype} array of shape {shape}"
     return type(value).__name__

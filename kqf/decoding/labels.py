@@ -190,14 +190,16 @@ def _read_symbols(
     )
 
     def place(batch: list[tuple[int, bytes]]) -> None:
-        inside = []
-        for number, payload in batch:
-            if reader.shapes and (placements := reader.placements(number, payload)):
-                area.placements.append(placements)
-            row, column = divmod(number, head.columns)
-            if row in rows and column in columns:
-                inside.append((number, payload))
-        for number, symbols in reader.decode(inside):
+        if reader.shapes:
+            inside = []
+            for number, payload in batch:
+                if placements := reader.placements(number, payload):
+                    area.placements.append(placements)
+                row, column = divmod(number, head.columns)
+                if row in rows and column in columns:
+                    inside.append((number, payload))
+            batch = inside
+        for number, symbols in reader.decode(batch):
             area.place(head.tile_box(number), symbols)
 
     count = _threads(threads, pixels)

@@ -16,10 +16,11 @@ def take(stream: BinaryIO, count: int) -> bytes:
     if len(data) == count:
         return data
     # Unbuffered streams may give fewer than they are asked for.
-    pieces = [data]
-    while count > 0 and pieces[-1]:
-        count -= len(pieces[-1])
-        pieces.append(stream.read(count) or b"" if count else b"")
+    pieces = []
+    while data:
+        pieces.append(data)
+        count -= len(data)
+        data = (stream.read(count) or b"") if count else b""
     return b"".join(pieces)
 
 

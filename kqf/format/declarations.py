@@ -66,8 +66,7 @@ class Allowed(Adapter):  # type: ignore[misc]
 
     def check(self, value: int) -> None:
         if value not in self.allowed:
-            low, high = self.allowed[0], self.allowed[-1]
-            expected = str(low) if low == high else f"{low} to {high}"
+            expected = f"{self.allowed[0]} to {self.allowed[-1]}"
             error = UnsupportedError if self.field == "version" else FormatError
             raise error(self.chunk, self.field, expected, value)
 

@@ -285,7 +285,8 @@ def test_the_first_of_several_damages_is_told_with_any_threads(monkeypatch):
     monkeypatch.setattr("kqf.decoding.labels._BATCH_PIXELS", 1)
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 4, (64, 64), dtype=np.uint8)
-    parts = take_apart(kqf.encode_indexed(noise, np.zeros((4, 1), np.uint8), tile=8))
+    codebook = np.zeros((4, 1), np.uint8)
+    parts = take_apart(kqf.encode_indexed(noise, codebook, tile=8, predictor="none"))
     places = [at for at, (kind, _) in enumerate(parts) if kind == b"LABL"]
     for tile in (40, 9, 22):
         symbols = bytearray(zlib.decompress(parts[places[tile]][1]))

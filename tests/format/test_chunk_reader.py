@@ -8,6 +8,7 @@ import pytest
 from conftest import chunk, head, put_together
 
 from kqf.errors import FormatError, KqfError, TruncatedError
+from kqf.format.chunk_reader import take
 from kqf.format.reader import ImageReader
 
 ONE = zlib.compress(b"\0")
@@ -107,3 +108,17 @@ def test_a_length_beyond_the_file_is_truncated_and_not_believed():
     with pytest.raises(TruncatedError, match="exif: payload: expected 15728640 bytes, found 9"):
         ImageReader(stream, len(data))
     assert stream.most < 100
+
+
+class Trickle(io.BytesIO):
+    """A file that gives at most three bytes at a time, and in the end None."""
+
+    def read(self, count=-1):
+        return super().read(min(count, 3)) or None
+
+
+@pytest.mark.parametrize("count", range(12))
+def test_bytes_are_taken_from_files_that_give_a_few_at_a_time(count):
+    stream = Trickle(b"0123456789")
+    assert take(stream, count) == b"0123456789"[:count]
+    assert stream.tell() == min(count, 10)

@@ -82,6 +82,7 @@ def test_a_header_field_out_of_range_is_named(field, fields):
 def test_another_version_is_unsupported(version):
     error = refused([head(version=version), CODE, LABL, DONE], UnsupportedError)
     assert (error.chunk, error.field, error.found) == ("HEAD", "version", version)
+    assert error.expected == "1 to 2"
 
 
 @given(

@@ -56,7 +56,7 @@ def test_a_density_that_is_not_two_numbers_is_a_type_error(value):
 
 
 @pytest.mark.parametrize(
-    "value", [(0, 1), (1, -1), (2**32, 1), (float("nan"), 1), (float("inf"), 1)]
+    "value", [(0, 1), (1, -1), (2**32, 1), (5_000_000.5, 1), (float("nan"), 1), (float("inf"), 1)]
 )
 def test_a_density_out_of_range_is_a_value_error(value):
     with pytest.raises(ValueError, match=r"'dpi' must be (1|0.001)"):
