@@ -53,8 +53,19 @@ def test_info_says_what_the_file_is():
         tiles=12,
         metadata={"icc_profile": b"y", "comment": "x"},
         file_bytes=len(data),
+        part_bytes=found.part_bytes,
     )
     assert 20 < found.colors <= 30
+    sizes = {}
+    for kind, payload in take_apart(data):
+        sizes[kind] = sizes.get(kind, 0) + len(payload)
+    assert found.part_bytes == {
+        "codebook": sizes[b"CODE"],
+        "ranking": sizes[b"RANK"],
+        "shapes": 0,
+        # With the frames of their chunks and of DONE.
+        "tiles": sizes[b"LABL"] + 12 * (12 + 1),
+    }
     assert found.bits_per_pixel == len(data) * 8 / 700
 
 
