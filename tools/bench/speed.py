@@ -1,9 +1,9 @@
 """Times and memory of KQF beside other encoders and decoders, in one run.
 
     pip install '.[bench]'
-    python tools/speed.py [FOLDER|IMAGE ...] [--only ROW ...] [--seconds N]
+    python tools/benchmark.py speed [FOLDER|IMAGE ...] [--only ROW ...] [--seconds N]
                           [--json FILE] [--markdown FILE]
-    python tools/speed.py --list
+    python tools/benchmark.py speed --list
 
 Of the images given it takes the largest for the rows of large images, and the one nearest to 0.4
 megapixels for those of small ones. Without any it takes scikit-learn's china.jpg, as it is and, for
