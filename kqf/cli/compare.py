@@ -50,7 +50,7 @@ def compare(
     threads: Threads = None,
 ) -> None:
     """Compare quantization methods on one image: times, errors, and what it looks like."""
-    from kqf.report import tables
+    from kqf.report import columns, tables
     from kqf.report.methods import draw, learn_each
 
     suffix = check_output(output, (*PAGES, *_PICTURES))
@@ -74,7 +74,7 @@ def compare(
             )
             size = f"{picture.width:,} x {picture.height:,}"
             title = f"{escape(image)}: {size}, {colors} colours at the most"
-            table = tables.Table(title, tables.METHODS, found)
+            table = tables.Table(title, columns.METHODS, found)
             if as_json:
                 record = {"image": image, "methods": [each.record() for each in found]}
                 here.say(json.dumps(record, indent=2))

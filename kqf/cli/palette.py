@@ -224,7 +224,8 @@ def _painted(swatches: list[Swatch], title: str) -> str:
     from rich.style import Style
     from rich.text import Text
 
-    from kqf.report.tables import SWATCHES, Table, drawn
+    from kqf.report.columns import SWATCHES
+    from kqf.report.tables import Table, drawn
 
     console = Console(highlight=False)
     counted = any(each.pixels for each in swatches)

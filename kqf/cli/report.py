@@ -139,7 +139,8 @@ def report(
 def _print(here: Session, reports: Sequence[Any], *, full: bool) -> None:
     """Print the numbers of one image, or the overview of several."""
     from kqf.report import documents
-    from kqf.report.tables import MEASUREMENTS, Table, drawn
+    from kqf.report.columns import MEASUREMENTS
+    from kqf.report.tables import Table, drawn
 
     for done in reports if full or len(reports) == 1 else ():
         here.say(drawn(Table(documents.title_of(done), MEASUREMENTS, done.rows)))

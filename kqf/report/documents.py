@@ -7,12 +7,12 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from kqf.report import tables
+from kqf.report import columns
 from kqf.report.competitors import png8_by
 from kqf.report.measure import ImageReport, Unreadable, counted
 from kqf.report.suggestion import VISIBLE
 from kqf.report.summary import compare, overview, summarize
-from kqf.report.tables import Table
+from kqf.report.tables import Table, markdown
 from kqf.text import CHANNEL_NAMES, escape
 
 Result = ImageReport | Unreadable
@@ -63,7 +63,7 @@ def overview_table(reports: Sequence[ImageReport]) -> Table:
     """Return the table of all images with what KQF takes of other formats' bytes."""
     rows = overview(reports, titles_of([report.name for report in reports]))
     title = f"KQF beside other formats: {len(reports)} images"
-    return Table(title, tables.overview_columns(list(rows[0].others) if rows else []), rows)
+    return Table(title, columns.overview_columns(list(rows[0].others) if rows else []), rows)
 
 
 def overview_note(reports: Sequence[ImageReport]) -> str:
@@ -87,8 +87,8 @@ def summary_tables(reports: Sequence[ImageReport]) -> list[Table]:
     images = f"{len(reports)} images"
     found = [
         overview_table(reports),
-        Table(f"Means over {images}", tables.SUMMARY, summarize(reports)),
-        Table(f"The same labels in other formats, {images}", tables.COMPARISONS, compare(reports)),
+        Table(f"Means over {images}", columns.SUMMARY, summarize(reports)),
+        Table(f"The same labels in other formats, {images}", columns.COMPARISONS, compare(reports)),
     ]
     return [table for table in found if table.items]
 
@@ -109,9 +109,9 @@ def as_markdown(results: Sequence[Result]) -> str:
             blocks.append(f"## {_inline(each.name)}\n\n{error}\n")
             continue
         title = _inline(suggestion_of(each))
-        table = tables.markdown(Table(title, tables.MEASUREMENTS, each.rows))
+        table = markdown(Table(title, columns.MEASUREMENTS, each.rows))
         blocks.append(f"## {_inline(title_of(each))}\n\n{table}")
-    blocks += [f"## {tables.markdown(table)}" for table in summary_tables(reports)]
+    blocks += [f"## {markdown(table)}" for table in summary_tables(reports)]
     blocks.append("\n".join(f"- {note}" for note in NOTES) + "\n")
     return "\n".join(blocks)
 

@@ -17,6 +17,7 @@ import kqf
 from kqf.display import in_color as codebook_in_color
 from kqf.display import picture_of
 from kqf.report.charts import Point, curves_as_svg
+from kqf.report.columns import MEASUREMENTS
 from kqf.report.competitors import KQF, in_color
 from kqf.report.documents import (
     NOTES,
@@ -26,7 +27,7 @@ from kqf.report.documents import (
     titles_of,
 )
 from kqf.report.measure import ImageReport, Measurement, Unreadable
-from kqf.report.tables import MEASUREMENTS, Table
+from kqf.report.tables import Table
 from kqf.text import CHANNEL_NAMES, escape, how_to_install
 
 # Characters of one image's pictures in the page at the most, and of all images together.

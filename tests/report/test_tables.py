@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from rich.console import Console
 
-from kqf.report import tables
+from kqf.report import columns, tables
 from kqf.report.measure import Measurement
 from kqf.report.summary import Overview
 from kqf.report.tables import Column, Table
@@ -73,7 +73,7 @@ def test_columns_without_values_are_left_out():
 
 def test_cells_of_rows():
     row = Measurement("PNG", None, None, 12345, 0.25, 12.0, encode_seconds=0.25)
-    cells = {column.title: column.cell(row) for column in tables.MEASUREMENTS}
+    cells = {column.title: column.cell(row) for column in columns.MEASUREMENTS}
     assert cells == {
         "stored as": "PNG",
         "bytes": "12,345",
@@ -94,14 +94,14 @@ def test_an_overview_fits_80_columns():
     shares = dict.fromkeys(names, 0.9999)
     sizes = dict.fromkeys(names, 99_999_999)
     row = Overview("photo-0001.png", 99_999_999, 99_999_999, sizes, shares, suggested=256)
-    table = Table("Title", tables.overview_columns(names), [row])
+    table = Table("Title", columns.overview_columns(names), [row])
     assert max(map(len, tables._draw(table, console(80)).splitlines())) <= 80
     assert "bytes as" in tables._draw(table, console(200))
 
 
 def test_losses_are_counted():
     texts = [
-        tables._losses(SimpleNamespace(images=images, lossless=lossless))
+        columns._losses(SimpleNamespace(images=images, lossless=lossless))
         for images, lossless in ((2, 0), (2, 1), (2, 2))
     ]
     assert texts == ["2 lossy", "1 lossy, 1 lossless", "2 lossless"]
