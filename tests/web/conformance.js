@@ -24,10 +24,11 @@ function plain(metadata) {
  * Return what a file decodes to, whole and by a region, or how it is refused.
  *
  * @param {Uint8Array} data
+ * @param {number} [maxPixels]
  */
-export async function answer(data) {
+export async function answer(data, maxPixels) {
   try {
-    const image = await decode(data);
+    const image = await decode(data, { maxPixels });
     const { width, height, labels } = image;
     const region = [Math.floor(width / 3), height >> 1, width, (height >> 1) + 1];
     const part = await decode(data, { region });
