@@ -5,36 +5,11 @@ import io
 import numpy as np
 import pytest
 from conftest import put_together, smooth_image, take_apart
+from small_files import SMALL, first_tile_at
 
 import kqf
 import kqf.decoding.api
 import kqf.format.streams
-
-PREDICTORS = ["none", "left", "up"]
-
-
-# Each with and without an alpha, of one tile and of several, with and without metadata.
-SMALL = [
-    kqf.encode(
-        smooth_image(11, 13, channels, 25),
-        colors=20,
-        predictor=predictor,
-        tile=tile,
-        effort=1,
-        metadata=metadata,
-    )
-    for channels, metadata in ((3, {"comment": "é", "dpi": (3, 4.5)}), (2, None))
-    for predictor in PREDICTORS
-    for tile in (None, 5)
-]
-
-
-def first_tile_at(data):
-    """Return where the first LABL chunk starts."""
-    at = 8
-    while data[at + 4 : at + 8] != b"LABL":
-        at += 12 + int.from_bytes(data[at : at + 4], "big")
-    return at
 
 
 def test_info_says_what_the_file_is():

@@ -9,41 +9,16 @@ import pytest
 from conftest import head, indexed_images, predictors, put_together, smooth_image, take_apart
 from hypothesis import given
 from hypothesis import strategies as st
+from small_files import PREDICTORS, SMALL, first_tile_at
 
 import kqf
 import kqf.decoding.api
 import kqf.format.streams
 from kqf.image import look_up_bands
 
-PREDICTORS = ["none", "left", "up"]
-
-
-# Each with and without an alpha, of one tile and of several, with and without metadata.
-SMALL = [
-    kqf.encode(
-        smooth_image(11, 13, channels, 25),
-        colors=20,
-        predictor=predictor,
-        tile=tile,
-        effort=1,
-        metadata=metadata,
-    )
-    for channels, metadata in ((3, {"comment": "é", "dpi": (3, 4.5)}), (2, None))
-    for predictor in PREDICTORS
-    for tile in (None, 5)
-]
-
 
 def without_index(data):
     return put_together([part for part in take_apart(data) if part[0] != b"tidx"])
-
-
-def first_tile_at(data):
-    """Return where the first LABL chunk starts."""
-    at = 8
-    while data[at + 4 : at + 8] != b"LABL":
-        at += 12 + int.from_bytes(data[at : at + 4], "big")
-    return at
 
 
 CODE = (b"CODE", b"\x07")

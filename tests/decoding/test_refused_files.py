@@ -7,28 +7,11 @@ import pytest
 from conftest import put_together, smooth_image, take_apart
 from hypothesis import given
 from hypothesis import strategies as st
+from small_files import SMALL
 
 import kqf
 import kqf.decoding.api
 import kqf.format.streams
-
-PREDICTORS = ["none", "left", "up"]
-
-
-# Each with and without an alpha, of one tile and of several, with and without metadata.
-SMALL = [
-    kqf.encode(
-        smooth_image(11, 13, channels, 25),
-        colors=20,
-        predictor=predictor,
-        tile=tile,
-        effort=1,
-        metadata=metadata,
-    )
-    for channels, metadata in ((3, {"comment": "é", "dpi": (3, 4.5)}), (2, None))
-    for predictor in PREDICTORS
-    for tile in (None, 5)
-]
 
 
 @pytest.mark.parametrize("data", SMALL)

@@ -2,47 +2,14 @@
 
 import io
 import struct
-import zlib
 
 import pytest
 from conftest import chunk, head, put_together
+from pieces_of_files import CODE, DONE, LABL, MIB, read_all, refused, with_prologue
 
-from kqf.errors import FormatError, KqfError, TruncatedError
+from kqf.errors import FormatError, TruncatedError
 from kqf.format.chunk_reader import take
 from kqf.format.reader import ImageReader
-
-ONE = zlib.compress(b"\0")
-
-
-CODE = (b"CODE", b"\x07")
-
-
-LABL = (b"LABL", ONE)
-
-
-DONE = (b"DONE", b"")
-
-
-MIB = 2**20
-
-
-def read_all(data, **limits):
-    """Read every chunk of a file, and return its reader and streams."""
-    reader = ImageReader(io.BytesIO(data), len(data), **limits)
-    streams = [stream for _, stream in reader.tiles(range(reader.head.tiles))]
-    reader.finish()
-    return reader, streams
-
-
-def refused(parts, kind=FormatError, **limits):
-    with pytest.raises(KqfError) as caught:
-        read_all(put_together(parts), **limits)
-    assert type(caught.value) is kind
-    return caught.value
-
-
-def with_prologue(*extra):
-    return [head(), CODE, *extra, LABL, DONE]
 
 
 @pytest.mark.parametrize("kind", [b"\0bcd", b"1abc", b" abc", b"ab-d", b"ab\xe9d", b"abc\n"])

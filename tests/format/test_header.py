@@ -1,43 +1,14 @@
 """The header, with the grid of tiles that it states."""
 
-import io
-import zlib
-
 import pytest
 from conftest import head, put_together
 from hypothesis import given
 from hypothesis import strategies as st
+from pieces_of_files import CODE, DONE, LABL, read_all, refused
 
-from kqf.errors import FormatError, KqfError, UnsupportedError
+from kqf.errors import UnsupportedError
 from kqf.format.declarations import Header, Predictor
 from kqf.format.header import Head, build_header, parse_header
-from kqf.format.reader import ImageReader
-
-ONE = zlib.compress(b"\0")
-
-
-CODE = (b"CODE", b"\x07")
-
-
-LABL = (b"LABL", ONE)
-
-
-DONE = (b"DONE", b"")
-
-
-def read_all(data, **limits):
-    """Read every chunk of a file, and return its reader and streams."""
-    reader = ImageReader(io.BytesIO(data), len(data), **limits)
-    streams = [stream for _, stream in reader.tiles(range(reader.head.tiles))]
-    reader.finish()
-    return reader, streams
-
-
-def refused(parts, kind=FormatError, **limits):
-    with pytest.raises(KqfError) as caught:
-        read_all(put_together(parts), **limits)
-    assert type(caught.value) is kind
-    return caught.value
 
 
 def test_tiles_are_numbered_by_rows_and_cut_off_at_the_edges():

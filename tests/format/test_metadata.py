@@ -6,10 +6,9 @@ import pytest
 from conftest import metadata_entries
 from hypothesis import given
 from hypothesis import strategies as st
+from pieces_of_files import MIB
 
 from kqf.format.metadata import build_metadata, parse_metadata
-
-MIB = 2**20
 
 
 @given(metadata_entries)
