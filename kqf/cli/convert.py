@@ -301,12 +301,13 @@ def convert(
 
     Existing files are safe: only -o names a file that may be replaced. Where the command chooses
     the name, it replaces a KQF file of an image of the same size in pixels, which an earlier run
-    has made, and nothing else. --force replaces any file but a source.
+    has made, and nothing else; not even that where another image beside the source has the same
+    name but for the suffix. --force replaces any file but a source.
 
     Folders, patterns, --list, --jobs and --scheduler make a batch: the output is a folder that
-    mirrors each input folder, and where the result is not smaller, the original is copied in its
-    place. A result that is no older than its source is skipped, so that a second run goes on where
-    the first one was stopped.
+    mirrors each input folder, and where the result is not smaller, or a GIF would lose translucent
+    colours, the original is copied in its place. A result that is no older than its source is
+    skipped, so that a second run goes on where the first one was stopped.
 
     All names may be URLs that fsspec knows, such as s3://bucket/folder; where a server tells no
     times, existing results are skipped.

@@ -35,7 +35,7 @@ def converted(made: "Converted") -> str:
     return (
         f"{escape(made.input)} -> {escape(made.output)}  "
         f"{made.bytes_in:,} -> {made.bytes_out:,} bytes ({100 * made.ratio:.1f} %), "
-        f"{made.bits_per_pixel:.2f} bits per pixel, {_colors(made.colors)}{loss}"
+        f"{_colors(made.colors)}{loss}"
     )
 
 
@@ -53,8 +53,12 @@ def ended(states: Mapping[str, int], bytes_in: int, bytes_out: int, seconds: flo
         "failed": "failed",
     }
     counts = ", ".join(f"{states.get(key, 0):,} {text}" for key, text in words.items())
-    share = f" ({100 * bytes_out / bytes_in:.1f} %)" if bytes_in else ""
-    return f"{counts}; {bytes_in:,} -> {bytes_out:,} bytes{share} in {seconds:.1f} s"
+    if not any(states.values()):
+        return "found no image to convert"
+    if not bytes_in:
+        return f"{counts}; in {seconds:.1f} s"
+    share = f"({100 * bytes_out / bytes_in:.1f} %)"
+    return f"{counts}; {bytes_in:,} -> {bytes_out:,} bytes {share} in {seconds:.1f} s"
 
 
 def described(name: str, head: kqf.Info, metadata: Mapping[str, Any]) -> Iterator[str]:

@@ -27,6 +27,8 @@ from kqf.text import escape
 
 # Columns of a terminal that a swatch takes with its text.
 _PAINTED = 20
+# Colours of an image that a terminal shows unless --colors or --all asks for more.
+_SHOWN = 16
 
 
 def palette(
@@ -80,6 +82,13 @@ def palette(
     ] = None,
     seed: Seed = 0,
     listed: Annotated[bool, typer.Option("--list", help="List the built-in palettes.")] = False,
+    show_all: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help=f"Show all colours on a terminal, not only the {_SHOWN} most frequent.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     threads: Threads = None,
     quiet: Quiet = False,
@@ -126,7 +135,13 @@ def palette(
             found = {"file": title, "colors": [each.record() for each in swatches]}
             here.say(json.dumps(found, indent=2))
         elif swatches and not output:
-            here.say(_painted(swatches, escape(title)))
+            shown = swatches
+            if colors is None and not show_all and sys.stdout.isatty():
+                shown = _most_frequent(swatches)
+            here.say(_painted(shown, escape(title)))
+            if len(shown) < len(swatches):
+                rest = f"{len(shown)} most frequent of {len(swatches)} colours are shown"
+                here.tell(f"The {rest}; --all shows all, -c N chooses N.")
 
 
 def _writer(output: str, file_format: str) -> Callable[[Sequence[Swatch]], bytes] | None:
@@ -216,6 +231,13 @@ def _images(name: str) -> list[str]:
     """Return the pictures that a name stands for; of a folder without any, its KQF files."""
     pictures = [path for path, _ in sources_of(name, None, "")]
     return pictures or kqf_files_of(name)
+
+
+def _most_frequent(swatches: list[Swatch]) -> list[Swatch]:
+    """Return the colours that most pixels of an image have; all of a palette without an image."""
+    if len(swatches) <= _SHOWN or not any(each.pixels for each in swatches):
+        return swatches
+    return sorted(swatches, key=lambda each: -each.pixels)[:_SHOWN]
 
 
 def _painted(swatches: list[Swatch], title: str) -> str:

@@ -19,6 +19,7 @@ from kqf.convert.options import ConversionOptions, Overwrite
 from kqf.convert.sizes import NotSmaller
 from kqf.convert.targets import Job, check_copy, job_for
 from kqf.io.inputs import is_many, sources_of
+from kqf.io.palette_images import TranslucentError
 from kqf.io.paths import (
     identity,
     is_same,
@@ -44,8 +45,9 @@ class Outcome:
 
     Attributes:
         job: the job.
-        state: "made"; "kept", the result was not smaller, so that a copy of the original stands
-            in its place; "done", an existing result is not older than the source; "failed".
+        state: "made"; "kept", the result was not smaller, or its format lacks the translucent
+            colours, so that a copy of the original stands in its place; "done", an existing result
+            is not older than the source; "failed".
         made: of a file made.
         kept_bytes: of an original that was copied.
         notes: what else the user should know, warnings among it.
@@ -202,7 +204,7 @@ def _convert(job: Job, options: ConversionOptions) -> Outcome:
     try:
         made, notes = convert_file(job, options)
         outcome = Outcome(job, "made", made, notes=list(notes))
-    except NotSmaller as error:
+    except (NotSmaller, TranslucentError) as error:
         outcome = _keep(job, options, changed, str(error))
     if changed is not None and modified(job.source) != changed:
         outcome.notes.append("changed while it was converted: run it again")

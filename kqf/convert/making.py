@@ -202,7 +202,9 @@ def _verify(found: kqf.IndexedImage, meant: kqf.IndexedImage) -> None:
 
 def _from_kqf(data: bytes, suffix: str, options: ConversionOptions) -> Made:
     """Save a KQF file in another format, with its very pixels."""
-    _refuse(options.encoder.keys() - {"threads"}, suffix)
+    # A batch may hold other images as well, for which these options mean something.
+    ignored = {*_STORAGE, "seed"} - set(_KQF_ONLY) if options.only_smaller else {"threads"}
+    _refuse(options.encoder.keys() - ignored, suffix)
     file_format = format_of(suffix)
     # Its errors name what is wrong, where Pillow's would say that the file is not an image.
     head = kqf.info(data)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import kqf
 from kqf.convert.options import ConversionOptions, Overwrite
-from kqf.io.inputs import is_pattern
+from kqf.io.inputs import is_pattern, picture_suffixes
 from kqf.io.paths import (
     exists,
     file_name,
@@ -120,8 +120,12 @@ def check_target(job: Job, size: tuple[int, int] | None, options: ConversionOpti
     if options.overwrite is Overwrite.NONE:
         if exists(target):
             raise ValueError(f"{target} exists already")
-    elif not job.named and exists(target) and not _is_earlier_result(target, size):
-        raise ValueError(f"{target} exists already: {_ways_to_replace(target, options)}")
+    elif not job.named and exists(target):
+        ways = _ways_to_replace(target, options)
+        if not _is_earlier_result(target, size):
+            raise ValueError(f"{target} exists already: {ways}")
+        if other := _other_source(job.source):
+            raise ValueError(f"{target} exists already and may be made of {other}: {ways}")
 
 
 def check_copy(job: Job, data: bytes, options: ConversionOptions) -> bool:
@@ -164,6 +168,19 @@ def _is_earlier_result(target: str, size: tuple[int, int] | None) -> bool:
     except (kqf.KqfError, OSError, ValueError):
         return False
     return size is None or sorted((found.width, found.height)) == sorted(size)
+
+
+def _other_source(source: str) -> str:
+    """Return another image beside a source that makes a KQF file of the same name, or ""."""
+    if source == PIPE or is_url(source) or Path(source).suffix.lower() == ".kqf":
+        return ""
+    # Listing a folder for each of its files would take long where it holds many.
+    for suffix in sorted(picture_suffixes() - {".kqf"}):
+        for spelled in (suffix, suffix.upper(), suffix.title()):
+            other = with_suffix(source, spelled)
+            if Path(other).is_file() and not is_same(source, other):
+                return other
+    return ""
 
 
 def _holds_kqf(name: str) -> bool:

@@ -12,6 +12,8 @@ from kqf.io.paths import exists, file_name, identity, is_folder, is_url, joined
 
 # macOS puts such a file, which holds no picture, beside each one on some disks.
 _APPLE_DOUBLE = "._"
+# How it begins, whatever its name is.
+_APPLE_DOUBLE_MAGIC = b"\x00\x05\x16\x07"
 
 
 def is_many(name: str) -> bool:
@@ -49,13 +51,27 @@ def sources_of(name: str, suffix: str | None, output: str) -> Iterator[tuple[str
     # A URL's folder without files can't be told from a missing one.
     if not found and (by_pattern or is_url(name)):
         raise ValueError(f"nothing matches {name}")
-    wanted = _suffixes() - ({".kqf"} if suffix in (None, ".kqf") else set())
+    wanted = picture_suffixes() - ({".kqf"} if suffix in (None, ".kqf") else set())
     own = _relative(folder, output)
     for path in found:
         if (own and path.startswith(own)) or Path(path).name.startswith(_APPLE_DOUBLE):
             continue
         if by_pattern or Path(path).suffix.lower() in wanted:
-            yield joined(folder, path), path
+            source = joined(folder, path)
+            if is_url(source) or not _is_apple_double(Path(source)):
+                yield source, path
+
+
+def _is_apple_double(path: Path) -> bool:
+    try:
+        # Opening a named pipe would wait for someone to write to it.
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_APPLE_DOUBLE_MAGIC)) == _APPLE_DOUBLE_MAGIC
+    except OSError:
+        # Converting it tells what is wrong with it.
+        return False
 
 
 def is_pattern(name: str) -> bool:
@@ -69,7 +85,9 @@ def _is_folder(name: str) -> bool:
     if _is_single(name):
         return False
     # Asking a server about each picture of a long list would take a while.
-    return name.endswith("/") or (Path(name).suffix.lower() not in _suffixes() and is_folder(name))
+    return name.endswith("/") or (
+        Path(name).suffix.lower() not in picture_suffixes() and is_folder(name)
+    )
 
 
 def _is_single(name: str) -> bool:
@@ -77,7 +95,7 @@ def _is_single(name: str) -> bool:
     return is_url(name) and (name.startswith(("http://", "https://")) or "::" in name)
 
 
-def _suffixes() -> set[str]:
+def picture_suffixes() -> set[str]:
     """Return the suffixes of pictures that can be read."""
     Image.init()
     known = {end for end, name in Image.registered_extensions().items() if name in Image.OPEN}

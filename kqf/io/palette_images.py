@@ -13,6 +13,11 @@ from kqf.io.pictures import png_texts
 
 FORMATS = ("PNG", "GIF", "WEBP")
 
+
+class TranslucentError(ValueError):
+    """An image has translucent colours, and the format to write has none."""
+
+
 # oxipng's default: above it, palette images take many times as long for hardly a byte less.
 _OXIPNG_LEVEL = 2
 
@@ -108,7 +113,7 @@ def gif_picture(labels: np.ndarray, codebook: np.ndarray) -> Image.Image:
     Arguments: labels (H, W) uint8 and codebook (K, C) uint8, C 1 to 4.
 
     Raises:
-        ValueError: a pixel is translucent.
+        TranslucentError: a pixel is translucent.
     """
     colors = in_color(codebook)
     picture = picture_of(labels, colors[:, :3])
@@ -119,7 +124,7 @@ def gif_picture(labels: np.ndarray, codebook: np.ndarray) -> Image.Image:
     translucent = used[(alpha[used] > 0) & (alpha[used] < 255)]
     if translucent.size:
         color = "#" + colors[translucent[0]].tobytes().hex()
-        raise ValueError(f"GIF has no translucent colours, and this image has {color}")
+        raise TranslucentError(f"GIF has no translucent colours, and this image has {color}")
     transparent = used[alpha[used] == 0]
     if transparent.size:
         labels = labels.copy()

@@ -85,6 +85,8 @@ def load_picture(data: bytes, frame: int | None = None) -> Picture:
     Raises:
         ValueError: not a picture, damaged, of several frames, or of a mode that KQF can't store.
     """
+    if not data:
+        raise ValueError("the file is empty")
     with _as_value_errors():
         image = Image.open(io.BytesIO(data))
         frames = _frames(image)

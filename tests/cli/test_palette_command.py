@@ -9,6 +9,7 @@ import pytest
 from command import Terminal, draw, few, many, names, palette_image, run, run_process
 
 import kqf
+from kqf.cli import app
 from kqf.cli import palette as showing_palette
 from kqf.palettes.builtin import BUILTIN
 from kqf.palettes.files import WRITTEN, read_palette
@@ -193,3 +194,23 @@ def test_shells_complete_the_names_of_palettes(monkeypatch):
     }.items():
         monkeypatch.setenv(key, value)
     assert run_process("palette")[0].split() == [b"gameboy"]
+
+
+def test_a_terminal_shows_the_most_frequent_colors_of_many(folder, monkeypatch):
+    labels = np.repeat(np.arange(40), np.arange(1, 41)).reshape(20, 41)
+    draw("a.png", labels.astype(np.uint8))
+    texts = []
+    for more in ([], ["--all"], ["-c", "20"]):
+        terminal = Terminal()
+        with monkeypatch.context() as patch:
+            patch.setenv("NO_COLOR", "1")
+            patch.setattr(sys, "stdout", terminal)
+            app.app(["palette", "a.png", *more], standalone_mode=False)
+        texts.append(terminal.getvalue())
+    assert [text.count("#") for text in texts] == [16, 40, 20]
+    assert texts[0].endswith(
+        "The 16 most frequent of 40 colours are shown; --all shows all, -c N chooses N.\n"
+    )
+    assert "#272727" in texts[0]
+    assert "#000000" not in texts[0]
+    assert run("palette", "a.png").stdout.count("#") == 40

@@ -552,3 +552,30 @@ def test_a_source_that_changes_while_it_is_converted_is_made_again(monkeypatch):
     assert "changed while it was converted" in outcome.notes[-1]
     assert states_of(by_threads(jobs)) == ["made"]
     assert np.array_equal(kqf.read("out/0.kqf"), kqf.decode(kqf.encode(many(seed=9), effort=1)))
+
+
+def test_a_batch_of_kqf_and_other_images_takes_the_options_of_both(folder):
+    Path("in").mkdir()
+    draw("in/a.bmp", few())
+    kqf.write("in/b.kqf", few(colors=7))
+    _, err = run_batch("in", "-o", "out", "--format", "png", "--seed", 1)
+    assert "2 made" in err
+    assert names("out") == ["a.png", "b.png"]
+
+
+def test_a_batch_keeps_originals_that_a_gif_can_not_show(folder):
+    Path("in").mkdir()
+    draw("in/a.png", few(4))
+    draw("in/b.bmp", few())
+    _, err = run_batch("in", "-o", "out", "--format", "gif")
+    assert "GIF has no translucent colours" in err
+    assert "the original stays" in err
+    assert "1 made, 0 done before, 1 kept as they are, 0 failed" in err
+    assert Path("out/a.png").read_bytes() == Path("in/a.png").read_bytes()
+
+
+def test_totals_of_a_batch_that_makes_nothing_tell_no_bytes(folder):
+    Path("bad.png").write_bytes(b"no image")
+    _, err = run_batch("bad.png", code=1)
+    assert "1 failed; in " in err
+    assert "->" not in err

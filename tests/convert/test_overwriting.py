@@ -263,3 +263,27 @@ def test_a_result_can_be_written_again_though_its_source_is_read_only():
     for _ in range(2):
         run("convert", "a.png")
     assert Path("a.kqf").stat().st_mode & 0o600 == 0o600
+
+
+@pytest.mark.parametrize("other", ["a.bmp", "a.BMP"])
+def test_a_result_that_another_image_may_have_made_is_not_replaced(folder, other):
+    draw("a.png", few(colors=5))
+    draw(other, few(colors=7))
+    run("convert", "a.png")
+    made = Path("a.kqf").read_bytes()
+    error = run("convert", other, code=1).stderr
+    assert error.startswith(f"kqf: {other}: a.kqf exists already and may be made of a.png: ")
+    assert "-o a.kqf" in error
+    assert "--force" in error
+    assert Path("a.kqf").read_bytes() == made
+    run("convert", other, "--force")
+    assert np.array_equal(kqf.read("a.kqf"), few(colors=7))
+
+
+def test_what_is_no_image_does_not_keep_a_result_from_being_replaced(folder):
+    draw("a.png", few())
+    Path("a.txt").write_text("a")
+    run("convert", "a.png")
+    draw("a.png", few(colors=7))
+    run("convert", "a.png")
+    assert np.array_equal(kqf.read("a.kqf"), few(colors=7))

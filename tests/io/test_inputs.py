@@ -97,3 +97,10 @@ def test_web_servers_and_archives_are_not_listed():
 def test_an_empty_folder_is_no_mistake():
     Path("empty").mkdir()
     assert list(sources_of("empty", None, "")) == []
+
+
+def test_apple_double_files_are_known_by_their_bytes(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"\x89PNG")
+    (tmp_path / "b.png").write_bytes(b"\x00\x05\x16\x07\x00\x02")
+    assert [name for _, name in sources_of(str(tmp_path), None, "")] == ["a.png"]
+    assert [name for _, name in sources_of(str(tmp_path / "*.png"), None, "")] == ["a.png"]

@@ -406,3 +406,8 @@ def test_metadata_of_another_type_is_no_metadata():
     draw("a.tif", few(), tiffinfo=directory)
     run("convert", "a.tif")
     assert "icc_profile" not in kqf.info("a.kqf").metadata
+
+
+def test_an_empty_file_is_told():
+    with pytest.raises(ValueError, match="the file is empty"):
+        load(b"")
