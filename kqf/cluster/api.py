@@ -64,9 +64,10 @@ def write_dask(target: Target, array: "Array", **options: Unpack[BlockwiseOption
     merges_hidden = len(histogram.colors) > settings.colors
     if merges_hidden:
         histogram = without_hidden(histogram)
+    fixed = codebook_settings.fixed if codebook is None else codebook
     if codebook is None:
         codebook = learn_codebook(histogram, codebook_settings)
-    labels = PixelLabels(codebook, settings.metric, merges_hidden)
+    labels = PixelLabels(codebook, settings.metric, merges_hidden, fixed)
     sample = blocks.sample()
     sample_labels = labels(sample)
     layout = _layout_of(sample_labels, codebook, blocks, settings.layout)

@@ -6,7 +6,13 @@ import numpy as np
 
 from kqf.encoding.label_search import SearchParameters
 from kqf.encoding.layout import Layout, LayoutSettings, count_pairs, head_of, trial_size
-from kqf.encoding.rate_distortion import lengths_of, search_tiles, to_costs
+from kqf.encoding.rate_distortion import (
+    hold_labels,
+    lengths_of,
+    search_tiles,
+    to_costs,
+    whole_chains,
+)
 from kqf.format.declarations import Predictor
 from kqf.quantization.colorspace import to_points
 from kqf.quantization.histogram import count, pack, spread
@@ -51,12 +57,14 @@ class PixelLabels:
         codebook: (K, C) uint8.
         metric: one of ``colorspace.METRICS``.
         merges_hidden: whether all colours of alpha 0 count as one.
+        fixed: (n, C) uint8, colours of the codebook that must keep their pixels.
         search: how to search, None for the nearest labels.
     """
 
     codebook: np.ndarray
     metric: str
     merges_hidden: bool
+    fixed: np.ndarray
     search: Search | None = None
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
@@ -67,8 +75,9 @@ class PixelLabels:
             keys = np.where(keys & 0xFF, keys, np.uint32(0))
         histogram = count(keys, channels)
         search = self.search
+        color_labels = assign(histogram.colors, self.codebook, self.metric)
         if search is None:
-            return spread(keys, histogram, assign(histogram.colors, self.codebook, self.metric))
+            return spread(keys, histogram, color_labels)
         numbers = np.arange(len(histogram.colors), dtype=np.int32)
         index = spread(keys, histogram, numbers)
         nearest, errors = nearest_few(
@@ -77,7 +86,9 @@ class PixelLabels:
             min(search.candidates, len(self.codebook)),
             ban(histogram.colors, self.codebook),
         )
-        head = head_of(keys, self.codebook, search.layout)
+        held = np.isin(pack(histogram.colors[None])[0], pack(self.fixed[None])[0])
+        hold_labels(nearest, errors, held, color_labels)
+        head = whole_chains(head_of(keys, self.codebook, search.layout))
         costs = to_costs(errors, search.lambda_)
         return search_tiles(index, nearest, costs, search.lengths, head, 1)
 

@@ -13,12 +13,14 @@ class Preset:
 
     Attributes:
         quality: used unless another is asked for.
+        weighted: whether calm areas count more.
     """
 
     quality: int
     kmeans: KMeansEffort
     search: SearchEffort
     layout: LayoutEffort
+    weighted: bool = True
 
 
 DEFAULT_EFFORT = 5
@@ -35,6 +37,7 @@ PRESETS = {
         KMeansEffort(8192, 5, 0, 1),
         SearchEffort(2, 1, 1),
         LayoutEffort(1, 4, (256,), (4,), 0, 0, 2**20),
+        weighted=False,
     ),
     2: Preset(
         _UNSEEN,

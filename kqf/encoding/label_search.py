@@ -147,11 +147,15 @@ class LabelSearch:
         self.at: Callable[[int], Labelled] = cache(self._at)
 
     def error(self, labelled: Labelled) -> float:
-        """Return the squared error in the metric of labels found, summed over all pixels."""
+        """Return the weighted squared error in the metric of labels, summed over all pixels."""
         quantized = self._quantized
         codewords = to_points(labelled.codebook, quantized.metric)
-        index, labels = quantized.image.index.ravel(), labelled.labels.ravel()
-        return squared_error(quantized.points.take(index, axis=0), codewords, labels)
+        index, labels = quantized.samples.index.ravel(), labelled.labels.ravel()
+        points, weights = (
+            quantized.points.take(index, axis=0),
+            quantized.samples.weights.take(index),
+        )
+        return squared_error(points, codewords, labels, weights)
 
     def _at(self, quality: int) -> Labelled:
         """Return the labels at a quality, 1 to 100."""

@@ -44,9 +44,9 @@ class _Codebook(TypedDict, total=False):
     metric: Annotated[
         Metric,
         Option(
-            "mse",
-            'what counts as error: "mse" (default), squared error of the sRGB values, or '
-            '"perceptual", squared distance in Oklab.',
+            "perceptual",
+            'what counts as error: "perceptual" (default), what people see: squared distance in '
+            'Oklab, more of it in calm areas; or "mse", squared error of the sRGB values.',
         ),
     ]
     method: Annotated[

@@ -152,12 +152,12 @@ def best_chains(labels: np.ndarray, costs: np.ndarray, lengths: np.ndarray) -> n
 
 @dataclass(frozen=True)
 class NearestCodewords:
-    """The nearest codewords of each colour of an image.
+    """The nearest codewords of each sample of an image.
 
     Attributes:
-        labels: (N, C) uint8, nearest first.
-        errors: (N, C) float32, squared distances; infinite for a codeword that may not stand for
-            the colour.
+        labels: (R, C) uint8, nearest first.
+        errors: (R, C) float32, weighted squared distances; infinite for a codeword that may not
+            stand for the colour.
     """
 
     labels: np.ndarray
@@ -165,12 +165,29 @@ class NearestCodewords:
 
 
 def nearest_codewords(quantized: Quantized, count: int) -> NearestCodewords:
-    """Return at most ``count`` codewords for each colour of an image."""
-    codebook = quantized.codebook
+    """Return at most ``count`` codewords for each sample of an image."""
+    codebook, samples = quantized.codebook, quantized.samples
     codewords = to_points(codebook, quantized.metric)
-    banned = ban(quantized.image.histogram.colors, codebook)
+    colors = quantized.image.histogram.colors
+    banned = ban(colors.take(samples.colors, axis=0), codebook)
     count, threads = min(count, len(codebook)), quantized.image.threads
-    return NearestCodewords(*nearest_few(quantized.points, codewords, count, banned, threads))
+    labels, errors = nearest_few(quantized.points, codewords, count, banned, threads)
+    errors *= samples.weights[:, None]
+    held = np.isin(pack(colors[None])[0], pack(quantized.fixed[None])[0])[samples.colors]
+    hold_labels(labels, errors, held, quantized.color_labels.take(samples.colors))
+    return NearestCodewords(labels, errors)
+
+
+def hold_labels(labels: np.ndarray, errors: np.ndarray, held: np.ndarray, own: np.ndarray) -> None:
+    """Leave colours that the codebook must keep no other choice than their own codewords, in place.
+
+    Arguments:
+        labels, errors: (R, C), candidates and their squared distances.
+        held: (R,) bool, which rows. own: (R,) labels of their codewords.
+    """
+    labels[held] = own[held][:, None]
+    errors[held, 0] = 0
+    errors[held, 1:] = np.inf
 
 
 @dataclass(frozen=True)
@@ -198,13 +215,14 @@ def refine(
         head: tiles and predictor.
         rounds: of search and of moving codewords to the middle of their pixels, at least 1.
     """
-    image, codebook, threads = quantized.image, quantized.codebook, quantized.image.threads
+    codebook, threads = quantized.codebook, quantized.image.threads
     labels = quantized.labels
     # Without a predictor, deflate still sees labels follow one another along rows.
-    chains = head if head.predictor else replace(head, predictor=Predictor.LEFT)
+    chains = whole_chains(head if head.predictor else replace(head, predictor=Predictor.LEFT))
+    index = quantized.samples.index
     # Statistics of a part are good enough: only the last round looks at all of a large image.
-    stride = max(image.index.size // _SAMPLE, 1) if rounds > 1 else 1
-    part_index, part = image.index, chains
+    stride = max(index.size // _SAMPLE, 1) if rounds > 1 else 1
+    part_index, part = index, chains
     if stride > 1:
         part_index, labels, part = _thin(part_index, labels, part, stride)
     fixed = np.isin(pack(codebook[None])[0], pack(quantized.fixed[None])[0])
@@ -225,8 +243,8 @@ def refine(
     for _ in range(rounds - 1):
         labels, codebook, _, _ = search_round(labels, codebook, errors, part_index, part)
         # Codewords move little: the nearest ones stay so, but not their errors.
-        errors = _errors(quantized.points, to_points(codebook, quantized.metric), nearest)
-    labels, codebook, mass, sums = search_round(labels, codebook, errors, image.index, chains)
+        errors = _errors(quantized, to_points(codebook, quantized.metric), nearest)
+    labels, codebook, mass, sums = search_round(labels, codebook, errors, index, chains)
     codewords = to_points(codebook, quantized.metric)
     used = fixed | (mass > 0)
     gained = mass[:, None] * codewords * codewords - 2 * sums * codewords
@@ -234,14 +252,26 @@ def refine(
     return Refined((np.cumsum(used) - 1).astype(np.uint8)[labels], codebook[used], error)
 
 
-def _errors(points: np.ndarray, codewords: np.ndarray, nearest: NearestCodewords) -> np.ndarray:
-    """Return the squared distance of each point to its candidates, infinite as before."""
+def _errors(quantized: Quantized, codewords: np.ndarray, nearest: NearestCodewords) -> np.ndarray:
+    """Return the weighted squared distance of each sample to its candidates, infinite as before."""
     errors = np.zeros(nearest.labels.shape, np.float32)
-    for axis, of_codewords in zip(points.T, codewords.T, strict=True):
+    for axis, of_codewords in zip(quantized.points.T, codewords.T, strict=True):
         offsets = axis[:, None] - of_codewords.take(nearest.labels)
         errors += offsets * offsets
+    errors *= quantized.samples.weights[:, None]
     errors[np.isinf(nearest.errors)] = np.inf
     return errors
+
+
+def whole_chains(head: Head) -> Head:
+    """Return the head with chains that go on from tile to tile.
+
+    A label after a tile's edge then costs a little else than the search believes, but no edge can
+    be seen.
+    """
+    if head.predictor == Predictor.LEFT:
+        return replace(head, tile_width=head.width)
+    return replace(head, tile_height=head.height)
 
 
 def _thin(
@@ -311,13 +341,13 @@ def _batches(head: Head, pixels: int) -> Iterator[list[tuple[slice, slice]]]:
 def _gather(
     quantized: Quantized, index: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many pixels have each label, (K,), and the sums of their points, (K, D)."""
-    colors, axes = len(quantized.codebook), quantized.points.T
+    """Return the weight of each label's pixels, (K,), and the sums of their points, (K, D)."""
+    colors, weights = len(quantized.codebook), quantized.samples.weights
+    values = [weights, *(axis * weights for axis in quantized.points.T)]
 
     def gather(rows: slice) -> np.ndarray:
         band, pixels = labels[rows].ravel(), index[rows].ravel()
-        sums = [np.bincount(band, axis.take(pixels), colors) for axis in axes]
-        return np.stack([np.bincount(band, minlength=colors), *sums])
+        return np.stack([np.bincount(band, value.take(pixels), colors) for value in values])
 
     # Sums over grid points are exact, in whatever parts they are added.
     parts = each(gather, _bands(labels), quantized.image.threads)

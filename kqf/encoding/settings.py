@@ -109,7 +109,8 @@ class EncodeSettings(StorageSettings):
         """Return how to learn a codebook for an image of so many channels."""
         method = methods.find(self._method, channels, self.preset.kmeans, self.threads)
         fixed = self._fixed_colors(channels)
-        return CodebookSettings(self.colors, self.metric, fixed, method, self._seed)
+        weighted = self.preset.weighted
+        return CodebookSettings(self.colors, self.metric, fixed, method, self._seed, weighted)
 
     def labels(self, channels: int) -> LabelSettings:
         """Return how to find labels for an image of so many channels."""

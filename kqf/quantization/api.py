@@ -7,11 +7,15 @@ from functools import cached_property
 import numpy as np
 
 from kqf.quantization.color_counts import ColorCounts, merge
-from kqf.quantization.colorspace import TRANSPARENT, to_points, translucency
+from kqf.quantization.colorspace import TRANSPARENT, lightness, to_points, translucency
 from kqf.quantization.histogram import Histogram, count, pack, spread, without_hidden
 from kqf.quantization.kmeans import in_order
 from kqf.quantization.methods import Method
 from kqf.quantization.nearest import assign, squared_error
+from kqf.quantization.visibility import CLASSES, WEIGHTS, weight_classes
+
+# A codeword becomes the colour that makes so large a share of its pixels.
+_FLAT_SHARE = 0.75
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class CodebookSettings:
         fixed: (n, C) uint8, distinct colours that the codebook must hold, n at most ``colors``.
         method: function that learns the other colours.
         seed: passed to the method, at least 0.
+        weighted: whether pixels of calm areas count more, with the perceptual metric.
     """
 
     colors: int
@@ -31,9 +36,12 @@ class CodebookSettings:
     fixed: np.ndarray
     method: Method
     seed: int
+    weighted: bool = True
 
 
-def learn_codebook(histogram: Histogram, settings: CodebookSettings) -> np.ndarray:
+def learn_codebook(
+    histogram: Histogram, settings: CodebookSettings, threads: int = 1
+) -> np.ndarray:
     """Return a codebook for the colours of an image, (K, C) uint8, by lightness."""
     colors, fixed = settings.colors, settings.fixed
     if len(histogram.colors) <= colors:
@@ -47,9 +55,40 @@ def learn_codebook(histogram: Histogram, settings: CodebookSettings) -> np.ndarr
         learned = others.colors
     elif room:
         learned = settings.method(others, room, settings.metric, settings.seed)
+        if settings.metric == "perceptual":
+            labels = assign(others.colors, learned, settings.metric, threads)
+            learned = _with_flat_colors(learned, others, labels)
     else:
         learned = fixed
     return in_order(np.concatenate([learned, fixed]))
+
+
+def _with_flat_colors(codebook: np.ndarray, histogram: Histogram, labels: np.ndarray) -> np.ndarray:
+    """Return a codebook that holds what is flat in the image exactly.
+
+    A codeword that stands for little else than one colour becomes that colour. Arguments: as for
+    _flat_colors.
+    """
+    flat, rows = _flat_colors(codebook, histogram, labels)
+    exact = codebook.copy()
+    exact[flat] = histogram.colors[rows[flat]]
+    return exact
+
+
+def _flat_colors(
+    codebook: np.ndarray, histogram: Histogram, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which codewords stand for little else than one colour, (K,) bool, and its row, (K,).
+
+    Arguments:
+        labels: (N,) uint8, the label of each colour of the histogram.
+    """
+    mass = np.bincount(labels, histogram.counts, len(codebook))
+    by_count = np.argsort(histogram.counts, kind="stable")
+    # Of several values for one place numpy keeps the last: the most frequent colour.
+    rows = np.zeros(len(codebook), np.int64)
+    rows[labels[by_count]] = by_count
+    return (mass > 0) & (histogram.counts[rows] >= _FLAT_SHARE * mass), rows
 
 
 @dataclass(frozen=True)
@@ -73,6 +112,15 @@ class ColorImage:
         return cls(keys, count(keys, pixels.shape[2], threads), threads)
 
     @cached_property
+    def weight_classes(self) -> np.ndarray:
+        """The class of each pixel's weight, (H, W) uint8, from ``visibility``."""
+        colors = self.histogram.colors
+        luma = lightness(colors) // 1000
+        if colors.shape[1] in (2, 4):
+            luma = luma * colors[:, -1] // 255
+        return weight_classes(self.spread(luma.astype(np.uint8)), self.threads)
+
+    @cached_property
     def index(self) -> np.ndarray:
         """The row of each pixel's colour in the histogram, (H, W) int32."""
         return self.spread(np.arange(len(self.histogram.colors), dtype=np.int32))
@@ -91,6 +139,40 @@ class ColorImage:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """The pixels of an image, equal ones counted together: of one colour and one weight.
+
+    Attributes:
+        index: (H, W) int32, the row of each pixel in the other arrays.
+        colors: (R,) rows of the image's histogram.
+        weights: (R,) float32, what an error counts: whole sixteenths.
+        mass: (R,) float64, weight of all pixels of a row together.
+    """
+
+    index: np.ndarray
+    colors: np.ndarray
+    weights: np.ndarray
+    mass: np.ndarray
+
+    @classmethod
+    def of(cls, image: ColorImage, weighted: bool) -> "Samples":
+        """Return samples of an image, with the weights of its calm and busy areas or all of 1."""
+        count = len(image.histogram.colors)
+        if not weighted:
+            ones = np.ones(count, np.float32)
+            return cls(image.index, np.arange(count), ones, image.histogram.counts.astype(float))
+        keys = image.index * np.int32(CLASSES)
+        keys += image.weight_classes
+        counts = np.bincount(keys.ravel(), minlength=count * CLASSES)
+        rows = np.flatnonzero(counts)
+        positions = np.zeros(len(counts), np.int32)
+        positions[rows] = np.arange(len(rows), dtype=np.int32)
+        weights = WEIGHTS[rows % CLASSES]
+        mass = counts[rows] * weights
+        return cls(positions.take(keys), rows // CLASSES, weights.astype(np.float32), mass)
+
+
+@dataclass(frozen=True)
 class Quantized:
     """An image with a codebook and the label of the nearest codeword of each pixel.
 
@@ -98,8 +180,9 @@ class Quantized:
         image: the pixels.
         metric: one of ``colorspace.METRICS``.
         codebook: (K, C) uint8.
-        fixed: (n, C) uint8, codewords that must stay as they are.
+        fixed: (n, C) uint8, codewords that must stay as they are, and so must their pixels.
         color_labels: (N,) uint8, the nearest codeword of each distinct colour.
+        samples: the pixels, with their weights.
     """
 
     image: ColorImage
@@ -107,6 +190,7 @@ class Quantized:
     codebook: np.ndarray
     fixed: np.ndarray
     color_labels: np.ndarray
+    samples: Samples
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -120,21 +204,26 @@ class Quantized:
 
     @cached_property
     def points(self) -> np.ndarray:
-        """The points of all distinct colours in the metric, (N, D) float32."""
-        return to_points(self.image.histogram.colors, self.metric)
+        """The points of all samples in the metric, (R, D) float32."""
+        colors = to_points(self.image.histogram.colors, self.metric)
+        return colors.take(self.samples.colors, axis=0)
 
     @cached_property
     def power(self) -> float:
-        """Sum of the squares of all pixels' points."""
-        counts = self.image.histogram.counts[:, None]
-        return float((counts * (self.points * self.points)).sum(dtype=np.float64))
+        """Sum of the squares of all samples' points, by their mass."""
+        mass = self.samples.mass[:, None]
+        return float((mass * (self.points * self.points)).sum(dtype=np.float64))
 
     @cached_property
     def error(self) -> float:
-        """Squared error in the metric of the nearest labels, summed over all pixels."""
-        codewords = to_points(self.codebook, self.metric)
-        counts, threads = self.image.histogram.counts, self.image.threads
-        return squared_error(self.points, codewords, self.color_labels, counts, threads)
+        """Weighted squared error in the metric of the nearest labels, summed over all pixels."""
+        return self.error_of(self.codebook, self.color_labels.take(self.samples.colors))
+
+    def error_of(self, codebook: np.ndarray, sample_labels: np.ndarray) -> float:
+        """Return the weighted squared error of labels (R,), one for each sample."""
+        codewords = to_points(codebook, self.metric)
+        mass, threads = self.samples.mass, self.image.threads
+        return squared_error(self.points, codewords, sample_labels, mass, threads)
 
 
 def quantize(
@@ -146,13 +235,26 @@ def quantize(
         settings: how to learn the codebook; with a palette only its metric counts.
         palette: (K, C) uint8, codebook to use as it is.
     """
-    if palette is None and len(image.histogram.colors) > settings.colors:
+    colors, metric, threads = settings.colors, settings.metric, image.threads
+    lossy = palette is None and len(image.histogram.colors) > colors
+    if lossy:
         # Exact images keep even the colours that alpha 0 hides.
         image = image.without_hidden()
-    codebook = learn_codebook(image.histogram, settings) if palette is None else palette
-    fixed = settings.fixed if palette is None else palette
-    color_labels = assign(image.histogram.colors, codebook, settings.metric, image.threads)
-    return Quantized(image, settings.metric, codebook, fixed, color_labels)
+    weighted = settings.weighted and metric == "perceptual" and image.histogram.can_be_weighted
+    samples = Samples.of(image, weighted and (lossy or palette is not None))
+    if palette is not None:
+        labels = assign(image.histogram.colors, palette, metric, threads)
+        return Quantized(image, metric, palette, palette, labels, samples)
+    mass = np.bincount(samples.colors, 16 * samples.mass).astype(np.int64)
+    histogram = replace(image.histogram, counts=mass) if lossy else image.histogram
+    codebook = learn_codebook(histogram, settings, threads)
+    labels = assign(histogram.colors, codebook, metric, threads)
+    fixed = settings.fixed
+    if lossy and metric == "perceptual":
+        flat, rows = _flat_colors(codebook, histogram, labels)
+        flat &= (codebook == histogram.colors[rows]).all(axis=1)
+        fixed = np.unique(np.concatenate([fixed, codebook[flat]]), axis=0)
+    return Quantized(image, metric, codebook, fixed, labels, samples)
 
 
 def count_colors(images: Iterable[np.ndarray], threads: int) -> Histogram:

@@ -23,6 +23,11 @@ _TO_OKLAB = (
     (1.9779984951, -2.4285922050, 0.4505937099),
     (0.0259040371, 0.7827717662, -0.8086757660),
 )
+# Added to cone responses before their cube root, which otherwise stretches colours near black more
+# than eyes do (JPEG XL's XYB has such a bias), and what the roots of 0 and 1 then are.
+_BIAS = 0.01
+_ROOT_OF_0 = _BIAS ** (1 / 3)
+_ROOT_SPAN = (1 + _BIAS) ** (1 / 3) - _ROOT_OF_0
 # Inverting the published matrices keeps both directions in step.
 _FROM_CONES = tuple(map(tuple, np.linalg.inv(np.array(_TO_CONES)).tolist()))
 _FROM_OKLAB = tuple(map(tuple, np.linalg.inv(np.array(_TO_OKLAB)).tolist()))
@@ -46,9 +51,18 @@ def _linear() -> np.ndarray:
 
 def srgb_to_oklab(colors: np.ndarray) -> np.ndarray:
     """Return Oklab, (N, 3) float64 (L 0 to 1), of sRGB colours (N, 3) uint8."""
+    return np.stack(_mix(_TO_OKLAB, [np.cbrt(cone) for cone in _cones(colors)]), axis=1)
+
+
+def _cones(colors: np.ndarray) -> list[np.ndarray]:
     light = _linear()
-    cones = _mix(_TO_CONES, [light[colors[:, channel]] for channel in range(3)])
-    return np.stack(_mix(_TO_OKLAB, [np.cbrt(cone) for cone in cones]), axis=1)
+    return _mix(_TO_CONES, [light[colors[:, channel]] for channel in range(3)])
+
+
+def _to_perceptual(colors: np.ndarray) -> np.ndarray:
+    """Return Oklab with a bias in its cube root, (N, 3) float64, of colours (N, 3) uint8."""
+    roots = [(np.cbrt(cone + _BIAS) - _ROOT_OF_0) / _ROOT_SPAN for cone in _cones(colors)]
+    return np.stack(_mix(_TO_OKLAB, roots), axis=1)
 
 
 def to_points(colors: np.ndarray, metric: str) -> np.ndarray:
@@ -56,8 +70,8 @@ def to_points(colors: np.ndarray, metric: str) -> np.ndarray:
 
     Arguments:
         colors: (N, C) uint8: gray, gray + alpha, RGB or RGBA, straight alpha.
-        metric: ``"mse"`` (sRGB values) or ``"perceptual"`` (Oklab, all axes times 255). With
-            alpha, colour is premultiplied and alpha is one axis more.
+        metric: ``"mse"`` (sRGB values) or ``"perceptual"`` (Oklab times 255, with a bias in
+            its cube root). With alpha, colour is premultiplied and alpha is one axis more.
 
     Returns:
         (N, C) float32 on the grid.
@@ -68,8 +82,8 @@ def to_points(colors: np.ndarray, metric: str) -> np.ndarray:
         return colors.astype(np.float32) - np.float32(_CENTRE)
     planes = colors[:, : 3 if channels > 2 else 1]
     if metric == "perceptual":
-        oklab = srgb_to_oklab(np.broadcast_to(planes, (len(planes), 3)))
-        values = oklab[:, : planes.shape[1]] * 255
+        perceptual = _to_perceptual(np.broadcast_to(planes, (len(planes), 3)))
+        values = perceptual[:, : planes.shape[1]] * 255
     else:
         values = planes.astype(np.float64)
     if channels in (2, 4):
@@ -95,18 +109,19 @@ def to_colors(points: np.ndarray, metric: str, channels: int) -> np.ndarray:
         alpha = np.clip(values[:, -1:] + _CENTRE, 0, 255)
         values = values[:, :-1] * (255 / np.maximum(alpha, 0.5))
     if metric == "perceptual":
-        values = _from_oklab(values / 255)
+        values = _from_perceptual(values / 255)
     colors: np.ndarray = np.rint(np.concatenate([values, alpha], axis=1)).clip(0, 255)
     return colors.astype(np.uint8)
 
 
-def _from_oklab(oklab: np.ndarray) -> np.ndarray:
-    """Return sRGB values on the scale of 0 to 255, not clipped, float64, of L or L, a, b."""
-    if oklab.shape[1] == 1:
-        oklab = np.concatenate([oklab, np.zeros((len(oklab), 2))], axis=1)
-        return _from_oklab(oklab)[:, :1]
-    roots = _mix(_FROM_OKLAB, list(oklab.T))
-    light = np.maximum(np.stack(_mix(_FROM_CONES, [root**3 for root in roots]), axis=1), 0)
+def _from_perceptual(points: np.ndarray) -> np.ndarray:
+    """Return sRGB values on the scale of 0 to 255, not clipped, float64: of one or three axes."""
+    if points.shape[1] == 1:
+        points = np.concatenate([points, np.zeros((len(points), 2))], axis=1)
+        return _from_perceptual(points)[:, :1]
+    roots = _mix(_FROM_OKLAB, list(points.T))
+    cones = [(root * _ROOT_SPAN + _ROOT_OF_0) ** 3 - _BIAS for root in roots]
+    light = np.maximum(np.stack(_mix(_FROM_CONES, cones), axis=1), 0)
     curve = 1.055 * light ** (1 / 2.4) - 0.055
     values: np.ndarray = 255 * np.where(light <= 0.0031308, 12.92 * light, curve)
     return values

@@ -10,6 +10,8 @@ from kqf.threads import each
 
 # For at least so many pixels, a table of all 2**24 colours is faster than sorting positions along.
 _TABLE_PIXELS = 2**21
+# With more distinct colours, all pixels count the same: such an image has hardly any calm areas.
+_WEIGHTED_COLORS = 2**21
 # Pixels looked up at a time.
 _BAND = 2**18
 
@@ -27,6 +29,11 @@ class Histogram:
     colors: np.ndarray
     counts: np.ndarray
     index: np.ndarray | None = None
+
+    @property
+    def can_be_weighted(self) -> bool:
+        """Whether each colour may be told apart by weight as well, in bounded memory."""
+        return len(self.colors) <= _WEIGHTED_COLORS
 
 
 def pack(pixels: np.ndarray) -> np.ndarray:
