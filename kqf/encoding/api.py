@@ -174,7 +174,7 @@ def _label(pixels: np.ndarray, settings: EncodeSettings) -> Labelled:
     if settings.target_ssim is not None:
         check_window(pixels.shape)
     channels = pixels.shape[2]
-    palette, label_settings = settings.palette(channels), settings.labels(channels)
+    palette, label_settings = settings.palette(channels), settings.labels
     codebook_settings = settings.codebook(channels)
     image = quantization.ColorImage.of(pixels, settings.threads)
     settings.check_alpha(image.histogram.colors)

@@ -102,7 +102,7 @@ class _Targets(TypedDict, total=False):
         Option(
             None,
             'None or "none" (default); "ordered", a pattern that compresses well; '
-            '"floyd-steinberg", Pillow\'s error diffusion, for metric "mse" without alpha; or a '
+            '"floyd-steinberg", error diffusion, smoother and some bytes more; or a '
             "PIL.Image.Dither. Only at quality 100.",
         ),
     ]

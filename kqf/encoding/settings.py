@@ -112,9 +112,10 @@ class EncodeSettings(StorageSettings):
         weighted = self.preset.weighted
         return CodebookSettings(self.colors, self.metric, fixed, method, self._seed, weighted)
 
-    def labels(self, channels: int) -> LabelSettings:
-        """Return how to find labels for an image of so many channels."""
-        dithering = dither.find(self._dither, channels, self.metric)
+    @property
+    def labels(self) -> LabelSettings:
+        """How to find labels."""
+        dithering = dither.find(self._dither)
         return LabelSettings(self.preset.search, self.layout, dithering, self.chunks)
 
     def palette(self, channels: int) -> np.ndarray | None:

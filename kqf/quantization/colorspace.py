@@ -51,17 +51,15 @@ def _linear() -> np.ndarray:
 
 def srgb_to_oklab(colors: np.ndarray) -> np.ndarray:
     """Return Oklab, (N, 3) float64 (L 0 to 1), of sRGB colours (N, 3) uint8."""
-    return np.stack(_mix(_TO_OKLAB, [np.cbrt(cone) for cone in _cones(colors)]), axis=1)
+    cones = _mix(_TO_CONES, list(_linear().take(colors).T))
+    return np.stack(_mix(_TO_OKLAB, [np.cbrt(cone) for cone in cones]), axis=1)
 
 
-def _cones(colors: np.ndarray) -> list[np.ndarray]:
-    light = _linear()
-    return _mix(_TO_CONES, [light[colors[:, channel]] for channel in range(3)])
-
-
-def _to_perceptual(colors: np.ndarray) -> np.ndarray:
-    """Return Oklab with a bias in its cube root, (N, 3) float64, of colours (N, 3) uint8."""
-    roots = [(np.cbrt(cone + _BIAS) - _ROOT_OF_0) / _ROOT_SPAN for cone in _cones(colors)]
+def _to_perceptual(light: np.ndarray) -> np.ndarray:
+    """Return Oklab with a bias in its cube root, (N, 3) float64, of linear light (N, 3)."""
+    roots = [
+        (np.cbrt(cone + _BIAS) - _ROOT_OF_0) / _ROOT_SPAN for cone in _mix(_TO_CONES, list(light.T))
+    ]
     return np.stack(_mix(_TO_OKLAB, roots), axis=1)
 
 
@@ -70,8 +68,8 @@ def to_points(colors: np.ndarray, metric: str) -> np.ndarray:
 
     Arguments:
         colors: (N, C) uint8: gray, gray + alpha, RGB or RGBA, straight alpha.
-        metric: ``"mse"`` (sRGB values) or ``"perceptual"`` (Oklab times 255, with a bias in
-            its cube root). With alpha, colour is premultiplied and alpha is one axis more.
+        metric: ``"mse"`` (sRGB values) or ``"perceptual"`` (Oklab times 255, with a bias in its
+            cube root). With alpha, colour is premultiplied and alpha is one axis more.
 
     Returns:
         (N, C) float32 on the grid.
@@ -81,20 +79,53 @@ def to_points(colors: np.ndarray, metric: str) -> np.ndarray:
         # On the grid as they are.
         return colors.astype(np.float32) - np.float32(_CENTRE)
     planes = colors[:, : 3 if channels > 2 else 1]
-    if metric == "perceptual":
-        perceptual = _to_perceptual(np.broadcast_to(planes, (len(planes), 3)))
-        values = perceptual[:, : planes.shape[1]] * 255
-    else:
-        values = planes.astype(np.float64)
+    light = _linear().take(planes) if metric == "perceptual" else planes.astype(np.float64)
+    alpha = colors[:, -1:].astype(np.float64) if channels in (2, 4) else None
+    return _points(light, alpha, metric)
+
+
+def to_points_between(values: np.ndarray, metric: str) -> np.ndarray:
+    """Return the points of colours between those that 8 bits can tell apart.
+
+    Arguments:
+        values: (N, C) float64, from premultiplied or near them; those out of range are cut off.
+        metric: as to_points has it.
+
+    Returns:
+        (N, C) float32 on the grid.
+    """
+    channels = values.shape[1]
+    values = values.clip(0, 255)
+    planes, alpha = values, None
     if channels in (2, 4):
-        alpha = colors[:, -1:].astype(np.float64)
+        planes, alpha = values[:, :-1], values[:, -1:]
+        planes = (planes * (255 / np.maximum(alpha, 0.5))).clip(0, 255)
+    light = np.interp(planes, np.arange(256), _linear()) if metric == "perceptual" else planes
+    return _points(light, alpha, metric)
+
+
+def _points(light: np.ndarray, alpha: np.ndarray | None, metric: str) -> np.ndarray:
+    """Return points, float32 on the grid, of linear light, or with ``"mse"`` of sRGB values."""
+    values = light
+    if metric == "perceptual":
+        perceptual = _to_perceptual(np.broadcast_to(light, (len(light), 3)))
+        values = perceptual[:, : light.shape[1]] * 255
+    if alpha is not None:
         values = np.concatenate([values * (alpha / 255), alpha], axis=1)
         values[:, -1] -= _CENTRE
-    if metric == "perceptual":
-        values[:, 0] -= _CENTRE
-    else:
-        values[:, : planes.shape[1]] -= _CENTRE
+    centred = 1 if metric == "perceptual" else light.shape[1]
+    values = values - np.concatenate(
+        [np.full(centred, _CENTRE), np.zeros(values.shape[1] - centred)]
+    )
     return snap(values)
+
+
+def premultiplied(colors: np.ndarray) -> np.ndarray:
+    """Return colours (N, C) with their alpha, if any, multiplied into the others, float64."""
+    values = colors.astype(np.float64)
+    if colors.shape[1] in (2, 4):
+        values[:, :-1] *= values[:, -1:] / 255
+    return values
 
 
 def to_colors(points: np.ndarray, metric: str, channels: int) -> np.ndarray:

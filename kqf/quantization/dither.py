@@ -6,6 +6,7 @@ from enum import IntEnum
 import numpy as np
 
 from kqf.quantization.colorspace import lightness, snap, to_points
+from kqf.quantization.diffusion import floyd_steinberg
 from kqf.quantization.nearest import assign, ban, nearest
 from kqf.threads import each
 
@@ -51,38 +52,9 @@ def name_of(dither: object) -> str | None:
     raise ValueError(f"dither must be one of none, {', '.join(_DITHERS)}, not {dither!r}")
 
 
-def find(name: str | None, channels: int, metric: str) -> Dither | None:
-    """Return the dithering of a name from name_of, None for none.
-
-    Arguments:
-        channels: of the image, 1 to 4. metric: one of ``colorspace.METRICS``.
-
-    Raises:
-        ValueError: the dithering does not support alpha or the metric.
-    """
-    if name is None:
-        return None
-    if name == "floyd-steinberg" and channels in (2, 4):
-        raise ValueError("dither 'floyd-steinberg' does not support alpha; 'ordered' does")
-    if name == "floyd-steinberg" and metric != "mse":
-        raise ValueError(f"dither 'floyd-steinberg' does not support {metric=}; 'ordered' does")
-    return _DITHERS[name]
-
-
-def floyd_steinberg(
-    index: np.ndarray, colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int
-) -> np.ndarray:
-    """Return labels by Pillow's error diffusion (R. Floyd, L. Steinberg, 1976), gray or RGB.
-
-    Pillow finds the nearest codeword by the upper 6 bits of a colour.
-    """
-    from PIL import Image
-
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(np.broadcast_to(codebook, (len(codebook), 3)).tobytes())
-    image = Image.fromarray(colors[index, 0] if colors.shape[1] == 1 else colors[index])
-    diffused = image.convert("RGB").quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-    return np.array(diffused)
+def find(name: str | None) -> Dither | None:
+    """Return the dithering of a name from name_of, None for none."""
+    return None if name is None else _DITHERS[name]
 
 
 def ordered(
