@@ -8,9 +8,13 @@ from kqf.quantization.nearest import assign, ban
 # Of the error of a pixel, sixteenths that go to the right, below on the left, below, and below on
 # the right (R. Floyd, L. Steinberg, 1976).
 _RIGHT, _BELOW_LEFT, _BELOW, _BELOW_RIGHT = 7, 3, 5, 1
-# Share of the error that is passed on. All of it makes specks where colours lie outside of those
-# that the codebook can mix; with less than three quarters, bands come back.
-_STRENGTH = 0.8
+# An error is passed on up to so many times the usual distance from one codeword to the nearest
+# other. Where a colour lies outside of those that the codebook can mix, errors would else grow
+# without end and make specks far away.
+_LIMIT = 2.0
+# Share of an error that is not passed on, for each doubling of the codewords beyond 16: of many
+# codewords one is near, and bytes are saved; with few, all must be passed on to keep means.
+_KEPT = 0.05
 
 
 def floyd_steinberg(
@@ -37,6 +41,8 @@ def floyd_steinberg(
     codewords = to_points(codebook, metric)
     squares = (codewords * codewords).sum(axis=1, keepdims=True)
     right = np.concatenate([codewords * np.float32(-2), squares], axis=1).T
+    limit = _LIMIT * _spacing(entries)
+    strength = (1 - _KEPT * max(np.log2(len(codebook) / 16), 0)) / 16
     flat, labels = index.ravel(), np.empty(index.size, np.uint8)
     # The errors of the last three steps by row, behind one that stands for the row above the first.
     before, before_2, before_3, errors = np.zeros((4, height + 1, channels))
@@ -47,7 +53,7 @@ def floyd_steinberg(
         picked = flat.take(positions)
         carried = _RIGHT * before[rows] + _BELOW_LEFT * before[above]
         carried += _BELOW * before_2[above] + _BELOW_RIGHT * before_3[above]
-        aims = values.take(picked, axis=0) + carried * (_STRENGTH / 16)
+        aims = values.take(picked, axis=0) + carried * strength
         points = to_points_between(aims, metric)
         left = np.concatenate([points, np.ones((len(points), 1), np.float32)], axis=1)
         distances = left @ right
@@ -58,7 +64,20 @@ def floyd_steinberg(
         np.copyto(chosen, own.take(picked), where=keep)
         labels[positions] = chosen
         errors[:] = 0
-        errors[rows] = aims - entries.take(chosen, axis=0)
-        errors[rows][keep] = 0
+        lacking = aims - entries.take(chosen, axis=0)
+        size = np.sqrt((lacking * lacking).sum(axis=1))
+        share = np.minimum(limit / np.maximum(size, limit), 1.0)
+        share[keep] = 0
+        errors[rows] = lacking * share[:, None]
         before, before_2, before_3, errors = errors, before, before_2, before_3
     return labels.reshape(index.shape)
+
+
+def _spacing(entries: np.ndarray) -> float:
+    """Return the median distance of a codeword from the nearest other one, at least 1."""
+    distinct = np.unique(entries, axis=0)
+    if len(distinct) < 2:
+        return 1.0
+    distances = ((distinct[:, None] - distinct) ** 2).sum(axis=2)
+    np.fill_diagonal(distances, np.inf)
+    return max(float(np.sqrt(np.median(distances.min(axis=1)))), 1.0)

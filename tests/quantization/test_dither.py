@@ -81,47 +81,22 @@ def test_means_of_a_photograph_come_nearer_by_any_metric(china, metric):
 
 def test_floyd_steinberg_brings_the_means_of_a_photograph_nearer(china):
     plain, mixed = (
-        kqf.quantize(china, colors=16, effort=2, dither=d).pixels for d in (None, NAMES[0])
+        kqf.quantize(china, colors=16, metric="mse", effort=2, dither=d).pixels
+        for d in (None, NAMES[0])
     )
     assert drift(china, mixed, 4) < 0.8 * drift(china, plain, 4)
 
 
 @pytest.mark.parametrize("colors", [16, 64, 256])
 def test_ordered_costs_fewer_bytes_than_floyd_steinberg(china, colors):
-    palette = kqf.quantize(china, colors=colors, effort=1).codebook
+    palette = kqf.quantize(china, colors=colors, metric="mse", effort=1).codebook
     sizes, errors = {}, {}
     for name in (None, *NAMES):
-        data = kqf.encode(china, palette=palette, dither=name, effort=3)
+        data = kqf.encode(china, palette=palette, metric="mse", dither=name, effort=3)
         sizes[name] = len(data)
         errors[name] = ((kqf.decode(data).astype(float) - china) ** 2).mean()
     assert sizes[None] < sizes["ordered"] < sizes["floyd-steinberg"]
     assert errors[None] < errors["ordered"] < 1.1 * errors["floyd-steinberg"]
-
-
-# --- floyd-steinberg
-
-
-@pytest.mark.parametrize("colors", [1, 2, 3, 17, 64, 255, 256])
-def test_floyd_steinberg_gives_labels_of_our_codebook(china, colors):
-    codebook = np.random.default_rng(colors).integers(0, 256, (colors, 3), dtype=np.uint8)
-    codebook[0] = 200
-    labels = dither.floyd_steinberg(*index_of(china), codebook, "mse", 1)
-    assert labels.dtype == np.uint8
-    assert labels.shape == china.shape[:2]
-    assert labels.max() < colors
-    # In our order: the colours are those that Pillow shows.
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(codebook.tobytes())
-    shown = Image.fromarray(china).quantize(palette=palette).convert("RGB")
-    assert np.array_equal(codebook[labels], np.asarray(shown))
-
-
-def test_floyd_steinberg_of_gray_is_that_of_the_same_rgb():
-    gray, codebook = smooth_image(40, 50, 1, 9), np.array([[250], [3], [90], [160]], np.uint8)
-    labels = dither.floyd_steinberg(*index_of(gray), codebook, "mse", 1)
-    rgb, book = np.repeat(gray, 3, axis=2), np.repeat(codebook, 3, axis=1)
-    assert np.array_equal(labels, dither.floyd_steinberg(*index_of(rgb), book, "mse", 1))
-    assert set(np.unique(labels)) == {0, 1, 2, 3}
 
 
 # --- ordered
@@ -255,17 +230,6 @@ def test_pillows_names_of_dithers_are_taken(name):
     pillows = {"ordered": Image.Dither.ORDERED, "floyd-steinberg": Image.Dither.FLOYDSTEINBERG}
     ours = kqf.encode(pixels, dither=name, **options)
     assert kqf.encode(pixels, dither=pillows[name], **options) == ours
-
-
-@pytest.mark.parametrize("channels", [2, 4])
-def test_floyd_steinberg_of_alpha_is_a_value_error(channels):
-    with pytest.raises(ValueError, match="dither 'floyd-steinberg' does not support alpha"):
-        kqf.encode(smooth_image(5, 5, channels), dither="floyd-steinberg")
-
-
-def test_floyd_steinberg_by_the_perceptual_metric_is_a_value_error():
-    with pytest.raises(ValueError, match="'floyd-steinberg' does not support metric='perceptual'"):
-        kqf.encode(smooth_image(5, 5, 3), dither="floyd-steinberg", metric="perceptual")
 
 
 @pytest.mark.parametrize("name", NAMES)
