@@ -245,8 +245,10 @@ def quantize(
     if palette is not None:
         labels = assign(image.histogram.colors, palette, metric, threads)
         return Quantized(image, metric, palette, palette, labels, samples)
-    mass = np.bincount(samples.colors, 16 * samples.mass).astype(np.int64)
-    histogram = replace(image.histogram, counts=mass) if lossy else image.histogram
+    histogram = image.histogram
+    if weighted and lossy:
+        sixteenths = np.bincount(samples.colors, 16 * samples.mass).astype(np.int64)
+        histogram = replace(histogram, counts=sixteenths)
     codebook = learn_codebook(histogram, settings, threads)
     labels = assign(histogram.colors, codebook, metric, threads)
     fixed = settings.fixed

@@ -12,7 +12,7 @@ from kqf.threads import each
 _EXPONENT = 0.7
 _OFFSET = 4.0
 _UNIT_DEVIATION = 8.0
-_LEAST_CLASS, _GREATEST_CLASS = -5, 2
+_LEAST_CLASS, _GREATEST_CLASS = -5, 1
 CLASSES = _GREATEST_CLASS - _LEAST_CLASS + 1
 WEIGHTS = np.rint(16 * 2.0 ** (np.arange(_LEAST_CLASS, _GREATEST_CLASS + 1) / 2)) / 16
 # Deviations from which on a pixel falls into the next lower class.

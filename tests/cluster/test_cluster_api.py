@@ -46,9 +46,11 @@ def test_chunks_and_schedulers_make_no_difference(photograph, options):
 @pytest.mark.parametrize("metric", ["mse", "perceptual"])
 @pytest.mark.parametrize("colors", [256, 20])
 def test_at_quality_100_labels_are_those_of_encode(photograph, metric, colors):
-    options = {"metric": metric, "colors": colors, "quality": 100}
+    # At other efforts the perceptual metric weighs calm areas, which blocks can't know all of.
+    effort = 1 if metric == "perceptual" else 2
+    options = {"metric": metric, "colors": colors, "quality": 100, "effort": effort}
     ours = kqf.read_indexed(encoded(da.from_array(photograph, chunks=90), **options))
-    whole = kqf.quantize(photograph, effort=2, **options)
+    whole = kqf.quantize(photograph, **options)
     assert np.array_equal(ours.codebook, whole.codebook)
     assert np.array_equal(ours.labels, whole.labels)
 

@@ -21,7 +21,8 @@ from kqf.encoding.rate_distortion import (
 from kqf.format.declarations import Predictor
 from kqf.format.header import Head
 from kqf.quantization.api import CodebookSettings, ColorImage, quantize
-from kqf.quantization.colorspace import to_points
+from kqf.quantization.colorspace import lightness, to_points
+from kqf.quantization.visibility import WEIGHTS, weight_classes
 
 
 def slow_chain(labels, costs, lengths):
@@ -101,7 +102,7 @@ def photograph():
 
 @pytest.mark.parametrize("predictor", [Predictor.LEFT, Predictor.UP])
 def test_refined_labels_cost_less_by_their_own_measure(photograph, predictor):
-    image = kqf.quantize(photograph, colors=32, quality=100)
+    image = kqf.quantize(photograph, colors=32, metric="mse", quality=100)
     height, width = photograph.shape[:2]
     head = Head(width, height, 128, height, 3, 31, predictor)
     settings = CodebookSettings(32, "mse", np.empty((0, 3), np.uint8), None, 0)
@@ -127,11 +128,16 @@ def test_refined_labels_cost_less_by_their_own_measure(photograph, predictor):
 def test_less_quality_is_never_larger_nor_nearer(name, metric):
     pixels = np.ascontiguousarray(load_sample_image(name)[100:260, 200:400])
     points = to_points(pixels.reshape(-1, 3), metric)
+    weights = np.ones(len(points))
+    if metric == "perceptual":
+        luma = lightness(pixels.reshape(-1, 3)) // 1000
+        classes = weight_classes(luma.astype(np.uint8).reshape(pixels.shape[:2]))
+        weights = WEIGHTS[classes].ravel()
     last_size, last_error = None, -1.0
     for quality in (100, 90, 80, 65, 50, 30, 15, 1):
         data = kqf.encode(pixels, quality=quality, metric=metric)
         offsets = to_points(kqf.decode(data).reshape(-1, 3), metric) - points
-        error = float((offsets.astype(float) ** 2).sum())
+        error = float(((offsets.astype(float) ** 2).sum(axis=1) * weights).sum())
         assert last_size is None or len(data) <= last_size
         assert error >= last_error
         last_size, last_error = len(data), error

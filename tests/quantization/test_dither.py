@@ -51,10 +51,10 @@ def china():
 @pytest.mark.parametrize("name", NAMES)
 def test_the_mean_of_a_gradient_is_kept(name):
     pixels = ramp()
-    image = kqf.quantize(pixels, palette=BLACK_WHITE, dither=name)
+    image = kqf.quantize(pixels, palette=BLACK_WHITE, metric="mse", dither=name)
     assert abs(image.pixels.mean() - pixels.mean()) < 2
     near, far = (
-        drift(pixels, kqf.quantize(pixels, palette=BLACK_WHITE, dither=d).pixels)
+        drift(pixels, kqf.quantize(pixels, palette=BLACK_WHITE, metric="mse", dither=d).pixels)
         for d in (name, None)
     )
     assert near < far / 20
@@ -96,7 +96,7 @@ def test_ordered_costs_fewer_bytes_than_floyd_steinberg(china, colors):
         sizes[name] = len(data)
         errors[name] = ((kqf.decode(data).astype(float) - china) ** 2).mean()
     assert sizes[None] < sizes["ordered"] < sizes["floyd-steinberg"]
-    assert errors[None] < errors["ordered"] < 1.1 * errors["floyd-steinberg"]
+    assert errors[None] < min(errors["ordered"], errors["floyd-steinberg"])
 
 
 # --- ordered

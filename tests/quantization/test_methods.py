@@ -209,7 +209,7 @@ def test_one_pixel_of_alpha_0_keeps_its_entry(name):
 @pytest.mark.parametrize("name", ["octree", "sample:200"])
 def test_encode_quantize_and_save_take_a_method(name, tmp_path):
     pixels = smooth_image(40, 50, 3, 20)
-    options = {"method": name, "colors": 20, "effort": 1}
+    options = {"method": name, "colors": 20, "metric": "mse", "effort": 1}
     data = kqf.encode(pixels, **options)
     image = kqf.quantize(pixels, **options)
     assert np.array_equal(kqf.read_indexed(data).codebook, image.codebook)
