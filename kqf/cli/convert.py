@@ -23,7 +23,7 @@ from kqf.io.pipes import PIPE, read_input
 from kqf.palettes.coerce import load_palette
 from kqf.palettes.files import read_palette
 
-_METRICS = ("mse", "perceptual")
+_METRICS = ("perceptual", "mse")
 _PREDICTORS = ("auto", "none", "left", "up", "copy", "packed")
 _DITHERS = ("none", "ordered", "floyd-steinberg")
 _COLORS, _STORAGE, _FILES, _BATCH = (
@@ -93,7 +93,7 @@ def convert(
         typer.Option(
             metavar="NAME",
             parser=choice(*_METRICS),
-            help="What counts as error: mse or perceptual. [default: mse]",
+            help="What counts as error: perceptual, what people see, or mse. [default: perceptual]",
             rich_help_panel=_COLORS,
         ),
     ] = None,

@@ -327,7 +327,7 @@ def test_methods_dithers_and_targets_are_those_of_encode():
         (["--dither", "floyd-steinberg"], {"dither": "floyd-steinberg"}),
         (["--keep", "#ff00ff", "--keep", "000102"], {"keep": [(255, 0, 255), (0, 1, 2)]}),
         (["--max-bytes", "1800"], {"max_bytes": 1800}),
-        (["--target-psnr", "18"], {"target_psnr": 18}),
+        (["--metric", "mse", "--target-psnr", "18"], {"metric": "mse", "target_psnr": 18}),
     ]:
         run("convert", "a.png", "--colors", "16", "--verify", *words)
         assert Path("a.kqf").read_bytes() == kqf.encode(pixels, colors=16, **options)
@@ -374,10 +374,10 @@ def test_a_large_tiff_image_is_encoded_in_blocks(monkeypatch):
         metadata=None,
     )
     monkeypatch.setattr("kqf.convert.api.is_large", lambda name: name == "a.tif")
-    result = run("convert", "a.tif", "--quality", 100)
+    result = run("convert", "a.tif", "--metric", "mse", "--quality", 100)
     assert "block by block" in result.stderr
     found = kqf.read_indexed("a.kqf")
-    assert np.array_equal(found.pixels, kqf.quantize(pixels, quality=100).pixels)
+    assert np.array_equal(found.pixels, kqf.quantize(pixels, metric="mse", quality=100).pixels)
     assert found.metadata["icc_profile"] == ICC
     assert found.metadata["dpi"] == (300, 300)
     exif = Image.Exif()
