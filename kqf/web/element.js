@@ -131,7 +131,7 @@ export class KqfImg extends HTMLElement {
       image && `aspect-ratio:${image.width}/${image.height}`,
     ];
     this.#style.textContent =
-      `:host{display:inline-block;vertical-align:bottom;${sizes.filter(Boolean).join(";")}}` +
+      `:host{display:inline-block;${sizes.filter(Boolean).join(";")}}` +
       ":host([hidden]),[hidden]{display:none}" +
       "canvas{display:block;width:100%;height:100%;object-fit:inherit;object-position:inherit}";
   }
