@@ -69,6 +69,8 @@ def view(
                 elif _shows_colors():
                     here.note(name, f"{_NO_VIEWER}, so the terminal draws it")
                     _draw(here, image, forced=False)
+                    # No viewer opened, which scripts want to know.
+                    here.failed = True
                 else:
                     raise ValueError(f"{_NO_VIEWER}; --terminal draws it with colours")
         if in_browser:

@@ -54,6 +54,14 @@ def test_without_a_viewer_or_a_terminal_it_fails(viewers):
     assert run("view", "a.png", code=1).stderr == f"kqf: a.png: {expected}\n"
 
 
+def test_a_terminal_draws_it_where_no_viewer_opens_and_the_exit_code_tells(viewers, monkeypatch):
+    draw("a.png", few())
+    monkeypatch.setattr("kqf.cli.view._shows_colors", lambda: True)
+    result = run("view", "a.png", code=1)
+    assert "so the terminal draws it" in result.stderr
+    assert len(result.stdout.splitlines()) > 5
+
+
 def test_without_a_screen_no_viewer_is_opened(monkeypatch):
     draw("a.png", few())
     monkeypatch.setattr(sys, "platform", "linux")
