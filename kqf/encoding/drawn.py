@@ -96,7 +96,8 @@ def is_promising(labels: np.ndarray, codebook: np.ndarray, size: int) -> bool:
     first = max((len(labels) - rows) // 2, 0)
     band = labels[first : first + rows]
     trials = _Trials(band, codebook, None, 1)
-    least = min(trials.size(layout, _TRIAL_LEVEL) for layout in (_LEFT, _UP))
+    layouts = (_LEFT, _UP, _COPY, _COPY_RANKED)
+    least = min(trials.size(layout, _TRIAL_LEVEL) for layout in layouts)
     return least * labels.size / band.size <= _CLOSE * size
 
 

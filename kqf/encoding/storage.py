@@ -43,7 +43,9 @@ def smallest(
     if has_old and settings.tile and tile_count(labels.shape, settings.tile) > _MOST_TILES:
         return predicted()
     files = []
-    if has_old and is_noisy(labels, colors):
+    # Labels that were searched for suit the layouts that they were searched for, and their chains
+    # make photographs look drawn.
+    if has_old and (candidates or is_noisy(labels, colors)):
         files.append(predicted())
         if not is_promising(labels, codebook, len(files[0])):
             return files[0]

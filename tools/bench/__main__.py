@@ -12,7 +12,18 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("parts", "files", "graphics", "masks", "others", "published", "speed", "large", "batch")
+NAMES = (
+    "parts",
+    "files",
+    "graphics",
+    "looks",
+    "masks",
+    "others",
+    "published",
+    "speed",
+    "large",
+    "batch",
+)
 
 
 def main(arguments: Sequence[str] = sys.argv[1:]) -> None:

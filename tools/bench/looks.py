@@ -1,0 +1,176 @@
+"""How pictures look for their bytes: KQF beside pngquant's library, dithered and not.
+
+    pip install '.[bench]'
+    python tools/benchmark.py looks [FOLDER|IMAGE ...] [--json FILE] [--markdown FILE]
+
+For each image and setting it prints bytes, SSIMULACRA2 (more is better), FLIP (less is better),
+PSNR of both images after a blur of sigma 3 (flat areas as seen from afar), and two marks of the
+search: label changes at the edges of tiles as a share of those in the columns beside them, and in
+calm areas changes along rows as a share of those along columns; both are 1 where nothing is seen.
+
+PNG8 is by libimagequant (speed 3) and oxipng. Below, geometric means; the bytes of KQF at the
+SSIMULACRA2 of dithered PNG8, interpolated between qualities, as a share of its bytes; and on how
+many images KQF is better by both measures. Without folders or images it takes scikit-learn's two
+sample photographs; images with alpha are left out.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+import kqf
+from kqf.quantization.visibility import weight_classes
+
+from .encoders import by_libimagequant, png8, save
+from .images import pictures
+from .output import add_images, add_output, geometric_mean, parser_for, table, write
+
+DEFAULT, DITHERED = "KQF", "KQF dithered"
+PNG8, PNG8_DITHERED = "PNG8", "PNG8 dithered"
+KQF_OPTIONS: dict[str, kqf.EncodeOptions] = {
+    DEFAULT: {},
+    "KQF, quality 50": {"quality": 50},
+    "KQF, quality 25": {"quality": 25},
+    DITHERED: {"dither": "floyd-steinberg"},
+    "KQF, 64 colours": {"colors": 64},
+    "KQF, 16 colours": {"colors": 16},
+}
+# Those that differ in quality alone.
+BY_QUALITY = ("KQF, quality 25", "KQF, quality 50", DEFAULT)
+# Classes of weight from this one on are calm.
+CALM = 5
+
+
+@dataclass(frozen=True)
+class Look:
+    """One image stored in one way."""
+
+    image: str
+    way: str
+    bytes: int
+    ssimulacra2: float
+    flip: float
+    blurred_psnr: float
+    seams: float | None = None
+    streaks: float | None = None
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = parser_for(__doc__)
+    add_images(parser)
+    add_output(parser)
+    asked = parser.parse_args(arguments)
+    looks: list[Look] = []
+    for picture in pictures(asked.places):
+        if picture.pixels.shape[2] == 3:
+            looks += measure(picture.name, picture.pixels)
+    head = ("Image", "Way", "Bytes", "SSIMULACRA2", "FLIP", "Blurred PSNR", "Seams", "Streaks")
+    rows = [
+        (
+            look.image,
+            look.way,
+            f"{look.bytes:,}",
+            f"{look.ssimulacra2:.2f}",
+            f"{look.flip:.4f}",
+            f"{look.blurred_psnr:.2f}",
+            *("" if mark is None else f"{mark:.2f}" for mark in (look.seams, look.streaks)),
+        )
+        for look in looks
+    ]
+    write(asked, f"{table(head, rows)}\n\n{summary(looks)}\n", looks)
+
+
+def measure(name: str, original: np.ndarray) -> list[Look]:
+    """Store an image in every way."""
+    found = []
+    for way, options in KQF_OPTIONS.items():
+        data = kqf.encode(original, **options)
+        image, tile = kqf.read_indexed(data), kqf.info(data).tile_width
+        marks = seams(image.labels, tile), streaks(original, image.labels)
+        found.append(look(name, way, original, image.pixels, len(data), *marks))
+    for way, dithered in ((PNG8, False), (PNG8_DITHERED, True)):
+        image = by_libimagequant(original, speed=3, dithered=dithered)
+        found.append(look(name, way, original, image.pixels, len(png8(image))))
+    return found
+
+
+def look(
+    name: str,
+    way: str,
+    original: np.ndarray,
+    pixels: np.ndarray,
+    size: int,
+    seams: float | None = None,
+    streaks: float | None = None,
+) -> Look:
+    import flip_evaluator
+    from ssimulacra2 import compute_ssimulacra2
+
+    files = (
+        io.BytesIO(save(Image.fromarray(p), "PNG", compress_level=1)) for p in (original, pixels)
+    )
+    scaled = (np.ascontiguousarray(p, np.float32) / 255 for p in (original, pixels))
+    _, flip, _ = flip_evaluator.evaluate(*scaled, "LDR", applyMagma=False)
+    blurred = (gaussian_filter(p.astype(float), (3, 3, 0)) for p in (original, pixels))
+    error = float(np.mean(np.subtract(*blurred) ** 2))
+    psnr = 10 * np.log10(255**2 / error) if error else np.inf
+    return Look(name, way, size, compute_ssimulacra2(*files), flip, psnr, seams, streaks)
+
+
+def seams(labels: np.ndarray, tile: int) -> float | None:
+    """Return label changes at edges of tiles as a share of those two columns beside them."""
+    changes = (labels[:, 1:] != labels[:, :-1]).mean(axis=0)
+    edges = np.arange(tile, labels.shape[1] - 3, tile) - 1
+    if not len(edges):
+        return None
+    beside = changes[np.concatenate([edges - 2, edges - 1, edges + 1, edges + 2])].mean()
+    return float(changes[edges].mean() / beside) if beside else None
+
+
+def streaks(original: np.ndarray, labels: np.ndarray) -> float | None:
+    """Return in calm areas label changes along rows as a share of those along columns."""
+    luma = np.asarray(Image.fromarray(original).convert("L"))
+    calm = weight_classes(luma) >= CALM
+    along = (labels[:, 1:] != labels[:, :-1])[calm[:, 1:]]
+    down = (labels[1:] != labels[:-1])[calm[1:]]
+    return float(along.mean() / down.mean()) if down.any() else None
+
+
+def summary(looks: Sequence[Look]) -> str:
+    """Return means over all images, and how KQF compares with PNG8."""
+    by_image: dict[str, dict[str, Look]] = {}
+    for one in looks:
+        by_image.setdefault(one.image, {})[one.way] = one
+    lines = []
+    for way, other in ((DEFAULT, PNG8), (DITHERED, PNG8_DITHERED)):
+        pairs = [(ways[way], ways[other]) for ways in by_image.values()]
+        share = geometric_mean([ours.bytes / theirs.bytes for ours, theirs in pairs])
+        better = sum(a.ssimulacra2 > b.ssimulacra2 and a.flip < b.flip for a, b in pairs)
+        afar = min(a.blurred_psnr - b.blurred_psnr for a, b in pairs)
+        lines.append(
+            f"{way} has {share:.3f} of the bytes of {other}, looks better by both measures on "
+            f"{better} of {len(pairs)} images, and its blurred PSNR is at worst {afar:+.1f} dB."
+        )
+    shares = [at_equal_looks(ways) for ways in by_image.values()]
+    reached = [share for share in shares if share is not None]
+    if reached:
+        lines.append(
+            f"At the SSIMULACRA2 of {PNG8_DITHERED}, KQF has {geometric_mean(reached):.3f} of its "
+            f"bytes, at worst {max(reached):.3f}; it reaches it on {len(reached)} of {len(shares)}."
+        )
+    return "\n".join(lines)
+
+
+def at_equal_looks(ways: dict[str, Look]) -> float | None:
+    """Return KQF's share of dithered PNG8's bytes at its looks; None if it has no such looks."""
+    ours, theirs = [ways[way] for way in BY_QUALITY], ways[PNG8_DITHERED]
+    scores = [one.ssimulacra2 for one in ours]
+    if scores[-1] < theirs.ssimulacra2:
+        return None
+    # Where even the lowest quality looks better, it is compared as it is.
+    size = np.exp(np.interp(theirs.ssimulacra2, scores, np.log([one.bytes for one in ours])))
+    return float(size) / theirs.bytes
