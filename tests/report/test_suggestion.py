@@ -41,7 +41,10 @@ def test_it_is_the_fewest_that_meet_the_target():
 
 
 def test_it_says_so_where_no_number_is_enough():
-    pixels = np.random.default_rng(0).integers(0, 256, (60, 60, 3)).astype(np.uint8)
+    # Five planes through all colours: far more than any palette comes near.
+    ramp = np.arange(0, 256, 2)
+    x, y, z = np.meshgrid(ramp, ramp, [0, 60, 120, 180, 240])
+    pixels = np.stack([x, y, z], axis=-1).astype(np.uint8).swapaxes(1, 2).reshape(-1, 128, 3)
     found = suggested(pixels)
     assert found.colors == 256
     assert "although" in found.reason
