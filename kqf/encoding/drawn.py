@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from kqf.encoding.layout import Layout, LayoutSettings, trial_size
 from kqf.encoding.shapes import Found, find
 from kqf.format import codebooks, copying, packing, prediction, shapes, writer
 from kqf.format.declarations import Predictor
@@ -28,8 +29,6 @@ _TRIAL_LEVEL, _LEVEL = 6, 12
 # From this share of pixels unlike the one to the left on, an image looks like a photograph.
 _NOISE = 0.4
 _LOOK_ROWS = 64
-# How much larger than today's file a first trial of a photograph may be.
-_CLOSE = 1.1
 # Share above the best trial up to which a second layout is stored in full.
 _MARGIN = 1.01
 # Deflate by zlib, with these memory levels, makes up for libdeflate's splitting of short streams.
@@ -90,15 +89,21 @@ def is_small(labels: np.ndarray) -> bool:
     return labels.size <= _SMALL
 
 
-def is_promising(labels: np.ndarray, codebook: np.ndarray, size: int) -> bool:
-    """Tell by a band whether the layouts of drawn images may come near a file of ``size`` bytes."""
+def is_promising(
+    labels: np.ndarray, codebook: np.ndarray, layout: Layout, settings: LayoutSettings
+) -> bool:
+    """Tell by a band whether layouts of drawn images may make a smaller file than ``layout``.
+
+    Arguments:
+        layout: the best of version 1. settings: effort of its trial.
+    """
     rows = max(_SMALL // labels.shape[1], 1)
     first = max((len(labels) - rows) // 2, 0)
     band = labels[first : first + rows]
     trials = _Trials(band, codebook, None, 1)
-    layouts = (_LEFT, _UP, _COPY, _COPY_RANKED)
-    least = min(trials.size(layout, _TRIAL_LEVEL) for layout in layouts)
-    return least * labels.size / band.size <= _CLOSE * size
+    drawn = (_LEFT, _UP, _COPY, _COPY_RANKED)
+    least = min(trials.size(one, _TRIAL_LEVEL) for one in drawn)
+    return least <= trial_size(band, codebook, layout, settings)
 
 
 def smallest_drawn(

@@ -1,6 +1,7 @@
 """The smallest file of labels, of all layouts and both versions of the format."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -31,10 +32,13 @@ def smallest(
         is_ordered: whether the order of the codebook must be kept.
     """
 
+    @cache
+    def tried() -> Sequence[Candidate]:
+        return candidates or rank_candidates(labels, codebook, settings)
+
     def predicted() -> bytes:
         """Return the smallest file of version 1."""
-        tried = candidates or rank_candidates(labels, codebook, settings)
-        return smallest_file(labels, codebook, tried, settings, metadata)
+        return smallest_file(labels, codebook, tried(), settings, metadata)
 
     predictors, colors = settings.predictors, len(codebook)
     has_old = min(predictors) <= Predictor.UP
@@ -47,7 +51,7 @@ def smallest(
     # make photographs look drawn.
     if has_old and (candidates or is_noisy(labels, colors)):
         files.append(predicted())
-        if not is_promising(labels, codebook, len(files[0])):
+        if not is_promising(labels, codebook, tried()[0].layout, settings):
             return files[0]
     order = np.arange(colors) if is_ordered else walk(codebook)
     drawn, predictor = smallest_drawn(
