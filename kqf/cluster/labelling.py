@@ -15,7 +15,7 @@ from kqf.encoding.rate_distortion import (
 )
 from kqf.format.declarations import Predictor
 from kqf.quantization.colorspace import to_points
-from kqf.quantization.histogram import count, pack, spread
+from kqf.quantization.histogram import are_among, count, pack, spread
 from kqf.quantization.nearest import assign, ban, nearest_few, squared_error
 from kqf.quantization.pixels import as_pixels
 
@@ -86,8 +86,7 @@ class PixelLabels:
             min(search.candidates, len(self.codebook)),
             ban(histogram.colors, self.codebook),
         )
-        held = np.isin(pack(histogram.colors[None])[0], pack(self.fixed[None])[0])
-        hold_labels(nearest, errors, held, color_labels)
+        hold_labels(nearest, errors, are_among(histogram.colors, self.fixed), color_labels)
         head = whole_chains(head_of(keys, self.codebook, search.layout))
         costs = to_costs(errors, search.lambda_)
         return search_tiles(index, nearest, costs, search.lengths, head, 1)

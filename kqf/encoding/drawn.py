@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from kqf.encoding.layout import Layout, LayoutSettings, trial_size
-from kqf.encoding.shapes import Found, find
+from kqf.encoding.shapes import FoundShapes, find
 from kqf.format import codebooks, copying, packing, prediction, shapes, writer
 from kqf.format.declarations import Predictor
 from kqf.format.header import Head
@@ -220,7 +220,7 @@ class _Trials:
         self._threads = threads
 
     @cached_property
-    def found(self) -> Found | None:
+    def found(self) -> FoundShapes | None:
         return find(self._labels)
 
     @cached_property

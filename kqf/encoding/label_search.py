@@ -221,7 +221,9 @@ class LabelSearch:
         parameters = search_parameters(mean, quality, quantized.metric, self._settings.search)
         nearest = nearest_codewords(quantized, parameters.candidates)
         first = self._candidates[0]
-        best = self._nearest(None if self._is_small else self._candidates)
+        # Of small images no candidates are known, and the two are one.
+        untried = self._nearest()
+        best = untried if self._is_small else self._nearest(self._candidates)
         best_cost = quantized.error + parameters.lambda_ * 8 * first.size
         for candidate in self._promising():
             layout = candidate.layout
@@ -238,7 +240,7 @@ class LabelSearch:
                     break
         # By trial files of version 1 are compared, but that of a drawn image may be of version 2.
         if self._settings.layout.effort.drawn and not is_noisy(best.labels, len(best.codebook)):
-            return min(self._nearest(), best, key=lambda labelled: len(labelled.file))
+            return min(untried, best, key=lambda labelled: len(labelled.file))
         return best
 
     def _promising(self) -> list[Candidate]:

@@ -1,7 +1,7 @@
 """How labels are laid out in a file: candidates are tried cheaply, the best ones in full.
 
-``list_layouts`` names all layouts to try: a new kind of layout is added there, with what it needs
-in ``Layout`` and ``store``.
+These are the layouts of version 1, all in ``list_layouts``; ``drawn`` has those of version 2, and
+``storage`` chooses between the two.
 """
 
 from collections.abc import Iterator, Sequence

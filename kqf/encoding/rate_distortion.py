@@ -17,7 +17,7 @@ from kqf.format.declarations import Predictor
 from kqf.format.header import Head
 from kqf.quantization.api import Quantized
 from kqf.quantization.colorspace import hold_alpha, snap, to_colors, to_points, translucency
-from kqf.quantization.histogram import pack
+from kqf.quantization.histogram import are_among
 from kqf.quantization.nearest import ban, nearest_few
 from kqf.threads import each
 
@@ -173,7 +173,7 @@ def nearest_codewords(quantized: Quantized, count: int) -> NearestCodewords:
     count, threads = min(count, len(codebook)), quantized.image.threads
     labels, errors = nearest_few(quantized.points, codewords, count, banned, threads)
     errors *= samples.weights[:, None]
-    held = np.isin(pack(colors[None])[0], pack(quantized.fixed[None])[0])[samples.colors]
+    held = are_among(colors, quantized.fixed)[samples.colors]
     hold_labels(labels, errors, held, quantized.color_labels.take(samples.colors))
     return NearestCodewords(labels, errors)
 
@@ -225,7 +225,7 @@ def refine(
     part_index, part = index, chains
     if stride > 1:
         part_index, labels, part = _thin(part_index, labels, part, stride)
-    fixed = np.isin(pack(codebook[None])[0], pack(quantized.fixed[None])[0])
+    fixed = are_among(codebook, quantized.fixed)
 
     def search_round(
         labels: np.ndarray, codebook: np.ndarray, errors: np.ndarray, index: np.ndarray, head_: Head

@@ -22,7 +22,7 @@ _LOOK_ROWS = 64
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundShapes:
     """What find returns.
 
     Attributes:
@@ -35,7 +35,7 @@ class Found:
     placements: Placements
 
 
-def find(labels: np.ndarray) -> Found | None:
+def find(labels: np.ndarray) -> FoundShapes | None:
     """Return the shapes that labels (H, W) uint8 repeat; None where there are none.
 
     The same labels give the same shapes.
@@ -322,7 +322,7 @@ class _Catalog:
         start = runs.y[gone].astype(np.int64) * labels.shape[1] + runs.x0[gone]
         labels.reshape(-1)[expanded(start, lengths)] = np.repeat(ground, lengths)
 
-    def finish(self, labels: np.ndarray) -> Found | None:
+    def finish(self, labels: np.ndarray) -> FoundShapes | None:
         """Return all that was found, shapes sorted by ground, width and height."""
         if not self._placed:
             return None
@@ -331,4 +331,4 @@ class _Catalog:
         order = np.lexsort((kinds.height, kinds.width, kinds.ground))
         places = np.empty(len(order), np.int64)
         places[order] = np.arange(len(order))
-        return Found(labels, kinds.some(order).pixels(), Placements(x, y, places[numbers]))
+        return FoundShapes(labels, kinds.some(order).pixels(), Placements(x, y, places[numbers]))

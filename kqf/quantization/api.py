@@ -8,7 +8,7 @@ import numpy as np
 
 from kqf.quantization.color_counts import ColorCounts, merge
 from kqf.quantization.colorspace import TRANSPARENT, lightness, to_points, translucency
-from kqf.quantization.histogram import Histogram, count, pack, spread, without_hidden
+from kqf.quantization.histogram import Histogram, are_among, count, pack, spread, without_hidden
 from kqf.quantization.kmeans import in_order
 from kqf.quantization.methods import Method
 from kqf.quantization.nearest import assign, squared_error
@@ -48,7 +48,7 @@ def learn_codebook(
         every = np.unique(np.concatenate([histogram.colors, fixed]), axis=0)
         if len(every) <= colors:
             return in_order(every)
-    is_fixed = np.isin(pack(histogram.colors[None])[0], pack(fixed[None])[0])
+    is_fixed = are_among(histogram.colors, fixed)
     others = Histogram(histogram.colors[~is_fixed], histogram.counts[~is_fixed])
     room = colors - len(fixed)
     if len(others.colors) <= room:
@@ -121,6 +121,11 @@ class ColorImage:
         return weight_classes(self.spread(luma.astype(np.uint8)), self.threads)
 
     @cached_property
+    def weighted_samples(self) -> "Samples":
+        """The pixels, with the weights of calm and busy areas."""
+        return Samples.weighted(self)
+
+    @cached_property
     def index(self) -> np.ndarray:
         """The row of each pixel's colour in the histogram, (H, W) int32."""
         return self.spread(np.arange(len(self.histogram.colors), dtype=np.int32))
@@ -155,12 +160,15 @@ class Samples:
     mass: np.ndarray
 
     @classmethod
-    def of(cls, image: ColorImage, weighted: bool) -> "Samples":
-        """Return samples of an image, with the weights of its calm and busy areas or all of 1."""
+    def unweighted(cls, image: ColorImage) -> "Samples":
+        """Return samples of an image in which every pixel counts the same: one for each colour."""
+        counts = image.histogram.counts.astype(np.float64)
+        return cls(image.index, np.arange(len(counts)), np.ones(len(counts), np.float32), counts)
+
+    @classmethod
+    def weighted(cls, image: ColorImage) -> "Samples":
+        """Return samples of an image with the weights of its calm and busy areas."""
         count = len(image.histogram.colors)
-        if not weighted:
-            ones = np.ones(count, np.float32)
-            return cls(image.index, np.arange(count), ones, image.histogram.counts.astype(float))
         keys = image.index * np.int32(CLASSES)
         keys += image.weight_classes
         counts = np.bincount(keys.ravel(), minlength=count * CLASSES)
@@ -182,7 +190,7 @@ class Quantized:
         codebook: (K, C) uint8.
         fixed: (n, C) uint8, codewords that must stay as they are, and so must their pixels.
         color_labels: (N,) uint8, the nearest codeword of each distinct colour.
-        samples: the pixels, with their weights.
+        weighted: whether pixels of calm areas count more.
     """
 
     image: ColorImage
@@ -190,7 +198,12 @@ class Quantized:
     codebook: np.ndarray
     fixed: np.ndarray
     color_labels: np.ndarray
-    samples: Samples
+    weighted: bool
+
+    @cached_property
+    def samples(self) -> Samples:
+        """The pixels, with their weights."""
+        return self.image.weighted_samples if self.weighted else Samples.unweighted(self.image)
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -241,12 +254,12 @@ def quantize(
         # Exact images keep even the colours that alpha 0 hides.
         image = image.without_hidden()
     weighted = settings.weighted and metric == "perceptual" and image.histogram.can_be_weighted
-    samples = Samples.of(image, weighted and (lossy or palette is not None))
     if palette is not None:
         labels = assign(image.histogram.colors, palette, metric, threads)
-        return Quantized(image, metric, palette, palette, labels, samples)
+        return Quantized(image, metric, palette, palette, labels, weighted)
     histogram = image.histogram
     if weighted and lossy:
+        samples = image.weighted_samples
         sixteenths = np.bincount(samples.colors, 16 * samples.mass).astype(np.int64)
         histogram = replace(histogram, counts=sixteenths)
     codebook = learn_codebook(histogram, settings, threads)
@@ -256,7 +269,7 @@ def quantize(
         flat, rows = _flat_colors(codebook, histogram, labels)
         flat &= (codebook == histogram.colors[rows]).all(axis=1)
         fixed = np.unique(np.concatenate([fixed, codebook[flat]]), axis=0)
-    return Quantized(image, metric, codebook, fixed, labels, samples)
+    return Quantized(image, metric, codebook, fixed, labels, weighted)
 
 
 def count_colors(images: Iterable[np.ndarray], threads: int) -> Histogram:

@@ -53,6 +53,11 @@ def pack(pixels: np.ndarray) -> np.ndarray:
     return keys.reshape(height, width)
 
 
+def are_among(colors: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return which of colors (N, C) stand among others (M, C) as well, (N,) bool."""
+    return np.isin(pack(colors[None])[0], pack(others[None])[0])
+
+
 def unpack(keys: np.ndarray, channels: int) -> np.ndarray:
     """Return colours (N, C) uint8 of packed values (N,), the inverse of pack."""
     octets = np.ascontiguousarray(keys, dtype=">u4").view(np.uint8).reshape(-1, 4)
