@@ -91,7 +91,15 @@ def tiled(
     return whole(head=head, before=before, tiles=between.join(labels), end=end)
 
 
+Add = Callable[..., None]
+
+
 def invalid_files() -> list[Invalid]:
+    return collected(add_structure, add_image, add_ancillary, add_ranking, add_streams)
+
+
+def collected(*sections: Callable[[Add], None]) -> list[Invalid]:
+    """Return the files that some functions add."""
     files: list[Invalid] = []
 
     def add(
@@ -99,15 +107,11 @@ def invalid_files() -> list[Invalid]:
     ) -> None:
         files.append(Invalid(rule, name, data, error, chunk, field))
 
-    add_structure(add)
-    add_image(add)
-    add_ancillary(add)
-    add_ranking(add)
-    add_streams(add)
+    for section in sections:
+        section(add)
     return files
 
 
-Add = Callable[..., None]
 TRUNCATED = "TruncatedError"
 UNSUPPORTED = "UnsupportedError"
 

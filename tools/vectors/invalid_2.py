@@ -2,7 +2,7 @@
 
 import struct
 
-from tools.vectors.invalid import UNSUPPORTED, Add, Invalid
+from tools.vectors.invalid import UNSUPPORTED, Add, Invalid, collected
 from tools.vectors.pieces import DONE, SIGNATURE, Box, chunk, fixed, padded, stored
 from tools.vectors.valid_2 import (
     COPY,
@@ -68,20 +68,9 @@ def shaped(*tiles: bytes, shap: bytes = SHAP, tile: Box | None = None) -> bytes:
 
 
 def invalid_files_of_version_2() -> list[Invalid]:
-    files: list[Invalid] = []
-
-    def add(
-        rule: str, name: str, data: bytes, chunk: str, field: str, error: str = "FormatError"
-    ) -> None:
-        files.append(Invalid(rule, name, data, error, chunk, field))
-
-    add_structure(add)
-    add_parts(add)
-    add_codebook(add)
-    add_shapes(add)
-    add_placements(add)
-    add_prediction(add)
-    return files
+    return collected(
+        add_structure, add_parts, add_codebook, add_shapes, add_placements, add_prediction
+    )
 
 
 def add_structure(add: Add) -> None:
