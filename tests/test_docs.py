@@ -26,7 +26,7 @@ if not (ROOT / "README.md").exists():
 ALL = [ROOT / "README.md", *PAGES]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#]+)")
-WITH_DASK = ("large-images.md",)
+NEEDED = {"large-images.md": "dask.array", "masks.md": "zarr"}
 # tests/plugins/test_libraries.py runs it, library by library.
 ELSEWHERE = ("libraries.md",)
 
@@ -54,8 +54,8 @@ def folder(tmp_path, monkeypatch):
 # Pages open images as people do, and let them go without closing them.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_python_runs(page, folder, capsys):
-    if page.name in WITH_DASK:
-        pytest.importorskip("dask.array", reason="needs dask")
+    if page.name in NEEDED:
+        pytest.importorskip(NEEDED[page.name], reason=f"needs {NEEDED[page.name]}")
     if page in PAGES:
         # Nothing here depends on the size, and a quarter of the pixels takes a quarter of the time.
         Image.open("photo.png").reduce(2).save("photo.png")
