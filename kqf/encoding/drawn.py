@@ -36,8 +36,10 @@ _ZLIB_BYTES = 2**17
 _MEMORY_LEVELS = (5, 6)
 # More of them gained nothing.
 _ITERATIONS = 5
-# With more tiles, zopfli would take longer than all else.
+# With more tiles, or more pixels for each byte that zopfli may take, it would take longer than all
+# else and save next to nothing of the file.
 _ZOPFLI_TILES = 4
+_ZOPFLI_PIXELS = 64
 _FRAME = 12
 
 
@@ -215,9 +217,13 @@ class _Trials:
             rows = -(-height // -(-height // max(_TILE_PIXELS // width, 1)))
             tile = width, rows
         self._tile = min(tile[0], width), min(tile[1], height)
-        if tile_count(labels.shape, tile) > _ZOPFLI_TILES:
+        if (
+            tile_count(labels.shape, tile) > _ZOPFLI_TILES
+            or labels.size > _ZOPFLI_PIXELS * zopfli_bytes
+        ):
             self._zopfli_bytes = 0
         self._threads = threads
+        self._streams: dict[bytes, bytes] = {}
 
     @cached_property
     def found(self) -> FoundShapes | None:
@@ -282,7 +288,10 @@ class _Trials:
         return len(here).to_bytes(4) + len(stream).to_bytes(4) + stream
 
     def _deflate(self, data: bytes) -> bytes:
-        return deflate_smallest(data, self._zopfli_bytes)
+        """Return the smallest stream; layouts have many in common."""
+        if data not in self._streams:
+            self._streams[data] = deflate_smallest(data, self._zopfli_bytes)
+        return self._streams[data]
 
     def size(self, layout: DrawnLayout, level: int) -> int:
         """Return the bytes of all that differs from layout to layout, by trial."""

@@ -28,7 +28,7 @@ DEFAULT_EFFORT = 5
 _UNSEEN = 75
 _ALL = (2, 3, 4, 6)
 _WIDE = (64, 128, 192, 256, 512)
-# What zopfli takes at most 15 ms for.
+# What zopfli mostly takes at most 15 ms for.
 _ZOPFLI_BYTES = 2560
 PRESETS = {
     # A search would take longer than all else, so quality is 100.

@@ -6,7 +6,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from kqf.encoding.drawn import is_noisy
+from kqf.encoding.drawn import is_noisy, is_small
 from kqf.encoding.layout import (
     Candidate,
     LayoutSettings,
@@ -193,6 +193,16 @@ class LabelSearch:
         return self._quantized.labels.size <= self._settings.layout.effort.all_pixels
 
     @cached_property
+    def _is_drawn(self) -> bool:
+        """Whether the image is a large one that layouts of drawn images suit."""
+        labels = self._quantized.labels
+        return (
+            self._settings.layout.effort.drawn
+            and not is_small(labels)
+            and not is_noisy(labels, len(self._quantized.codebook))
+        )
+
+    @cached_property
     def _trials(self) -> LayoutSettings:
         """What to try for the search: small images as their files will be made."""
         settings = self._settings.layout
@@ -225,7 +235,11 @@ class LabelSearch:
         untried = self._nearest()
         best = untried if self._is_small else self._nearest(self._candidates)
         best_cost = quantized.error + parameters.lambda_ * 8 * first.size
-        for candidate in self._promising():
+        promising = self._promising()
+        if self._is_drawn:
+            # What is searched for suits version 1, and its file is mostly of version 2.
+            promising = promising[:1]
+        for candidate in promising:
             layout = candidate.layout
             head = head_of(quantized.labels, quantized.codebook, layout)
             # Where so large a lambda leads astray, a smaller one may still save bytes.

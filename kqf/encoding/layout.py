@@ -43,7 +43,8 @@ class LayoutEffort:
             trials.
         pixels: trials use at most so many pixels, a band from the middle of larger images.
         drawn: whether to try the layouts of drawn images.
-        zopfli_bytes: streams of drawn images are deflated by zopfli, too, up to so many bytes.
+        zopfli_bytes: streams of small drawn images are deflated by zopfli, too, up to so many
+            bytes.
     """
 
     trial_level: int

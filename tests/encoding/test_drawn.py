@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import kqf
+from kqf.encoding import drawn
 from kqf.encoding.drawn import is_noisy, share_of_changes
 
 PALETTE = np.array([[i * 16, 255 - i * 9, i * i % 256] for i in range(16)], np.uint8)
@@ -40,6 +41,22 @@ def test_repeated_letters_are_shapes():
     plain = kqf.encode(pixels, predictor="left")
     assert kqf.info(plain).version == 1
     assert len(data) < 0.6 * len(plain)
+
+
+def test_what_layouts_have_in_common_is_deflated_once(monkeypatch):
+    deflated, deflate_smallest = [], drawn.deflate_smallest
+
+    def counting(data, zopfli_bytes):
+        deflated.append((data, zopfli_bytes))
+        return deflate_smallest(data, zopfli_bytes)
+
+    monkeypatch.setattr(drawn, "deflate_smallest", counting)
+    for pixels, tried in ((page(), True), (page(800, 600), False)):
+        deflated.clear()
+        kqf.encode(pixels)
+        assert len(deflated) == len(set(deflated)) > 1
+        # Of larger images zopfli takes longer than all else.
+        assert all((most > 0) == tried for _, most in deflated)
 
 
 @pytest.mark.parametrize("predictor", ["copy", "packed"])
