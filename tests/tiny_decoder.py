@@ -183,9 +183,12 @@ def copied(codes, new, w, h, order):
     return b"".join(rows)
 
 
-def unpacked(data, w, h, bits):
+def unpacked(data, w, h, n):
     """Return the labels of a tile of predictor 4, row by row (section 7.5)."""
-    n = 8 // bits
+    if n == 64:
+        require(not any(data))
+        return bytes(w * h)
+    bits = 8 // n
 
     def label(x, y):
         return data[y // n * w + x] >> bits * (y % n) & (1 << bits) - 1
@@ -203,7 +206,7 @@ def part(payload):
     return payload[4 : 4 + length], payload[4 + length :]
 
 
-def tile_labels(payload, predictor, order, w, h, last_label, bits):
+def tile_labels(payload, predictor, order, w, h, last_label, n):
     """Return the labels of a tile row by row, before painting (section 7)."""
     if predictor == 3:
         codes, rest = part(payload)
@@ -218,7 +221,7 @@ def tile_labels(payload, predictor, order, w, h, last_label, bits):
 
         return copied(inflate_to(codes, -(-h // 4) * w), new, w, h, order)
     if predictor == 4:
-        result = unpacked(inflate_to(payload, -(-h * bits // 8) * w), w, h, bits)
+        result = unpacked(inflate_to(payload, -(-h // n) * w), w, h, n)
         require(max(result) <= last_label)
         return result
     symbols = inflate_to(payload, w * h)
@@ -322,12 +325,8 @@ def tiny_decode(data):
         require(len(single[b"tidx"]) == 4 * tiles)
 
     # Section 9.3: no more is allocated than the bytes left can bear out.
-    bits = 1 if last_label < 2 else 2 if last_label < 4 else 4
-    stored = (
-        width * height
-        if predictor < 3
-        else -(-width * height // (4 if predictor == 3 else 8 // bits))
-    )
+    n = 64 if not last_label else 8 if last_label < 2 else 4 if last_label < 4 else 2
+    stored = width * height if predictor < 3 else -(-width * height // (4 if predictor == 3 else n))
     least = 12 * tiles + max(9 * tiles, -(-stored // 1032))
     require(least <= len(data) - first, "truncated")
     labels = [bytearray(width) for _ in range(height)]
@@ -352,7 +351,7 @@ def tiny_decode(data):
                 placements += placements_of(stream, count, shapes, box, (width, height))
         if transposed:
             w, h = h, w
-        tile = tile_labels(payload, predictor, order, w, h, last_label, bits)
+        tile = tile_labels(payload, predictor, order, w, h, last_label, n)
         for y in range(box[3]):
             row = tile[y::w] if transposed else tile[y * w : y * w + w]
             labels[upper + y][left : left + box[2]] = row

@@ -78,7 +78,7 @@ class Head:
         if self.predictor == Predictor.COPY:
             stored = -(-stored // copying.PER_BYTE)
         elif self.predictor == Predictor.PACKED:
-            stored = -(-stored * packing.label_bits(self.last_label) // 8)
+            stored = -(-stored // packing.labels_per_byte(self.last_label))
         streams = max(self.tiles * MIN_STREAM, -(-stored // MAX_RATIO))
         return self.tiles * FRAME_SIZE + streams
 

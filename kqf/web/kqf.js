@@ -700,8 +700,8 @@ function copied(codes, symbols, w, h, order) {
 }
 
 /** @param {number} lastLabel */
-function labelBits(lastLabel) {
-  return lastLabel < 2 ? 1 : lastLabel < 4 ? 2 : 4;
+function labelsPerByte(lastLabel) {
+  return !lastLabel ? 64 : lastLabel < 2 ? 8 : lastLabel < 4 ? 4 : 2;
 }
 
 /**
@@ -710,11 +710,11 @@ function labelBits(lastLabel) {
  * @param {Uint8Array} packed
  * @param {number} w
  * @param {number} h
- * @param {number} bits of a label
+ * @param {number} share labels of a byte
  */
-function unpack(packed, w, h, bits) {
+function unpack(packed, w, h, share) {
   const tile = new Uint8Array(w * h);
-  const share = 8 / bits;
+  const bits = 8 / share;
   for (let y = 0; y < h; y++) {
     const from = Math.floor(y / share) * w;
     const shift = bits * (y % share);
@@ -979,7 +979,7 @@ export class KqfFile {
     // Section 9.3: no more is allocated than the bytes left can bear out.
     let stored = this.width * this.height;
     if (this.#layout === COPY) stored = Math.ceil(stored / 4);
-    if (this.#layout === PACKED) stored = Math.ceil((stored * labelBits(this.colors - 1)) / 8);
+    if (this.#layout === PACKED) stored = Math.ceil(stored / labelsPerByte(this.colors - 1));
     const least = FRAME * tiles + Math.max(MIN_STREAM * tiles, Math.ceil(stored / MAX_RATIO));
     const left = this.size - this.#labelsAt;
     if (least > left) fail("truncated", "LABL", "count", `${tiles} in ${least} bytes`, left);
@@ -1184,7 +1184,7 @@ export class KqfFile {
   #storedBytes(width, height) {
     const [w, h] = this.columnsFirst ? [height, width] : [width, height];
     if (this.#layout === COPY) return Math.ceil(h / 4) * w;
-    if (this.#layout === PACKED) return Math.ceil((h * labelBits(this.colors - 1)) / 8) * w;
+    if (this.#layout === PACKED) return Math.ceil(h / labelsPerByte(this.colors - 1)) * w;
     return w * h;
   }
 
@@ -1273,10 +1273,14 @@ export class KqfFile {
     } else {
       tile = await inflateTo(payload.subarray(at), size, "LABL", `inflated size of tile ${number}`);
       if (this.#layout === PACKED) {
-        const bits = labelBits(lastLabel);
-        checkPadding(tile, w, (h * bits) % 8, `labels beyond tile ${number}`);
-        tile = unpack(tile, w, h, bits);
+        const share = labelsPerByte(lastLabel);
+        // Where all labels are 0, so are all bytes.
+        if (share < 64) {
+          checkPadding(tile, w, ((h % share) * 8) / share, `labels beyond tile ${number}`);
+          tile = unpack(tile, w, h, share);
+        }
         checkLabels(tile, lastLabel, "LABL", `label in tile ${number}`);
+        if (share === 64) tile = new Uint8Array(w * h);
       } else {
         checkLabels(tile, lastLabel, "LABL", `symbol in tile ${number}`);
         if (order) unrank(tile, w, order, this.#layout === 2);

@@ -108,6 +108,12 @@ def test_smooth_images_do_without_a_table():
     assert np.array_equal(kqf.decode(data), pixels)
 
 
+def test_one_colour_takes_fewer_bytes_than_png():
+    data = kqf.encode(np.full((1000, 1000, 3), 77, np.uint8))
+    assert len(data) < 130
+    assert (kqf.decode(data) == 77).all()
+
+
 @pytest.mark.parametrize("threads", [2, 5])
 def test_threads_change_nothing(threads):
     pixels = PALETTE[drawing(7, (300, 500))]

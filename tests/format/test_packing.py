@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kqf.errors import FormatError
-from kqf.format.packing import label_bits, pack, packed_bytes, unpack
+from kqf.format.packing import labels_per_byte, pack, packed_bytes, unpack
 
 
 @st.composite
@@ -29,21 +29,31 @@ def test_round_trip(drawn):
 @given(packable())
 def test_labels_lie_where_the_specification_says(drawn):
     labels, last = drawn
-    bits, width = label_bits(last), labels.shape[1]
-    data, share = pack(labels, last), 8 // label_bits(last)
+    data, share, width = pack(labels, last), labels_per_byte(last), labels.shape[1]
+    if last == 0:
+        assert data == bytes(-(-len(labels) // 64) * width)
+        return
+    bits = 8 // share
     for (y, x), label in np.ndenumerate(labels):
         assert data[y // share * width + x] >> bits * (y % share) & (2**bits - 1) == label
 
 
-def test_bits_follow_from_the_last_label():
-    bits = [label_bits(last) for last in range(16)]
-    assert bits == [1, 1, 2, 2] + [4] * 12
+def test_labels_of_a_byte_follow_from_the_last_one():
+    assert [labels_per_byte(last) for last in range(16)] == [64, 8, 4, 4] + [2] * 12
+
+
+@pytest.mark.parametrize(("height", "size"), [(1, 3), (64, 3), (65, 6), (1000, 48)])
+def test_one_colour_takes_a_byte_for_64_labels_of_a_column(height, size):
+    assert packed_bytes((height, 3), 0) == size
+    assert not unpack(bytes(size), (height, 3), 0, 0).any()
+    with pytest.raises(FormatError, match="label in tile 7: expected at most 0, found 128"):
+        unpack(bytes(size - 1) + b"\x80", (height, 3), 0, 7)
 
 
 @pytest.mark.parametrize("last", [-1, 16, 255])
 def test_more_labels_do_not_pack(last):
     with pytest.raises(ValueError, match="0 to 15"):
-        label_bits(last)
+        labels_per_byte(last)
 
 
 @pytest.mark.parametrize("last", [1, 3, 15])
@@ -56,7 +66,7 @@ def test_another_size_is_refused(last, more):
 
 @pytest.mark.parametrize(("last", "height"), [(1, 7), (3, 3), (15, 1)])
 def test_bits_below_the_last_row_must_be_zero(last, height):
-    bits = label_bits(last)
+    bits = 8 // labels_per_byte(last)
     unpack(bytes([1 << bits * (height - 1)]), (height, 1), last, 0)
     with pytest.raises(FormatError, match="labels beyond tile 0"):
         unpack(bytes([1 << bits * height]), (height, 1), last, 0)

@@ -171,7 +171,7 @@ def add_parts(add: Add) -> None:
         data = file(byte, copied(new, b"\4"))
         add("R5.5-3", name, data, "LABL", "new label in tile 0")
     three = chunk(b"CODE", bytes([0, 9, 200]))
-    labels = packed([[0] * 6] * 4 + [[0, 0, 0, 0, 0, 3]], 2)
+    labels = packed([[0] * 6] * 4 + [[0, 0, 0, 0, 0, 3]], 4)
     data = file(PACKED, stored(labels), last_label=2, code=three)
     add("R5.5-3", "packed-label", data, "LABL", "label in tile 0")
     follows = file(COPY, copied(new, b"\1") + b"\0")
@@ -287,6 +287,9 @@ def add_prediction(add: Add) -> None:
         "last-row": bytes(6) + b"\x80" + bytes(5),
     }.items():
         add("R7.5-2", name, file(PACKED, stored(labels)), "LABL", "labels beyond tile 0")
+    one = chunk(b"CODE", b"\7")
+    data = file(PACKED, stored(b"\1" + bytes(5)), last_label=0, code=one)
+    add("R7.5-3", "one-colour", data, "LABL", "label in tile 0")
     few = chunk(b"CODE", b"\0\7")
     data = file(PACKED, stored(b"\x20" + bytes(5)), last_label=1, code=few)
     add("R7.5-2", "one-bit", data, "LABL", "labels beyond tile 0")

@@ -42,9 +42,9 @@ def transposed(labels: Labels) -> Labels:
     return [list(column) for column in zip(*labels, strict=True)]
 
 
-def packed(labels: Labels, bits: int) -> bytes:
-    """Return the labels of a tile packed by columns (sections 7.4 and 7.5)."""
-    share = 8 // bits
+def packed(labels: Labels, share: int) -> bytes:
+    """Return the labels of a tile, so many of a column to a byte (sections 7.4 and 7.5)."""
+    bits = 8 // share
     result = bytearray()
     for y in range(0, len(labels), share):
         rows = labels[y : y + share]
@@ -53,8 +53,10 @@ def packed(labels: Labels, bits: int) -> bytes:
     return bytes(result)
 
 
-def label_bits(last_label: int) -> int:
-    return 1 if last_label < 2 else 2 if last_label < 4 else 4
+def labels_per_byte(last_label: int) -> int:
+    if not last_label:
+        return 64
+    return 8 if last_label < 2 else 4 if last_label < 4 else 2
 
 
 def codes_of(tile: Labels, above_right: bool) -> Labels:
@@ -169,11 +171,11 @@ class Valid2(Valid):
         order = rankings(self.codebook, lists)
         if self.predictor == COPY:
             codes = codes_of(tile, self.above_right)
-            first = self.pack(packed(codes, 2))
+            first = self.pack(packed(codes, 4))
             new = new_labels(tile, codes, order if self.ranked else None)
             return struct.pack(">I", len(first)) + first + (self.pack(new) if new else b"")
         if self.predictor == PACKED:
-            return self.pack(packed(tile, label_bits(len(self.codebook) - 1)))
+            return self.pack(packed(tile, labels_per_byte(len(self.codebook) - 1)))
         return self.pack(symbols_of(tile, self.predictor, order))
 
     def tile_placements(self, number: int, tile: Box) -> bytes:
@@ -301,6 +303,7 @@ def valid_files_of_version_2() -> list[Valid2]:
         for turned in (False, True)
     ] + [
         drawing("7.5_packed-one-colour", PACKED, labels=[[0] * 9] * 11, codebook=[(1, 2, 3)]),
+        drawing("7.5_packed-one-colour-tall", PACKED, labels=[[0] * 2] * 65, codebook=[(1, 2, 3)]),
         drawing("7.5_packed-tiles", PACKED, tile=(5, 5), index=True),
     ]
     columns = [
