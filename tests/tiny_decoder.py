@@ -258,7 +258,7 @@ def tiny_decode(data):
         require(not is_ranked or predictor == 3)
         require(predictor != 4 or last_label <= 15)
         most = max(min(width, tile_width), min(height, tile_height))
-        require(not has_shapes or most <= 65281)
+        require(not (has_shapes or predictor == 3) or most <= 65281)
     else:
         require(predictor <= 2)
     colors = last_label + 1

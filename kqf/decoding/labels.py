@@ -19,11 +19,7 @@ from kqf.format.grid import (
 from kqf.format.header import Head
 from kqf.format.prediction import unrank_in_steps
 from kqf.format.reader import ImageReader
-from kqf.format.shapes import (
-    Placements,
-    check_painted_once,
-    joined,
-)
+from kqf.format.shapes import PlacementList, check_painted_once
 from kqf.image import BAND, look_up, look_up_bands, shaped
 from kqf.threads import exhaust, run, thread_count
 
@@ -93,22 +89,21 @@ def check_tiles(reader: ImageReader, threads: int | None, max_pixels: int | None
     reader.check_room()
     # Read before threads are started.
     _ = reader.order, reader.shapes
-    found: list[Placements] = []
+    placements = PlacementList(head.width * head.height)
 
     def check(batch: list[tuple[int, bytes]]) -> None:
         for number, payload in batch:
             # If all symbols are right, no label can be wrong.
             reader.check(number, payload)
-            if reader.shapes and (placements := reader.placements(number, payload)):
-                found.append(placements)
+            if reader.shapes and (found := reader.placements(number, payload)):
+                placements.add(found)
 
     count = thread_count(threads)
     run(check, _batches(reader, range(head.tiles), count), count)
     reader.finish()
     if reader.shapes:
-        placements = joined(found)
-        reader.check_used(placements)
-        check_painted_once(reader.shapes, placements)
+        reader.check_used(placements.joined())
+        check_painted_once(reader.shapes, placements.joined(), (head.width, head.height))
 
 
 def check_region(region: Region | None, head: Head) -> Box:
@@ -139,11 +134,11 @@ class _Area:
         placements: of shapes, from all tiles that may reach into the box.
     """
 
-    def __init__(self, box: Box, bytes_per_pixel: int = 1) -> None:
+    def __init__(self, box: Box, placements: PlacementList, bytes_per_pixel: int = 1) -> None:
         self.box = box
+        self.placements = placements
         self._bytes_per_pixel = bytes_per_pixel
         self._lock = Lock()
-        self.placements: list[Placements] = []
         self.memory = np.empty(0, np.uint8)
         self.labels = np.empty((0, 0), np.uint8)
 
@@ -182,7 +177,8 @@ def _read_symbols(
     reader.check_room()
     # Read before threads are started.
     _ = reader.order, reader.shapes
-    area = _Area(with_contexts(head, box), bytes_per_pixel)
+    placements = PlacementList(head.width * head.height)
+    area = _Area(with_contexts(head, box), placements, bytes_per_pixel)
     touched = touched_tiles(head, with_shapes(box) if reader.shapes else box)
     columns, rows = (
         range(box[0] // head.tile_width, (box[2] - 1) // head.tile_width + 1),
@@ -193,8 +189,8 @@ def _read_symbols(
         if reader.shapes:
             inside = []
             for number, payload in batch:
-                if placements := reader.placements(number, payload):
-                    area.placements.append(placements)
+                if found := reader.placements(number, payload):
+                    placements.add(found)
                 row, column = divmod(number, head.columns)
                 if row in rows and column in columns:
                     inside.append((number, payload))
@@ -209,7 +205,7 @@ def _read_symbols(
     if is_whole:
         reader.finish()
     if is_whole and reader.shapes:
-        reader.check_used(joined(area.placements))
+        reader.check_used(placements.joined())
     return area
 
 
@@ -224,14 +220,14 @@ def _unrank(reader: Reader, area: _Area, threads: int | None) -> Iterator[int]:
         side = head.tile_width if head.direction == Predictor.LEFT else head.tile_height
         count = _threads(threads, labels.size)
         rows = unrank_in_steps(labels, reader.order, head.direction, side, count)
-        if not lost and not area.placements:
+        if not lost and not len(area.placements):
             yield from rows
             return
         exhaust(rows)
         for part in lost:
             part[...] = 0
-    if area.placements and reader.shapes:
-        reader.paint(labels, joined(area.placements), area.box)
+    if len(area.placements) and reader.shapes:
+        reader.paint(labels, area.placements.joined(), area.box)
     yield len(labels)
 
 

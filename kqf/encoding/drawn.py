@@ -128,12 +128,19 @@ def smallest_drawn(
         zopfli_bytes: streams are deflated by zopfli, too, up to so many bytes.
 
     Raises:
-        ValueError: labels cannot be packed, as there are too many colours.
+        ValueError: labels cannot be packed, as there are too many colours, or copied in so large a
+            tile.
     """
     packable = len(codebook) <= packing.MAX_LAST_LABEL + 1
     if list(predictors) == [Predictor.PACKED] and not packable:
         limit = packing.MAX_LAST_LABEL + 1
         raise ValueError(f"predictor='packed' is for at most {limit} colours, not {len(codebook)}")
+    side = max(map(min, tile, labels.shape[::-1])) if tile else 0
+    if side > shapes.MAX_TILE_SIDE:
+        if list(predictors) == [Predictor.COPY]:
+            limit = shapes.MAX_TILE_SIDE
+            raise ValueError(f"predictor='copy' is for tiles of at most {limit} a side, not {side}")
+        predictors = [one for one in predictors if one != Predictor.COPY]
     trials = _Trials(labels, codebook, tile, threads, zopfli_bytes)
     level = _LEVEL if labels.size <= _TINY else _TRIAL_LEVEL
     sizes: dict[DrawnLayout, int] = {}
@@ -214,8 +221,9 @@ class _Trials:
         self._codebook = codebook
         height, width = labels.shape
         if tile is None:
-            rows = -(-height // -(-height // max(_TILE_PIXELS // width, 1)))
-            tile = width, rows
+            columns = min(width, shapes.MAX_TILE_SIDE)
+            most = min(max(_TILE_PIXELS // columns, 1), shapes.MAX_TILE_SIDE)
+            tile = columns, -(-height // -(-height // most))
         self._tile = min(tile[0], width), min(tile[1], height)
         if (
             tile_count(labels.shape, tile) > _ZOPFLI_TILES

@@ -17,6 +17,8 @@ ABOVE, LEFT, ABOVE_RIGHT, NEW = range(4)
 PER_BYTE = 4
 # Rows that new labels are listed column by column of: 1 to 2 % smaller than row by row.
 _BAND = 16
+# Pixels decoded at once, as each takes up to 80 bytes meanwhile.
+_AT_ONCE = 2**18
 # With rows of fewer pixels than this, a step of numpy costs more than its pixels one by one.
 _FEW_PIXELS = 24
 
@@ -148,9 +150,15 @@ def count_new(codes: bytes, shape: tuple[int, int], tile: int) -> int:
     packed = np.frombuffer(codes, np.uint8)
     if (rest := height % PER_BYTE) and (packed[-width:] >> (2 * rest)).any():
         raise FormatError("LABL", f"codes beyond tile {tile}", "zero", "others")
+    return int(_count_codes_new(packed))
+
+
+def _count_codes_new(packed: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """Return how many codes are NEW, summed along an axis."""
     both = packed & (packed >> 1)
     both &= 0x55
-    return int(np.bitwise_count(both).sum(dtype=np.int64))
+    counts: np.ndarray = np.bitwise_count(both).sum(axis=axis, dtype=np.int64)
+    return counts
 
 
 def check_new(symbols: bytes, count: int, last_label: int, tile: int) -> None:
@@ -194,31 +202,49 @@ def decode(
         return np.stack([_decode_one_by_one(*tile, shape, order) for tile in tiles])
     # Tiles beside one another: a step takes a row of all of them.
     packed = np.stack([np.frombuffer(codes, np.uint8).reshape(-1, width) for codes, _ in tiles], 1)
-    symbols = np.concatenate([np.frombuffer(new, np.uint8) for _, new in tiles])
-    labels = _decode_rows(packed.reshape(len(packed), -1), symbols, height, width, order)
+    packed = packed.reshape(len(packed), -1)
+    symbols = [np.frombuffer(new, np.uint8) for _, new in tiles]
+    labels = np.empty((height, count * width), np.uint8)
+    above = np.zeros(count * width, np.uint8)
+    rows = max(_AT_ONCE // (count * width * _BAND), 1) * _BAND
+    for first in range(0, height, rows):
+        some = labels[first : first + rows]
+        codes = packed[first // PER_BYTE : -(-(first + rows) // PER_BYTE)]
+        counts = _count_codes_new(codes, axis=0).reshape(count, width).sum(axis=1).tolist()
+        new = [listed[:number] for listed, number in zip(symbols, counts, strict=True)]
+        symbols = [listed[number:] for listed, number in zip(symbols, counts, strict=True)]
+        _decode_rows(codes, np.concatenate(new), some, above, width, order)
+        above = some[-1]
     if count == 1:
         return labels[None]
     return np.ascontiguousarray(labels.reshape(height, count, width).swapaxes(0, 1))
 
 
 def _decode_rows(
-    packed: np.ndarray, symbols: np.ndarray, height: int, tile_width: int, order: np.ndarray | None
-) -> np.ndarray:
-    """Return the labels (height, W) of tiles beside one another.
+    packed: np.ndarray,
+    symbols: np.ndarray,
+    labels: np.ndarray,
+    above: np.ndarray,
+    tile_width: int,
+    order: np.ndarray | None,
+) -> None:
+    """Decode some rows of tiles beside one another, from a multiple of _BAND on.
 
     Arguments:
-        packed: (rows, W) uint8, the codes. symbols: (n,) uint8, new labels or ranks, tile by tile.
-        tile_width: of each tile. order: as for decode.
+        packed: (rows, W) uint8, their codes.
+        symbols: (n,) uint8, new labels or ranks, tile by tile.
+        labels: (height, W) uint8, written. above: (W,) uint8, the labels of the row before.
+        tile_width: of each tile. order: (K, K) uint8, None where new labels are no ranks.
     """
-    width = packed.shape[1]
-    # A row of zeros, the labels, the new labels: whatever a pixel copies is in one array, and the
-    # label above pixel p lies at p.
+    height, width = labels.shape
+    # The row before, the labels, the new labels, a zero: whatever a pixel copies is in one array,
+    # and the label above pixel p lies at p.
     new_at = (height + 1) * width
-    buffer = np.zeros(new_at + len(symbols), np.uint8)
-    labels = buffer[width:new_at].reshape(height, width)
-    at, sources, new = _sources(packed, height, tile_width, new_at)
+    buffer = np.empty(new_at + len(symbols) + 1, np.uint8)
+    buffer[:width], buffer[-1] = above, 0
+    at, sources, new = _sources(packed, height, tile_width, new_at, len(buffer) - 1)
     if len(symbols):
-        buffer[new_at:][_listed(at[new], width, tile_width)] = symbols
+        buffer[new_at:-1][_listed(at[new], width, tile_width)] = symbols
     edges = np.arange(height + 1) * width
     bounds = np.searchsorted(at, edges)
     touched = np.flatnonzero(np.diff(bounds)).tolist()
@@ -227,7 +253,6 @@ def _decode_rows(
     table = None if order is None else np.ascontiguousarray(order)
     above_new = at[new]
     new_firsts = np.searchsorted(above_new, edges).tolist()
-    # The row before the first is the row of zeros.
     rows = buffer[:new_at].reshape(-1, width)
     done = 0
     for y in touched:
@@ -239,13 +264,17 @@ def _decode_rows(
         part = slice(firsts[y], firsts[done])
         buffer[targets[part]] = buffer[sources[part]]
     rows[done + 1 :] = rows[done]
-    return labels
+    labels[...] = rows[1:]
 
 
 def _sources(
-    packed: np.ndarray, height: int, tile_width: int, new_at: int
+    packed: np.ndarray, height: int, tile_width: int, new_at: int, zero_at: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return where the labels come from that are not copied from above, row by row.
+
+    Arguments:
+        new_at, zero_at: where in the array of _decode_rows the new labels begin, and the zero is
+            that lies outside of tiles.
 
     Returns:
         the pixels (n,); where in the array of _decode_rows the label of each lies; which of them
@@ -259,8 +288,7 @@ def _sources(
     starts = np.arange(0, len(flat) + 1, tile_width)
     columns = at - np.repeat(starts[:-1], np.diff(np.searchsorted(at, starts)))
     new = np.flatnonzero(codes == NEW)
-    # Out of the tile there are zeros, as in the first place of all.
-    sources = np.where(columns == tile_width - 1, 0, at + 1)
+    sources = np.where(columns == tile_width - 1, zero_at, at + 1)
     sources[new] = np.arange(new_at, new_at + len(new))
     left = np.flatnonzero(codes == LEFT)
     if len(left):
@@ -274,7 +302,7 @@ def _sources(
         # That pixel is copied from above itself, or has a source of its own, or is no pixel.
         listed = (run > 0) & (at[run - 1] == before)
         source[listed] = sources[run[listed] - 1]
-        source[columns[run] == 0] = 0
+        source[columns[run] == 0] = zero_at
         lengths = np.diff(np.append(first, len(left)))
         sources[left] = np.repeat(source, lengths)
     return at, sources, new

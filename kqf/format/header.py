@@ -128,8 +128,9 @@ def parse_header(payload: bytes) -> Head:
         most = f"at most {packing.MAX_LAST_LABEL} with predictor {predictor}"
         raise FormatError("HEAD", "last_label", most, last_label)
     side = max(min(tile_width, width), min(tile_height, height))
-    if head.shapes and side > MAX_TILE_SIDE:
-        raise FormatError("HEAD", "tile sides with shapes", f"at most {MAX_TILE_SIDE}", side)
+    if (head.shapes or predictor == Predictor.COPY) and side > MAX_TILE_SIDE:
+        field = "tile sides with copy or shapes"
+        raise FormatError("HEAD", field, f"at most {MAX_TILE_SIDE}", side)
     return head
 
 

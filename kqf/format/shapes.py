@@ -3,9 +3,10 @@
 A shape has a ground label: pixels of that label are not painted, all others are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 
@@ -24,8 +25,10 @@ _SIDES = 3  # height, width, ground
 _STEPS = 3  # lower edge, left edge, shape
 # Pixels worked on at once, to bound memory beside the image's.
 _BLOCK = 2**18
-# Of the blocks in which painting is checked.
-_SIDE = 1024
+# Placements worked on at once.
+_PLACEMENTS = 2**14
+# Pixels of the bands in which painting is checked.
+_BAND_PIXELS = 2**20
 
 Box = tuple[int, int, int, int]
 
@@ -93,7 +96,7 @@ class Placements:
     """Where shapes are placed, in pixels of the image.
 
     Attributes:
-        x, y: (n,) int64, upper left pixels. shapes: (n,) int64, numbers of shapes.
+        x, y: (n,) integers, upper left pixels. shapes: (n,) integers, numbers of shapes.
     """
 
     x: np.ndarray
@@ -216,25 +219,37 @@ def parse_placements(
     if not 1 <= count <= most:
         raise FormatError("LABL", f"number of {field}", f"1 to {most}", count)
     data = _inflate_exactly(stream, _STEPS * _BYTES * count, "LABL", field)
-    planes = data.reshape(_STEPS, _BYTES, count).astype(np.int64)
-    down, across, numbers = planes[:, 0] | planes[:, 1] << 8
-    if (highest := int(numbers.max())) >= len(shapes):
-        raise FormatError("LABL", f"shape in tile {tile}", f"at most {len(shapes) - 1}", highest)
-    heights, widths = shapes.heights[numbers].astype(np.int64), shapes.widths[numbers]
-    y = (np.cumsum(down) & 0xFFFF) - heights
-    # Along a line each step is from the end of the placement before.
-    ends = np.cumsum(across + widths)
-    starts = np.flatnonzero(np.append(True, down[1:] != 0))
-    lines = np.repeat(np.append(0, ends[starts[1:] - 1]), np.diff(np.append(starts, count)))
-    x = (ends - widths - lines) & 0xFFFF
-    inside = (y >= 0) & (y < lower - upper) & (x < right - left)
-    x += left
-    y += upper
-    if not inside.all():
-        raise FormatError("LABL", f"upper left pixel of {field}", "one of the tile", "another")
-    if (x + widths > size[0]).any() or (y + heights > size[1]).any():
-        raise FormatError("LABL", f"{field}", "inside the image", "one beyond its edge")
-    return Placements(x, y, numbers)
+    planes = data.reshape(_STEPS, _BYTES, count)
+    found = Placements(
+        np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.uint16)
+    )
+    edge = end = 0
+    for first in range(0, count, _PLACEMENTS):
+        part = slice(first, first + _PLACEMENTS)
+        low, high = (planes[:, byte, part].astype(np.int64) for byte in range(_BYTES))
+        down, across, numbers = low | high << 8
+        if (highest := int(numbers.max())) >= len(shapes):
+            where = f"shape in tile {tile}"
+            raise FormatError("LABL", where, f"at most {len(shapes) - 1}", highest)
+        heights, widths = (sides[numbers] for sides in (shapes.heights, shapes.widths))
+        edges = (edge + np.cumsum(down)) & 0xFFFF
+        y = edges - heights
+        # Along a line each step is from the end of the placement before.
+        begins = down != 0
+        begins[0] |= not first
+        ends = np.cumsum(across + widths)
+        before = np.append(0, ends)[np.flatnonzero(begins)]
+        x = (ends - widths - np.append(-end, before)[np.cumsum(begins)]) & 0xFFFF
+        edge, end = int(edges[-1]), int(x[-1]) + int(widths[-1])
+        inside = (y >= 0) & (y < lower - upper) & (x < right - left)
+        x += left
+        y += upper
+        if not inside.all():
+            raise FormatError("LABL", f"upper left pixel of {field}", "one of the tile", "another")
+        if (x + widths > size[0]).any() or (y + heights > size[1]).any():
+            raise FormatError("LABL", f"{field}", "inside the image", "one beyond its edge")
+        found.x[part], found.y[part], found.shapes[part] = x, y, numbers
+    return found
 
 
 def paint(labels: np.ndarray, shapes: Shapes, placements: Placements, box: Box) -> None:
@@ -250,28 +265,32 @@ def paint(labels: np.ndarray, shapes: Shapes, placements: Placements, box: Box) 
     """
     left, upper, right, lower = box
     width, height = right - left, lower - upper
-    numbers = placements.shapes
-    x, y = placements.x - left, placements.y - upper
-    ends_x, ends_y = x + shapes.widths[numbers], y + shapes.heights[numbers]
-    touching = (x < width) & (y < height) & (ends_x > 0) & (ends_y > 0)
-    cut = (x < 0) | (y < 0) | (ends_x > width) | (ends_y > height)
-    if not touching.all():
-        x, y, numbers, cut = x[touching], y[touching], numbers[touching], cut[touching]
-    ends = np.cumsum(shapes.ink.counts[numbers])
     # What touches the region ends near it. More than that has pixels is not painted at all.
     most = (width + 2 * MAX_SIDE) * (height + 2 * MAX_SIDE)
-    if len(ends) and ends[-1] > most:
-        raise FormatError("LABL", "pixels painted", f"at most {most}", int(ends[-1]))
     flat, mask = labels.reshape(-1), np.zeros(labels.size, np.bool_)
-    painted = 0
-    for first, last in _blocks(ends):
-        part = slice(first, last)
-        places, values = _pixels(
-            shapes.ink, x[part], y[part], numbers[part], cut[part], width, height
-        )
-        flat[places] = values
-        mask[places] = True
-        painted += len(places)
+    asked = painted = 0
+    for begin in range(0, len(placements), _PLACEMENTS):
+        some = slice(begin, begin + _PLACEMENTS)
+        numbers = placements.shapes[some]
+        x = placements.x[some].astype(np.int64) - left
+        y = placements.y[some].astype(np.int64) - upper
+        ends_x, ends_y = x + shapes.widths[numbers], y + shapes.heights[numbers]
+        touching = (x < width) & (y < height) & (ends_x > 0) & (ends_y > 0)
+        cut = (x < 0) | (y < 0) | (ends_x > width) | (ends_y > height)
+        if not touching.all():
+            x, y, numbers, cut = x[touching], y[touching], numbers[touching], cut[touching]
+        ends = np.cumsum(shapes.ink.counts[numbers])
+        asked += int(ends[-1]) if len(ends) else 0
+        if asked > most:
+            raise FormatError("LABL", "pixels painted", f"at most {most}", asked)
+        for first, last in _blocks(ends):
+            part = slice(first, last)
+            places, values = _pixels(
+                shapes.ink, x[part], y[part], numbers[part], cut[part], width, height
+            )
+            flat[places] = values
+            mask[places] = True
+            painted += len(places)
     if np.count_nonzero(mask) != painted:
         raise FormatError("LABL", "pixels painted", "once each", "some twice")
 
@@ -318,40 +337,71 @@ def check_used(placements: Placements, shapes: Shapes) -> None:
         FormatError: one is never placed.
     """
     used = np.zeros(len(shapes), np.bool_)
-    used[placements.shapes] = True
+    for first in range(0, len(placements), _PLACEMENTS):
+        used[placements.shapes[first : first + _PLACEMENTS]] = True
     if not used.all():
         unused = int(np.flatnonzero(~used)[0])
         raise FormatError("SHAP", f"placements of shape {unused}", "at least 1", 0)
 
 
-def check_painted_once(shapes: Shapes, placements: Placements) -> None:
-    """Check that no pixel of an image is painted twice, a block of the image at a time.
+def check_painted_once(shapes: Shapes, placements: Placements, size: tuple[int, int]) -> None:
+    """Check that no pixel of an image is painted twice, a band of rows at a time.
+
+    Arguments:
+        placements: of all tiles. size: (width, height) of the image.
 
     Raises:
         FormatError: one is.
     """
-    numbers = placements.shapes
-    last_x = placements.x + shapes.widths[numbers] - 1
-    last_y = placements.y + shapes.heights[numbers] - 1
-    # No shape is larger than a block, so that it lies in the blocks of its corners.
-    corners = [(x, y) for x in (placements.x, last_x) for y in (placements.y, last_y)]
-    blocks = np.concatenate([(y // _SIDE << 32) + x // _SIDE for x, y in corners])
-    owners = np.tile(np.arange(len(placements)), len(corners))
-    order = np.argsort(blocks, kind="stable")
-    found, firsts = np.unique(blocks[order], return_index=True)
-    ends = np.append(firsts[1:], len(order))
-    for block, first, end in zip(found.tolist(), firsts.tolist(), ends.tolist(), strict=True):
-        here = np.unique(owners[order[first:end]])
-        part = Placements(placements.x[here], placements.y[here], numbers[here])
-        left, upper = (block & 0xFFFFFFFF) * _SIDE, (block >> 32) * _SIDE
-        box = (left, upper, left + _SIDE, upper + _SIDE)
-        paint(np.empty((_SIDE, _SIDE), np.uint8), shapes, part, box)
+    width, height = size
+    rows = min(max(_BAND_PIXELS // width, MAX_SIDE), height)
+    order = np.argsort(placements.y, kind="stable")
+    tops = placements.y[order]
+    for upper in range(0, height, rows):
+        lower = min(upper + rows, height)
+        first, last = np.searchsorted(tops, (upper - MAX_SIDE, lower)).tolist()
+        if first == last:
+            continue
+        here = order[first:last]
+        part = Placements(placements.x[here], placements.y[here], placements.shapes[here])
+        paint(np.empty((lower - upper, width), np.uint8), shapes, part, (0, upper, width, lower))
 
 
-def joined(parts: Sequence[Placements]) -> Placements:
-    """Return placements of several tiles as one."""
-    if not parts:
-        return Placements(*(np.empty(0, np.int64) for _ in range(3)))
-    return Placements(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "shapes"))
-    )
+class PlacementList:
+    """The placements of several tiles, in any order.
+
+    Arguments:
+        pixels: of the image.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        self._most = pixels // LEAST_PAINTED
+        self._parts: list[Placements] = []
+        self._count = 0
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, placements: Placements) -> None:
+        """Add the placements of a tile; may be called from several threads.
+
+        Raises:
+            FormatError: there are more than can be painted without painting a pixel twice.
+        """
+        with self._lock:
+            self._count += len(placements)
+            self._parts.append(placements)
+        if self._count > self._most:
+            field, most = "placements of all tiles", f"at most {self._most}"
+            raise FormatError("LABL", field, most, self._count)
+
+    def joined(self) -> Placements:
+        """Return all of them."""
+        if not self._parts:
+            return Placements(*(np.empty(0, np.int32) for _ in range(3)))
+        if len(self._parts) > 1:
+            names = ("x", "y", "shapes")
+            columns = [[getattr(part, name) for part in self._parts] for name in names]
+            self._parts = [Placements(*map(np.concatenate, columns))]
+        return self._parts[0]

@@ -883,8 +883,8 @@ export class KqfFile {
       Math.min(this.tileWidth, this.width),
       Math.min(this.tileHeight, this.height),
     );
-    if (this.#shaped && side > 65281) {
-      fail("wrong", "HEAD", "tile sides with shapes", "at most 65281", side);
+    if ((this.#shaped || this.#layout === COPY) && side > 65281) {
+      fail("wrong", "HEAD", "tile sides with copy or shapes", "at most 65281", side);
     }
   }
 

@@ -53,7 +53,7 @@ def test_what_layouts_have_in_common_is_deflated_once(monkeypatch):
     monkeypatch.setattr(drawn, "deflate_smallest", counting)
     for pixels, tried in ((page(), True), (page(800, 600), False)):
         deflated.clear()
-        kqf.encode(pixels)
+        kqf.encode(pixels, threads=1)
         assert len(deflated) == len(set(deflated)) > 1
         # Of larger images zopfli takes longer than all else.
         assert all((most > 0) == tried for _, most in deflated)
@@ -78,6 +78,17 @@ def test_many_colours_are_not_packed():
     codebook = np.arange(17, dtype=np.uint8)[:, None]
     with pytest.raises(ValueError, match="'packed' is for at most 16 colours, not 17"):
         kqf.encode_indexed(drawing(), codebook, predictor="packed")
+
+
+def test_wide_images_are_copied_in_tiles_of_the_format():
+    labels = np.zeros((3, 70_000), np.uint8)
+    labels[1, ::9] = 3
+    data = kqf.encode_indexed(labels, PALETTE, predictor="copy")
+    assert kqf.info(data).tile_width < 65282
+    assert np.array_equal(kqf.read_indexed(data).labels, labels)
+    assert kqf.info(kqf.encode_indexed(labels, PALETTE, tile=70_000)).predictor != "copy"
+    with pytest.raises(ValueError, match="at most 65281 a side, not 70000"):
+        kqf.encode_indexed(labels, PALETTE, predictor="copy", tile=70_000)
 
 
 def test_the_order_of_a_given_codebook_is_kept():

@@ -1,21 +1,24 @@
 """Shapes and placements (sections 5.8 and 5.9)."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kqf.errors import FormatError, TruncatedError
+from kqf.format import shapes as format_shapes
 from kqf.format.shapes import (
     MAX_SIDE,
     MAX_TILE_SIDE,
+    PlacementList,
     Placements,
     Shapes,
     build_placements,
     build_shapes,
     check_painted_once,
     check_used,
-    joined,
     paint,
     parse_placements,
     parse_shapes,
@@ -91,9 +94,11 @@ def test_placements_round_trip(drawn):
     shapes, places, box, size = drawn
     data = build_placements(placed(*places), shapes, box)
     assert len(data) == 6 * len(places)
-    found = parse_placements(deflate(data, 6), len(places), shapes, box, size, 0)
-    result = zip(found.x.tolist(), found.y.tolist(), found.shapes.tolist(), strict=True)
-    assert sorted(result) == sorted(places)
+    for at_once in (2, 2**16):
+        with patch.object(format_shapes, "_PLACEMENTS", at_once):
+            found = parse_placements(deflate(data, 6), len(places), shapes, box, size, 0)
+        result = zip(found.x.tolist(), found.y.tolist(), found.shapes.tolist(), strict=True)
+        assert sorted(result) == sorted(places)
 
 
 def test_placements_by_hand():
@@ -267,7 +272,19 @@ def test_shapes_must_be_used():
 def test_pixels_painted_twice_are_found_wherever_they_are():
     x = np.array([1020, 5000, 1020 + int(SHAPES.widths[0])])
     placements = Placements(x, np.array([1022, 7, 1022]), np.zeros(3, np.int64))
-    check_painted_once(SHAPES, placements)
-    twice = joined([placements, Placements(x[:1], np.array([1022]), np.zeros(1, np.int64))])
+    check_painted_once(SHAPES, placements, (6000, 1100))
+    both = PlacementList(6000 * 1100)
+    both.add(placements)
+    both.add(Placements(x[:1], np.array([1022]), np.zeros(1, np.int64)))
     with pytest.raises(FormatError, match="pixels painted"):
-        check_painted_once(SHAPES, twice)
+        check_painted_once(SHAPES, both.joined(), (6000, 1100))
+
+
+def test_more_placements_than_can_be_painted_are_not_collected():
+    """Of many tiles each may have as many as the image has room for."""
+    collected = PlacementList(4 * 5 + 3)
+    collected.add(placed((0, 0, 0), (2, 2, 0)))
+    collected.add(placed((4, 0, 0), (6, 2, 0), (0, 4, 0)))
+    assert collected.joined().y.tolist() == [0, 2, 0, 2, 4]
+    with pytest.raises(FormatError, match="placements of all tiles: expected at most 5, found 6"):
+        collected.add(placed((0, 0, 0)))

@@ -3,6 +3,8 @@
 import io
 import re
 import struct
+import time
+import tracemalloc
 import warnings
 import zlib
 from contextlib import suppress
@@ -13,6 +15,7 @@ from command import draw, few, many, names, run_batch
 from conftest import head, put_together
 
 import kqf
+from kqf.format.header import Head, build_header
 
 TESTS = Path(__file__).parents[1]
 TEXT = (TESTS.parent / "SECURITY.md").read_text()
@@ -72,6 +75,112 @@ def test_work_grows_with_the_file_and_no_faster(way):
         # A part has 8 bytes at least; salvage goes through the file more than once.
         assert source.reads < len(data)
         assert source.bytes_read < 32 * len(data)
+
+
+SIDE = 1024
+QUARTER = SIDE * SIDE // 4
+SQUARE = b"\2\2\0", b"\1\1\1\1"
+
+
+def packed(data, level=9):
+    return zlib.compress(data, level)
+
+
+def drawn_file(*tiles, predictor=3, colors=2, code=None, shape=None, tile=SIDE, **flags):
+    """Return a gray file of version 2 of SIDE x SIDE pixels."""
+    fields = Head(SIDE, SIDE, tile, tile, 1, colors - 1, predictor, 2, **flags)
+    chunks = [(b"HEAD", build_header(fields)), code or (b"CODE", bytes(range(colors)))]
+    if shape:
+        sides, labels = map(packed, shape)
+        chunks.append(
+            (b"SHAP", struct.pack(">II", len(shape[0]) // 3, len(sides)) + sides + labels)
+        )
+    return put_together([*chunks, *((b"LABL", payload) for payload in tiles), (b"DONE", b"")])
+
+
+def copied(code, new=b""):
+    """Return a tile whose pixels all have one code."""
+    codes = packed(bytes([0x55 * code]) * QUARTER)
+    return struct.pack(">I", len(codes)) + codes + (packed(new) if new else b"")
+
+
+def placed(down, right, count=None):
+    """Return placements of shape 0, from the low bytes of signed steps."""
+    nothing = bytes(len(down))
+    high = right.translate(bytes(128) + b"\xff" * 128)
+    stream = packed(down + nothing + right + high + nothing + nothing)
+    return struct.pack(">II", len(down) if count is None else count, len(stream)) + stream
+
+
+# As many squares of 2 x 2 pixels as there is room for, and as many on one another.
+EVERYWHERE = placed((b"\2" + bytes(SIDE // 2 - 1)) * (SIDE // 2), bytes(QUARTER))
+PILE = placed(b"\2" + bytes(QUARTER - 1), b"\0" + b"\xfe" * (QUARTER - 1))
+ABOVE = copied(0)
+# As much as files can ask for that keep the rules.
+COSTLY = {
+    "new labels": drawn_file(copied(3, bytes(SIDE * SIDE))),
+    "ranks": drawn_file(copied(3, b"\1" * SIDE * SIDE), ranked=True, columns_first=True),
+    "labels from the left": drawn_file(copied(1)),
+    "labels from the corner": drawn_file(copied(2)),
+    "one colour": drawn_file(packed(bytes(SIDE * SIDE // 64)), predictor=4, colors=1),
+    "placements": drawn_file(EVERYWHERE + ABOVE, shape=SQUARE, shapes=True),
+}
+MUCH = bytes(10 * SIDE * SIDE)
+ONE_PLACED = placed(b"\2", b"\0")
+# Files that ask for more than their rules allow.
+BOMBS = {
+    "codebook": drawn_file(ABOVE, code=(b"PCOD", packed(MUCH))),
+    "codes": drawn_file(struct.pack(">I", len(packed(MUCH))) + packed(MUCH)),
+    "new labels": drawn_file(copied(0, MUCH)),
+    "packed labels": drawn_file(packed(MUCH), predictor=4),
+    "sides": drawn_file(ONE_PLACED + ABOVE, shape=(MUCH[:3] + MUCH, MUCH), shapes=True),
+    "shapes": drawn_file(ONE_PLACED + ABOVE, shape=(SQUARE[0], MUCH), shapes=True),
+    "pixels of shapes": drawn_file(
+        ONE_PLACED + ABOVE, shape=(b"\xff" * 2**17 + bytes(2**16), MUCH), shapes=True
+    ),
+    "placements": drawn_file(placed(MUCH, MUCH, 1) + ABOVE, shape=SQUARE, shapes=True),
+    "number of placements": drawn_file(
+        placed(b"\2", b"\0", count=QUARTER) + ABOVE, shape=SQUARE, shapes=True
+    ),
+    "placements of each tile": drawn_file(
+        *[PILE + packed(b"\0")] * 64,
+        shape=SQUARE,
+        shapes=True,
+        tile=SIDE // 8,
+        predictor=0,
+    ),
+    "painting": drawn_file(PILE + ABOVE, shape=SQUARE, shapes=True),
+}
+
+
+def read_region(source):
+    return kqf.read(source, region=(SIDE // 2, SIDE // 2, SIDE // 2 + 9, SIDE // 2 + 9))
+
+
+def read_cheaply(way, data):
+    """Read a file, and see that it takes little memory and processor time."""
+    tracemalloc.start()
+    began = time.process_time()
+    try:
+        way(data)
+    finally:
+        seconds, peak = time.process_time() - began, tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 28 * SIDE * SIDE
+        assert seconds < 2
+
+
+@pytest.mark.parametrize("way", [kqf.read, kqf.check, read_region, salvage])
+@pytest.mark.parametrize("name", COSTLY)
+def test_drawn_files_take_memory_by_their_pixels(name, way):
+    read_cheaply(way, COSTLY[name])
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_drawn_files_that_ask_for_too_much_are_refused(name):
+    for way in (kqf.read, kqf.check):
+        with pytest.raises(kqf.FormatError):
+            read_cheaply(way, BOMBS[name])
 
 
 def test_a_batch_enters_no_folder_by_a_link(folder):

@@ -118,8 +118,10 @@ def add_structure(add: Add) -> None:
     data = file(PACKED, plain, last_label=16, code=entries)
     add("R5.1-6", "17-colours", data, "HEAD", "last_label")
     for name, size in {"wide": (65282, 4), "tall": (4, 65282)}.items():
-        data = file(layout(COPY, shapes=True), copied(), size=size, before=SHAP)
-        add("R5.1-7", name, data, "HEAD", "tile sides with shapes")
+        field = "tile sides with copy or shapes"
+        data = file(layout(NONE, shapes=True), copied(), size=size, before=SHAP)
+        add("R5.1-7", name, data, "HEAD", field)
+        add("R5.1-7", f"{name}-copy", file(COPY, copied(), size=size), "HEAD", field)
 
 
 def add_parts(add: Add) -> None:
