@@ -61,8 +61,14 @@ def ended(states: Mapping[str, int], bytes_in: int, bytes_out: int, seconds: flo
     return f"{counts}; {bytes_in:,} -> {bytes_out:,} bytes {share} in {seconds:.1f} s"
 
 
-def described(name: str, head: kqf.Info, metadata: Mapping[str, Any]) -> Iterator[str]:
-    """Yield lines that say what a KQF file holds."""
+def described(
+    name: str, head: kqf.Info, metadata: Mapping[str, Any], parts: Mapping[str, int]
+) -> Iterator[str]:
+    """Yield lines that say what a KQF file holds.
+
+    Arguments:
+        metadata: as Pillow gives it. parts: bytes of each part of the file.
+    """
     yield escape(name)
     for key, value in (
         ("size", f"{head.width:,} x {head.height:,} pixels"),
@@ -71,18 +77,16 @@ def described(name: str, head: kqf.Info, metadata: Mapping[str, Any]) -> Iterato
         ("predictor", head.predictor),
         ("tiles", f"{head.tiles:,} of {head.tile_width:,} x {head.tile_height:,} pixels"),
         ("file", f"{head.file_bytes:,} bytes, {head.bits_per_pixel:.2f} bits per pixel"),
-        *_parts(head),
+        ("version", str(head.version)),
+        ("bytes of", _sizes(parts)),
         *((key, _value(value)) for key, value in metadata.items()),
     ):
         yield f"  {key:<11}  {value}"
 
 
-def _parts(head: kqf.Info) -> Iterator[tuple[str, str]]:
-    """Yield what the parts of a file of version 2 take."""
-    if head.version > 1:
-        parts = (f"{part} {size:,}" for part, size in head.part_bytes.items() if size)
-        yield "version", str(head.version)
-        yield "bytes of", ", ".join(parts)
+def _sizes(parts: Mapping[str, int]) -> str:
+    """Return what the parts of a file take, in words."""
+    return ", ".join(f"{part.replace('_', ' ')} {size:,}" for part, size in parts.items() if size)
 
 
 def in_words(error: kqf.KqfError, source: Path | bytes) -> str:

@@ -62,6 +62,17 @@ def split_tile(payload: bytes, head: Head, number: int) -> TileParts:
     return TileParts(count, stream, rest)
 
 
+def code_bytes(labels: bytes, head: Head, number: int) -> int:
+    """Return the bytes of the codes and their length in what TileParts has of the labels.
+
+    Raises:
+        FormatError: it ends within them.
+    """
+    if head.predictor != Predictor.COPY:
+        return 0
+    return len(labels) - len(_take_part(labels, "codes_length", number)[1])
+
+
 def _take_number(payload: bytes, number: int) -> tuple[int, bytes]:
     if len(payload) < _NUMBER:
         field = f"length of tile {number}"

@@ -68,6 +68,11 @@ MEASUREMENTS = (
     _SSIM,
     *_LARGEST,
 )
+PARTS = (
+    Column("part of the file", lambda part: part[0].replace("_", " "), number=False),
+    Column("bytes", lambda part: part[1], _number(0)),
+    Column("share", lambda part: part[2], _percent),
+)
 SUMMARY = (
     _NAME,
     _BYTES,

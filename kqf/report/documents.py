@@ -59,6 +59,13 @@ def suggestion_of(done: ImageReport) -> str:
     return f"Suggested: {counted(done.suggested.colors)}, {done.suggested.reason}."
 
 
+def parts_table(done: ImageReport) -> Table:
+    """Return the table of what each part of the KQF file at its default setting takes."""
+    total = sum(done.parts.values())
+    rows = [(part, size, size / total) for part, size in done.parts.items()]
+    return Table(f"Parts of {done.default.name}", columns.PARTS, rows)
+
+
 def overview_table(reports: Sequence[ImageReport]) -> Table:
     """Return the table of all images with what KQF takes of other formats' bytes."""
     rows = overview(reports, titles_of([report.name for report in reports]))
@@ -111,6 +118,8 @@ def as_markdown(results: Sequence[Result]) -> str:
         title = _inline(suggestion_of(each))
         table = markdown(Table(title, columns.MEASUREMENTS, each.rows))
         blocks.append(f"## {_inline(title_of(each))}\n\n{table}")
+        if each.parts:
+            blocks.append(markdown(parts_table(each)))
     blocks += [f"## {markdown(table)}" for table in summary_tables(reports)]
     blocks.append("\n".join(f"- {note}" for note in NOTES) + "\n")
     return "\n".join(blocks)

