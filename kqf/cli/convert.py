@@ -13,7 +13,7 @@ from kqf.cli.batch import BatchOptions, convert_batch
 from kqf.cli.names import any_many, check_output, read_names
 from kqf.cli.parameters import AsJson, Quiet, Threads, choice, decimal_number, whole_number
 from kqf.cli.session import Session, session
-from kqf.cli.values import parse_bytes, parse_color, parse_tile
+from kqf.cli.values import parse_bytes, parse_color, parse_region, parse_size, parse_tile
 from kqf.convert.api import convert_file
 from kqf.convert.batch import plan
 from kqf.convert.options import ConversionOptions, Overwrite
@@ -212,6 +212,25 @@ def convert(
             rich_help_panel=_FILES,
         ),
     ] = None,
+    region: Annotated[
+        Any,
+        typer.Option(
+            metavar="L,T,R,B",
+            parser=parse_region,
+            help="Take this part: left, upper, right and lower side in pixels as they are stored.",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
+    size: Annotated[
+        Any,
+        typer.Option(
+            metavar="WxH|N|P%",
+            parser=parse_size,
+            help="Resize to W x H pixels, to N of the longer side, or to P percent of both sides, "
+            "before colours are chosen.",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
     strip: Annotated[
         bool, typer.Option("--strip", help="Drop all metadata.", rich_help_panel=_FILES)
     ] = False,
@@ -350,6 +369,8 @@ def convert(
         {key: value for key, value in encoder.items() if value is not None},
         suffix=None if file_format is None else "." + file_format.lower().removeprefix("."),
         frame=frame,
+        region=region,
+        size=size,
         strip=strip,
         verify=verify,
         salvage=salvage,
@@ -399,7 +420,7 @@ def _convert_each(
         with here.file(job.source):
             if error:
                 raise ValueError(error)
-            made, notes = convert_file(job, options)
+            made, notes = convert_file(job, options, here.progress)
             for note in notes:
                 here.note(job.source, note)
             line = json.dumps(asdict(made)) if as_json else lines.converted(made)

@@ -4,6 +4,7 @@ import re
 
 import typer
 
+from kqf.convert.options import Size
 from kqf.palettes.colors import parse_color as css_color
 
 # As SI and IEC have them, and as people write them.
@@ -41,3 +42,26 @@ def parse_tile(text: str | None) -> int | tuple[int, int] | None:
         )
     width, _, height = text.partition("x")
     return (int(width), int(height)) if height else int(width)
+
+
+def parse_region(text: str) -> tuple[int, int, int, int]:
+    """Return left, upper, right and lower side of a region, such as of ``0,0,640,480``."""
+    found = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text.replace(" ", ""))
+    left, upper, right, lower = map(int, found.groups()) if found else (0, 0, 0, 0)
+    if not (left < right and upper < lower):
+        raise typer.BadParameter(
+            f"{text} is not left,upper,right,lower in pixels, such as 0,0,640,480."
+        )
+    return left, upper, right, lower
+
+
+def parse_size(text: str) -> Size:
+    """Return the size that ``640x480``, ``640`` or ``50%`` stands for."""
+    if found := re.fullmatch(r"([1-9]\d{0,8})x([1-9]\d{0,8})", text):
+        return Size(sides=(int(found[1]), int(found[2])))
+    if re.fullmatch(r"[1-9]\d{0,8}", text):
+        return Size(longer=int(text))
+    found = re.fullmatch(r"(\d{1,5}(?:\.\d+)?)%", text)
+    if not found or not float(found[1]):
+        raise typer.BadParameter(f"{text} is not a size such as 640x480, 640 or 50%.")
+    return Size(share=float(found[1]) / 100)

@@ -85,7 +85,7 @@ def write_blocks(
         file.write(prologue([0] * head.tiles))
         lengths: list[int] = []
         shared = delayed((head, ranking), traverse=False)
-        do = delayed(_deflate_block, pure=False)
+        do = delayed(deflate_block, pure=False)
         step = max(_SENT_PIXELS // BLOCK_PIXELS, 1)
         for first in range(0, len(blocks), step):
             tasks = []
@@ -101,7 +101,7 @@ def write_blocks(
         file.write(prologue(lengths))
 
 
-def _deflate_block(
+def deflate_block(
     stored_as: tuple[Head, Ranking | None], stream: bytes, shape: tuple[int, int], level: int
 ) -> list[bytes]:
     labels = np.frombuffer(inflate(stream, shape[0] * shape[1], "LABL"), np.uint8).reshape(shape)

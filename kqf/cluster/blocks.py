@@ -89,14 +89,14 @@ class Blocks:
         from dask.base import compute
         from dask.delayed import delayed
 
-        do = delayed(_on_array, pure=False)
+        do = delayed(on_array, pure=False)
         shared = delayed(work, traverse=False)
         for numbers in self.batches():
             tasks = [do(shared, self.array[self.box(number)]) for number in numbers]
             yield numbers, list(compute(*tasks))
 
 
-def _on_array(work: Any, pixels: Any) -> Any:
+def on_array(work: Any, pixels: Any) -> Any:
     # Chunks may hold other arrays than numpy's.
     return work(np.ascontiguousarray(pixels))
 

@@ -4,20 +4,21 @@ import io
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
 import kqf
-from kqf.convert.large import write_large
+from kqf.convert.large import ZARR, Opened, opened, write_large
 from kqf.convert.making import Made, make
 from kqf.convert.options import ConversionOptions
+from kqf.convert.part import part_of_picture, resized, size_after, whole
 from kqf.convert.sizes import compare_sizes
 from kqf.convert.targets import Job, check_target, is_exclusive
-from kqf.io.large_tiff import is_large
+from kqf.io.large_image import LargeImage, Report, is_large
 from kqf.io.paths import mode_of, modified
-from kqf.io.pictures import is_kqf
+from kqf.io.pictures import Picture, is_kqf, load_picture
 from kqf.io.pipes import PIPE, read_input, write_output
 
 
@@ -52,8 +53,13 @@ class Converted:
     largest_error: kqf.LargestError | None
 
 
-def convert_file(job: Job, options: ConversionOptions) -> tuple[Converted, Sequence[str]]:
+def convert_file(
+    job: Job, options: ConversionOptions, report: Report = lambda share: None
+) -> tuple[Converted, Sequence[str]]:
     """Make one file from another; return what was made, and what else the user should know.
+
+    Arguments:
+        report: is told the share of the work that is done, 0 to 1, where that is known.
 
     Raises:
         NotSmaller: the result is not smaller than its source, and ``only_smaller``.
@@ -63,33 +69,72 @@ def convert_file(job: Job, options: ConversionOptions) -> tuple[Converted, Seque
     # Asked before it is read: what changes meanwhile is newer than what is made of it.
     keeps_time = options.keep_times and PIPE not in (job.source, job.target)
     changed = modified(job.source) if keeps_time else None
-    if _suffix_of(job, options) in (None, ".kqf") and is_large(job.source):
-        made, bytes_in, bytes_out = write_large(job, options)
-    else:
-        made, bytes_in, bytes_out = _write_converted(job, options)
+    suffix = _suffix_of(job, options)
+    data = read_input(job.source) if job.source == PIPE else None
+    with opened(job, data, suffix, options) as source:
+        if source is None:
+            data = read_input(job.source) if data is None else data
+            made, bytes_out = _write_picture(job, data, suffix, options)
+            bytes_in = len(data)
+        else:
+            check_target(job, size_after(source.size, options), options)
+            image = source.image
+            if isinstance(image, LargeImage) and (
+                suffix == ZARR or (is_large(image.size) and options.size is None)
+            ):
+                made, bytes_out = write_large(job, image, source, suffix, options, report)
+            else:
+                made, bytes_out = _write_part(job, source, suffix, options, report)
+            bytes_in = source.bytes
     if changed is not None:
         os.utime(job.target, ns=(changed, changed))
     return _converted(job, made, bytes_in, bytes_out, time.perf_counter() - start), made.notes
 
 
-def _write_converted(job: Job, options: ConversionOptions) -> tuple[Made, int, int]:
-    """Read the source, make the result, write it; return it with the bytes of both files."""
-    data = read_input(job.source)
+def _write_picture(
+    job: Job, data: bytes, suffix: str | None, options: ConversionOptions
+) -> tuple[Made, int]:
+    """Make the result of a source that was read whole; write it; return it with its bytes."""
     from_kqf = is_kqf(job.source, data)
-    suffix = _suffix_of(job, options) or (".png" if from_kqf else ".kqf")
-    check_target(job, _size_of(data), options)
-    made = make(job.source, data, suffix, options)
+    suffix = suffix or (".png" if from_kqf else ".kqf")
+    size = _size_of(data)
+    is_part = options.region is not None or options.size is not None
+    check_target(job, size_after(size, options) if size and is_part else size, options)
+    picture = part_of_picture(load_picture(data, options.frame), options) if is_part else None
+    made = make(job.source, data, suffix, options, picture)
     # Other formats are expected to be larger than KQF.
-    if suffix == ".kqf" or not from_kqf:
+    if not is_part and (suffix == ".kqf" or not from_kqf):
         made.notes.extend(compare_sizes(len(data), len(made.data), options))
+    return made, _write(job, made.data, options)
+
+
+def _write_part(
+    job: Job, source: Opened, suffix: str | None, options: ConversionOptions, report: Report
+) -> tuple[Made, int]:
+    """Make the result of an image that is small by now; write it; return it with its bytes."""
+    suffix = suffix or (".png" if source.is_kqf else ".kqf")
+    image, data, picture = source.image, b"", None
+    if isinstance(image, LargeImage):
+        picture = whole(image) if options.size is None else resized(image, options, report)
+    elif options.size is None:
+        # Without the rest it is a file like any other.
+        data = kqf.encode_indexed(image, effort=1)
+    else:
+        picture = Picture(image.to_pillow(), [], [], [])
+        picture = part_of_picture(picture, replace(options, region=None))
+    made = make(job.source, data, suffix, options, picture)
+    return made, _write(job, made.data, options)
+
+
+def _write(job: Job, data: bytes, options: ConversionOptions) -> int:
     source_mode = mode_of(job.source)
     write_output(
         job.target,
-        made.data,
+        data,
         mode=None if source_mode is None else source_mode & 0o666,
         exclusive=is_exclusive(job, options),
     )
-    return made, len(data), len(made.data)
+    return len(data)
 
 
 def _suffix_of(job: Job, options: ConversionOptions) -> str | None:

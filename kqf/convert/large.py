@@ -1,65 +1,200 @@
-"""KQF files of TIFF images that are encoded block by block."""
+"""Conversions whose source is read block by block, and never held as a whole."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 import kqf
-from kqf.convert.making import Made
+from kqf.cluster.progress import reporting
+from kqf.convert.making import QUANTIZING, STORAGE, Made, colors_to_keep
 from kqf.convert.options import ConversionOptions
+from kqf.convert.part import box_of, cut
 from kqf.convert.sizes import compare_sizes
-from kqf.convert.targets import Job, check_target, is_exclusive
-from kqf.io.large_tiff import open_tiff, size_of
-from kqf.io.paths import is_url, mode_of
+from kqf.convert.targets import Job, holds_kqf, is_exclusive
+from kqf.io import large_tiff, zarr_stores
+from kqf.io.large_image import LargeImage, Report, is_large
+from kqf.io.paths import is_url, is_zarr, mode_of
+from kqf.io.pictures import is_kqf
 from kqf.io.pipes import PIPE
 from kqf.io.replacing import replacing
+from kqf.io.tiff_writer import write_tiff
 
+ZARR = ".zarr"
+# Formats that large KQF files are converted to.
+_BLOCKWISE = (".kqf", ZARR, *large_tiff.SUFFIXES)
 # The options of kqf.write_dask.
-_OF_BLOCKS = {
-    "colors",
-    "effort",
-    "keep",
-    "method",
-    "metric",
-    "palette",
-    "predictor",
-    "quality",
-    "seed",
-    "tile",
-}
+_OF_BLOCKS = {*QUANTIZING - {"dither", "max_bytes", "target_psnr", "target_ssim"}, *STORAGE}
+_OF_BLOCKS |= {"seed"}
 
 
-def write_large(job: Job, options: ConversionOptions) -> tuple[Made, int, int]:
-    """Make a KQF file of a large TIFF image.
+@dataclass(frozen=True)
+class Opened:
+    """A source that is read in parts.
+
+    Attributes:
+        image: the region that is converted; of a KQF file, an IndexedImage if it is not large.
+        size: width and height of all of the source.
+        bytes: of the source.
+        is_kqf: whether it is a KQF file.
+    """
+
+    image: LargeImage | kqf.IndexedImage
+    size: tuple[int, int]
+    bytes: int
+    is_kqf: bool = False
+
+
+@contextmanager
+def opened(
+    job: Job, data: bytes | None, suffix: str | None, options: ConversionOptions
+) -> Iterator[Opened | None]:
+    """Give a source to read in parts, or None if it is to be read whole.
+
+    Arguments:
+        data: of the source, if it is stdin.
+        suffix: of the file to make; None for a pipe whose data decides it.
+
+    Raises:
+        ValueError, KqfError, OSError, ImportError: it cannot be read so.
+    """
+    is_part = options.region is not None or options.size is not None
+    name = job.source
+    if data is None and is_zarr(name):
+        image = zarr_stores.open_zarr(name)
+        yield Opened(cut(image, options), image.size, zarr_stores.size_of(Path(name)))
+    elif data is None and (is_part or suffix in (None, ".kqf")) and large_tiff.is_large(name):
+        image = large_tiff.open_tiff(name)
+        yield Opened(cut(image, options), image.size, Path(name).stat().st_size)
+    elif holds_kqf(name) if data is None else is_kqf(name, data):
+        if not is_part and suffix not in _BLOCKWISE:
+            yield None
+        elif options.salvage:
+            if is_part or suffix == ZARR:
+                raise ValueError("--salvage: convert it whole to .kqf first")
+            yield None
+        else:
+            with kqf.open(name if data is None else data) as file:
+                yield _opened_kqf(file, is_part or suffix == ZARR, suffix == ZARR, options)
+    elif suffix == ZARR:
+        raise ValueError(f"only KQF files are written as {ZARR}: convert it to .kqf first")
+    else:
+        yield None
+
+
+def _opened_kqf(
+    file: kqf.KqfFile, is_wanted: bool, is_blockwise: bool, options: ConversionOptions
+) -> Opened | None:
+    """Return a KQF file to read in parts; None if it is small, unless it is wanted so.
+
+    Arguments:
+        is_blockwise: whether it is read by blocks even if it is small.
+    """
+    if options.frame:
+        raise ValueError(f"has no frame {options.frame}: the last one is 0")
+    info = file.info
+    size = info.width, info.height
+    left, upper, right, lower = box = box_of(size, options)
+    if is_blockwise or is_large((right - left, lower - upper)):
+        image = LargeImage(file.to_dask(indexed=True), file.codebook, file.metadata)
+        return Opened(image.cut(box), size, info.file_bytes, is_kqf=True)
+    if not is_wanted:
+        return None
+    return Opened(file.read_indexed(box), size, info.file_bytes, is_kqf=True)
+
+
+def write_large(
+    job: Job,
+    image: LargeImage,
+    source: Opened,
+    suffix: str | None,
+    options: ConversionOptions,
+    report: Report,
+) -> tuple[Made, int]:
+    """Make a file of an image block by block.
+
+    Arguments:
+        image: of the source.
+        suffix: of the file to make; None stands for .kqf.
 
     Returns:
-        what was made, without its bytes; the bytes of the source and of the file made.
+        what was made, without its bytes; and the bytes of the file made.
 
     Raises:
         ValueError, OSError: it cannot be made; nothing was written.
     """
-    encoder = {key: value for key, value in options.encoder.items() if key != "threads"}
-    flags = [f"--{key.replace('_', '-')}" for key in encoder if key not in _OF_BLOCKS]
-    flags += [f"--{key}" for key in ("verify", "frame") if getattr(options, key)]
-    if flags:
-        raise ValueError(f"{', '.join(flags)}: not for an image so large")
     if job.target == PIPE or is_url(job.target):
         raise ValueError("so large an image can be written only to a local file")
-    check_target(job, size_of(job.source), options)
-    array, metadata = open_tiff(job.source)
-    if "palette" in encoder and array.ndim == 2:
-        raise ValueError("--palette: not for a gray image so large")
-    if "keep" in encoder:
-        encoder["keep"] = [color[: array.shape[2]] for color in encoder["keep"]]
+    flags = [f"--{key}" for key in ("verify", "frame") if getattr(options, key)]
+    if flags:
+        raise ValueError(f"{', '.join(flags)}: not for an image so large")
     if options.strip:
-        metadata = {}
-    mode = mode_of(job.source)
-    bytes_in = Path(job.source).stat().st_size
+        image = replace(image, metadata={})
     exclusive = is_exclusive(job, options)
+    if suffix == ZARR:
+        codebook = _codebook_to_write(image, suffix, options)
+        size = zarr_stores.write_zarr(Path(job.target), image, report, exclusive=exclusive)
+        dropped = list(image.metadata)
+        return _made(image, len(codebook), _losses("zarr", dropped)), size
+    mode = mode_of(job.source)
     with replacing(
         Path(job.target), mode=None if mode is None else mode & 0o666, exclusive=exclusive
     ) as file:
-        kqf.write_dask(file, array, metadata=metadata, **encoder)
-        bytes_out = file.tell()
-        notes = compare_sizes(bytes_in, bytes_out, options)
-    head = kqf.info(job.target)
-    notes.append("large: encoded block by block")
-    return Made(b"", head.width, head.height, head.colors, None, notes), bytes_in, bytes_out
+        if suffix in large_tiff.SUFFIXES:
+            codebook = _codebook_to_write(image, suffix or "", options)
+            dropped = write_tiff(file, image.array, codebook, image.metadata, report)
+            made = _made(image, len(codebook), _losses("TIFF", dropped))
+        elif suffix in (None, ".kqf"):
+            made = _write_kqf(file, image, options, report)
+        else:
+            raise ValueError(
+                f"{suffix} can't be written of so large an image: .kqf, .tif and .zarr can, "
+                "and --region and --size make it smaller"
+            )
+        bytes_out = file.seek(0, 2)
+        if suffix in (None, ".kqf") and options.region is None and not source.is_kqf:
+            made.notes.extend(compare_sizes(source.bytes, bytes_out, options))
+    return made, bytes_out
+
+
+def _codebook_to_write(image: LargeImage, suffix: str, options: ConversionOptions) -> np.ndarray:
+    """Return the codebook of a KQF source; refuse any other source, and options of the encoder."""
+    if image.codebook is None:
+        raise ValueError(f"only KQF files are written as {suffix}: convert it to .kqf first")
+    given = options.encoder.keys() - {"threads"}
+    if flags := sorted(f"--{key.replace('_', '-')}" for key in given):
+        raise ValueError(f"{', '.join(flags)}: for writing KQF alone, not {suffix}")
+    return image.codebook
+
+
+def _write_kqf(file: Any, image: LargeImage, options: ConversionOptions, report: Report) -> Made:
+    encoder = {key: value for key, value in options.encoder.items() if key != "threads"}
+    if flags := sorted(f"--{key.replace('_', '-')}" for key in encoder.keys() - _OF_BLOCKS):
+        raise ValueError(f"{', '.join(flags)}: not for an image so large")
+    codebook = image.codebook
+    if codebook is not None and len(codebook) <= colors_to_keep(options):
+        storage = {key: value for key, value in encoder.items() if key in STORAGE}
+        with reporting(image.array, encoder.get("tile"), report, passes=2):
+            kqf.write_indexed_dask(file, image.array, codebook, metadata=image.metadata, **storage)
+        return _made(image, len(codebook), [], exact=True)
+    pixels = image.pixels
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    if "palette" in encoder and channels == 1:
+        raise ValueError("--palette: not for a gray image so large")
+    if "keep" in encoder:
+        encoder["keep"] = [color[:channels] for color in encoder["keep"]]
+    with reporting(pixels, encoder.get("tile"), report, passes=3):
+        kqf.write_dask(file, pixels, metadata=image.metadata, **encoder)
+    file.seek(0)
+    return _made(image, kqf.info(file).colors, ["large: encoded block by block"], exact=None)
+
+
+def _losses(file_format: str, dropped: list[str]) -> list[str]:
+    return [f"{file_format} keeps no {', '.join(dropped)}"] if dropped else []
+
+
+def _made(image: LargeImage, colors: int, notes: list[str], exact: bool | None = True) -> Made:
+    return Made(b"", *image.size, colors, exact, notes)

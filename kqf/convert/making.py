@@ -16,17 +16,17 @@ from kqf.convert.palette import match_image
 from kqf.io.image_metadata import stripped, take_metadata, upright_labels
 from kqf.io.modes import codebook_of, without_palette
 from kqf.io.palette_images import FORMATS, save_palette_image
-from kqf.io.pictures import format_of, is_kqf, load, load_picture, save
+from kqf.io.pictures import Picture, format_of, is_kqf, load, load_picture, save
 
 # The options of the encoder that leave labels as they are.
-_STORAGE = ("predictor", "tile", "effort", "threads")
+STORAGE = ("predictor", "tile", "effort", "threads")
 # Those that mean nothing where the result is not KQF.
 _KQF_ONLY = ("predictor", "tile")
 # Those that a stored palette might not satisfy: they are applied to the pixels instead.
 _OF_PIXELS = {"palette", "keep", "max_bytes"}
 # With any of these, a KQF file that becomes another format is quantized anew.
-_QUANTIZING = {*_OF_PIXELS, "colors", "dither", "method", "metric", "quality"}
-_QUANTIZING |= {"target_psnr", "target_ssim"}
+QUANTIZING = {*_OF_PIXELS, "colors", "dither", "method", "metric", "quality"}
+QUANTIZING |= {"target_psnr", "target_ssim"}
 _FEWEST_COLORS = 2
 
 
@@ -52,17 +52,34 @@ class Made:
     largest_error: kqf.LargestError | None = None
 
 
-def make(name: str, data: bytes, suffix: str, options: ConversionOptions) -> Made:
+def make(
+    name: str,
+    data: bytes,
+    suffix: str,
+    options: ConversionOptions,
+    picture: Picture | None = None,
+) -> Made:
     """Return the file of a format that a source becomes.
 
     Arguments:
         name, data: of the source.
         suffix: of the format to make.
+        picture: made of the source already; its data is not used then.
 
     Raises:
         ValueError, KqfError: it cannot be made.
     """
     from_kqf = is_kqf(name, data)
+    if picture is not None:
+        if suffix == ".kqf":
+            return _to_kqf(data, False, options, picture)
+        if (
+            from_kqf
+            and format_of(suffix) not in FORMATS
+            and not QUANTIZING & options.encoder.keys()
+        ):
+            return _save_picture(picture.image, suffix, options)
+        return _to_palette_image(data, False, suffix, options, picture)
     if from_kqf and options.frame:
         raise ValueError(f"has no frame {options.frame}: the last one is 0")
     damage: list[kqf.DamageWarning] = []
@@ -70,7 +87,7 @@ def make(name: str, data: bytes, suffix: str, options: ConversionOptions) -> Mad
         data, damage = _salvage(data, options.encoder.get("threads"))
     if suffix == ".kqf":
         made = _to_kqf(data, from_kqf, options)
-    elif from_kqf and not _QUANTIZING & options.encoder.keys():
+    elif from_kqf and not QUANTIZING & options.encoder.keys():
         made = _from_kqf(data, suffix, options)
     else:
         made = _to_palette_image(data, from_kqf, suffix, options)
@@ -114,17 +131,17 @@ class _Source:
     notes: list[str]
 
 
-def _load(data: bytes, options: ConversionOptions) -> _Source:
+def _load(data: bytes, options: ConversionOptions, picture: Picture | None) -> _Source:
     encoder = dict(options.encoder)
-    picture = load_picture(data, options.frame)
+    picture = picture or load_picture(data, options.frame)
     image, changes = picture.image, picture.changes
     notes = [*changes, *picture.left_out]
     if options.strip:
         image = stripped(image)
     else:
         notes += picture.dropped
-    if image.mode == "P" and len(codebook := codebook_of(image)) <= _colors_to_keep(options):
-        encoder = {key: value for key, value in encoder.items() if key in _STORAGE}
+    if image.mode == "P" and len(codebook := codebook_of(image)) <= colors_to_keep(options):
+        encoder = {key: value for key, value in encoder.items() if key in STORAGE}
         stored = kqf.IndexedImage(np.asarray(image), codebook)
         return _Source(stored, image, encoder, changes, notes)
     if "palette" in encoder:
@@ -135,11 +152,13 @@ def _load(data: bytes, options: ConversionOptions) -> _Source:
     return _Source(None, image, encoder, changes, notes)
 
 
-def _to_kqf(data: bytes, from_kqf: bool, options: ConversionOptions) -> Made:
+def _to_kqf(
+    data: bytes, from_kqf: bool, options: ConversionOptions, picture: Picture | None = None
+) -> Made:
     threads = options.encoder.get("threads")
-    if from_kqf and kqf.info(data).colors <= _colors_to_keep(options):
+    if from_kqf and kqf.info(data).colors <= colors_to_keep(options):
         return _repack(data, options)
-    source = _load(data, options)
+    source = _load(data, options, picture)
     meant: kqf.IndexedImage | None = None
     if options.verify:
         meant = source.stored or kqf.quantize(np.asarray(source.image), **source.encoder)
@@ -153,7 +172,7 @@ def _to_kqf(data: bytes, from_kqf: bool, options: ConversionOptions) -> Made:
     return _made(buffer.getvalue(), found, source, source.notes)
 
 
-def _colors_to_keep(options: ConversionOptions) -> int:
+def colors_to_keep(options: ConversionOptions) -> int:
     """Return how many colours a stored palette may have to be kept as it is, 0 for none."""
     if _OF_PIXELS & options.encoder.keys():
         return 0
@@ -164,7 +183,7 @@ def _colors_to_keep(options: ConversionOptions) -> int:
 def _repack(data: bytes, options: ConversionOptions) -> Made:
     """Store the labels of a KQF file anew."""
     threads = options.encoder.get("threads")
-    storage = {key: value for key, value in options.encoder.items() if key in _STORAGE}
+    storage = {key: value for key, value in options.encoder.items() if key in STORAGE}
     meant = kqf.read_indexed(data, threads=threads)
     metadata = meant.metadata
     if options.strip:
@@ -202,20 +221,39 @@ def _verify(found: kqf.IndexedImage, meant: kqf.IndexedImage) -> None:
 
 def _from_kqf(data: bytes, suffix: str, options: ConversionOptions) -> Made:
     """Save a KQF file in another format, with its very pixels."""
-    # A batch may hold other images as well, for which these options mean something.
-    ignored = {*_STORAGE, "seed"} - set(_KQF_ONLY) if options.only_smaller else {"threads"}
-    _refuse(options.encoder.keys() - ignored, suffix)
-    file_format = format_of(suffix)
+    _refuse_encoder(suffix, options)
     # Its errors name what is wrong, where Pillow's would say that the file is not an image.
     head = kqf.info(data)
     image, _ = load(data)
+    return _save_picture(image, suffix, options, head.colors)
+
+
+def _save_picture(
+    image: Image.Image, suffix: str, options: ConversionOptions, colors: int | None = None
+) -> Made:
+    """Save an image in another format than KQF, with its very pixels if that keeps them.
+
+    Arguments:
+        colors: entries of its codebook; None where it has none, and its colours are counted.
+    """
+    _refuse_encoder(suffix, options)
+    file_format = format_of(suffix)
     if options.strip:
         image = stripped(image)
     made, exact, dropped = save(image, file_format, take_metadata(image))
     if options.verify and not exact:
         what = "shows other pixels" if exact is False else "cannot be read back"
         raise ValueError(f"verification failed: as {file_format} it {what}")
-    return Made(made, *image.size, head.colors, exact, _notes(file_format, dropped))
+    width, height = image.size
+    if colors is None:
+        colors = len(image.getcolors(width * height) or ())
+    return Made(made, width, height, colors, exact, _notes(file_format, dropped))
+
+
+def _refuse_encoder(suffix: str, options: ConversionOptions) -> None:
+    # A batch may hold other images as well, for which these options mean something.
+    ignored = {*STORAGE, "seed"} - set(_KQF_ONLY) if options.only_smaller else {"threads"}
+    _refuse(options.encoder.keys() - ignored, suffix)
 
 
 def _refuse(keys: Any, suffix: str) -> None:
@@ -227,14 +265,20 @@ def _notes(file_format: str, dropped: list[str]) -> list[str]:
     return [f"{file_format} keeps no {', '.join(dropped)}"] if dropped else []
 
 
-def _to_palette_image(data: bytes, from_kqf: bool, suffix: str, options: ConversionOptions) -> Made:
+def _to_palette_image(
+    data: bytes,
+    from_kqf: bool,
+    suffix: str,
+    options: ConversionOptions,
+    picture: Picture | None = None,
+) -> Made:
     """Quantize an image and save it in another format than KQF."""
     _refuse(options.encoder.keys() & set(_KQF_ONLY), suffix)
     file_format = format_of(suffix)
     if from_kqf:
         # Its errors name what is wrong, where Pillow's would say that the file is not an image.
         kqf.info(data)
-    source = _load(data, options)
+    source = _load(data, options, picture)
     metadata = _as_stored(take_metadata(source.image))
     limit = source.encoder.pop("max_bytes", None)
 

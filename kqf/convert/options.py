@@ -6,6 +6,29 @@ from enum import Enum
 from typing import Any
 
 
+@dataclass(frozen=True)
+class Size:
+    """How large the image to make is: one of three.
+
+    Attributes:
+        sides: width and height in pixels.
+        longer: the longer side in pixels; the other keeps the shape.
+        share: of both sides, above 0; 1 leaves them as they are.
+    """
+
+    sides: tuple[int, int] | None = None
+    longer: int | None = None
+    share: float = 1
+
+    def of(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return width and height for an image of a width and height."""
+        if self.sides is not None:
+            return self.sides
+        share = self.share if self.longer is None else self.longer / max(size)
+        width, height = (max(round(side * share), 1) for side in size)
+        return width, height
+
+
 class Overwrite(Enum):
     """Which existing files a conversion may replace, besides those that the user named."""
 
@@ -22,6 +45,8 @@ class ConversionOptions:
         encoder: the options of ``kqf.encode`` that were given, ``palette`` as an array.
         suffix: of the files to make, where no name says it; None for .kqf, and .png from KQF.
         frame: which one of several, from 0.
+        region: box (left, upper, right, lower) of the stored pixels to take; None for all.
+        size: of the image to make of it; None to leave its pixels as they are.
         strip: whether to leave all metadata out.
         verify: whether to decode the result and compare before it is written.
         salvage: whether to take the intact tiles of a damaged KQF file.
@@ -33,6 +58,8 @@ class ConversionOptions:
     encoder: Mapping[str, Any] = field(default_factory=dict)
     suffix: str | None = None
     frame: int | None = None
+    region: tuple[int, int, int, int] | None = None
+    size: Size | None = None
     strip: bool = False
     verify: bool = False
     salvage: bool = False

@@ -73,7 +73,7 @@ def split_names(names: Sequence[str]) -> tuple[list[str], str]:
         return [source], second
     if is_same(source, second):
         raise ValueError(f"{source} and {second} are the same file: name another one with -o")
-    if is_pattern(source) or is_folder(source) or _holds_kqf(source) == _holds_kqf(second):
+    if is_pattern(source) or is_folder(source) or holds_kqf(source) == holds_kqf(second):
         return [source, second], ""
     raise ValueError(
         f"{source} and {second} exist already: to write {second} anew, name it with -o {second}; "
@@ -100,7 +100,7 @@ def job_for(source: str, output: str, suffix: str | None) -> Job:
                 f"{output} has no suffix to tell a format by; a folder's name ends with /"
             )
         return Job(source, output, named=True)
-    suffix = suffix or (".png" if _holds_kqf(source) else ".kqf")
+    suffix = suffix or (".png" if holds_kqf(source) else ".kqf")
     return Job(source, with_suffix(joined(output, file_name(source)) if output else source, suffix))
 
 
@@ -183,7 +183,7 @@ def _other_source(source: str) -> str:
     return ""
 
 
-def _holds_kqf(name: str) -> bool:
+def holds_kqf(name: str) -> bool:
     """Tell whether a file is KQF by its name or, if that is a local file's, by its first bytes."""
     if Path(name).suffix.lower() == ".kqf":
         return True

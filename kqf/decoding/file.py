@@ -4,6 +4,7 @@ import io
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
+from uuid import uuid4
 
 import numpy as np
 
@@ -251,6 +252,8 @@ class KqfFile:
             chunks=(*sides, *((side,) for side in rest)),
             dtype=self.dtype,
             meta=np.empty((0,) * (2 + len(rest)), self.dtype),
+            # To find one, dask would open the file again and leave it open.
+            name=f"kqf-{uuid4().hex}",
         )
 
 

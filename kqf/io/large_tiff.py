@@ -4,22 +4,19 @@ from contextlib import suppress
 from importlib.util import find_spec
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import TiffImagePlugin
 
 from kqf.io.image_metadata import metadata_of
+from kqf.io.large_image import LargeImage
+from kqf.io.large_image import is_large as is_large_size
 from kqf.text import how_to_install
 
-if TYPE_CHECKING:
-    from dask.array import Array
-
-_SUFFIXES = (".tif", ".tiff")
-# An image of more pixels is large. At 60 bytes a pixel, encoding it whole would take 4 GB.
-MOST_PIXELS = 2**26
-# What TIFF calls gray and RGB, with black as 0.
-_PHOTOMETRIC = {1: (1, 2), 2: (3, 4)}
+SUFFIXES = (".tif", ".tiff")
+# What TIFF calls gray, RGB and palette, with black as 0, and their samples a pixel.
+_PHOTOMETRIC = {1: (1, 2), 2: (3, 4), 3: (1,)}
 # Bits of NewSubfileType: a smaller version of another image, and a mask.
 _REDUCED, _MASK = 1, 4
 # Pixels of a block's sides, about.
@@ -27,17 +24,16 @@ _ROWS = 1024
 
 
 def is_large(name: str) -> bool:
-    """Tell whether a file is a TIFF image of more than ``MOST_PIXELS`` pixels.
+    """Tell whether a file is a TIFF image of more than ``large_image.MOST_PIXELS`` pixels.
 
     That depends on nothing else, so that the same file is always encoded in the same way. Without
     tifffile no image is large.
     """
-    if Path(name).suffix.lower() not in _SUFFIXES or not find_spec("tifffile"):
+    if Path(name).suffix.lower() not in SUFFIXES or not find_spec("tifffile"):
         return False
     # Other functions tell what is wrong with a file that is damaged, or no TIFF file.
     with suppress(Exception):
-        width, height = size_of(name)
-        return width * height > MOST_PIXELS
+        return is_large_size(size_of(name))
     return False
 
 
@@ -50,14 +46,10 @@ def size_of(name: str) -> tuple[int, int]:
         return int(page.imagewidth), int(page.imagelength)
 
 
-def open_tiff(name: str) -> "tuple[Array, dict[str, Any]]":
-    """Return the image of a TIFF file as a dask array, and the metadata that KQF stores.
+def open_tiff(name: str) -> LargeImage:
+    """Return the image of a TIFF file, with a codebook if it has a palette.
 
     Overviews, which are smaller versions of the image, and masks are left out.
-
-    Returns:
-        (H, W) or (H, W, C) uint8 or bool, read when it is needed; and the metadata, as
-        ``image_metadata.metadata_of`` gives it.
 
     Raises:
         ValueError: several images, planes, bits or colours of another kind than KQF stores.
@@ -81,9 +73,15 @@ def open_tiff(name: str) -> "tuple[Array, dict[str, Any]]":
         channels = series.shape[2] if series.axes == "YXS" else 1
         if series.axes not in ("YX", "YXS") or channels not in samples:
             kind = getattr(page.photometric, "name", page.photometric)
-            raise ValueError(f"is {kind} of shape {series.shape}: gray or RGB is expected")
+            raise ValueError(
+                f"is {kind} of shape {series.shape}: gray, RGB or a palette is expected"
+            )
         if series.dtype not in (np.uint8, np.bool_):
             raise ValueError(f"has samples of {series.dtype}: reduce it to 8 bits a channel first")
+        codebook = None
+        if page.colormap is not None:
+            # Of 16 bits, as Pillow reads it.
+            codebook = np.ascontiguousarray((page.colormap >> 8).astype(np.uint8).T)
         height, width, *rest = series.shape
         # Whole tiles, or strips: each is inflated once.
         high, wide = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, 0)
@@ -96,7 +94,7 @@ def open_tiff(name: str) -> "tuple[Array, dict[str, Any]]":
             dtype=series.dtype,
             meta=np.empty((0,) * len(series.shape), series.dtype),
         )
-    return array, _metadata_of(name)
+    return LargeImage(array, codebook, _metadata_of(name))
 
 
 def _is_overview(page: Any) -> bool:

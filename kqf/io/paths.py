@@ -7,6 +7,9 @@ from kqf.io import remote
 from kqf.io.files import write_whole
 from kqf.io.remote import is_url as is_url
 
+# What tells a folder that is an array or a group of zarr.
+_ZARR_MARKS = ("zarr.json", ".zarray", ".zgroup")
+
 
 def localized(name: str) -> str:
     """Return the path that a URL of this machine's files stands for, any other name as it is."""
@@ -61,8 +64,18 @@ def exists(name: str) -> bool:
 
 
 def is_folder(name: str) -> bool:
-    """Tell whether there is a folder of this name."""
-    return remote.is_folder(name) if is_url(name) else Path(name).is_dir()
+    """Tell whether there is a folder of this name; an image in zarr's format counts as a file."""
+    if is_url(name):
+        return remote.is_folder(name)
+    return Path(name).is_dir() and not is_zarr(name)
+
+
+def is_zarr(name: str) -> bool:
+    """Tell whether a local folder is a store of zarr, by its suffix or by what is in it."""
+    folder = Path(name)
+    return folder.is_dir() and (
+        folder.suffix.lower() == ".zarr" or any((folder / mark).is_file() for mark in _ZARR_MARKS)
+    )
 
 
 def is_same(name: str, other: str) -> bool:

@@ -373,7 +373,7 @@ def test_a_large_tiff_image_is_encoded_in_blocks(monkeypatch):
         description="a field",
         metadata=None,
     )
-    monkeypatch.setattr("kqf.convert.api.is_large", lambda name: name == "a.tif")
+    monkeypatch.setattr("kqf.io.large_image.MOST_PIXELS", 0)
     result = run("convert", "a.tif", "--metric", "mse", "--quality", 100)
     assert "block by block" in result.stderr
     found = kqf.read_indexed("a.kqf")
@@ -465,7 +465,7 @@ def test_a_result_that_is_not_smaller_is_told():
 def test_two_large_tiff_images_of_one_name_do_not_become_one_file(monkeypatch):
     tifffile = pytest.importorskip("tifffile")
     pytest.importorskip("zarr")
-    monkeypatch.setattr("kqf.io.large_tiff.MOST_PIXELS", 0)
+    monkeypatch.setattr("kqf.io.large_image.MOST_PIXELS", 0)
     for folder in ("x", "y"):
         Path(folder).mkdir()
         tifffile.imwrite(f"{folder}/a.tif", many(), photometric="rgb")
@@ -480,7 +480,7 @@ def test_two_large_tiff_images_of_one_name_do_not_become_one_file(monkeypatch):
 def test_a_large_tiff_image_that_gets_no_smaller_is_told(monkeypatch):
     tifffile = pytest.importorskip("tifffile")
     pytest.importorskip("zarr")
-    monkeypatch.setattr("kqf.io.large_tiff.MOST_PIXELS", 0)
+    monkeypatch.setattr("kqf.io.large_image.MOST_PIXELS", 0)
     noise = np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)
     tifffile.imwrite("a.tif", noise, metadata=None, software=False, compression="lzma")
     result = run("convert", "a.tif", "-q", 100)
@@ -505,7 +505,7 @@ def test_overviews_of_a_large_tiff_image_are_no_frames(monkeypatch):
     with tifffile.TiffWriter("two.tif") as file:
         for _ in range(2):
             file.write(pixels, photometric="rgb", tile=(64, 64))
-    monkeypatch.setattr("kqf.io.large_tiff.MOST_PIXELS", 0)
+    monkeypatch.setattr("kqf.io.large_image.MOST_PIXELS", 0)
     for name in ("pages", "subifds"):
         run("convert", f"{name}.tif")
         assert np.array_equal(kqf.read(f"{name}.kqf"), pixels)

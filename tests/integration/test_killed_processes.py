@@ -55,7 +55,7 @@ else:
         ("write", "os.link"),
         ("write", "os.replace"),
         ("write", "named"),
-        ("write_dask", "kqf.cluster.assembly._deflate_block"),
+        ("write_dask", "kqf.cluster.assembly.deflate_block"),
         ("convert a.png --effort 1 -o", "os.link"),
         ("palette a.png --colors 2 -o", "os.link"),
     ],

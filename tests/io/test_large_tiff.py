@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kqf.io import large_image
 from kqf.io import large_tiff as large_files
 from kqf.io.large_tiff import is_large, open_tiff
 
@@ -33,28 +34,29 @@ def test_pixels_are_those_of_the_file(path, monkeypatch, shape, options):
     monkeypatch.setattr(large_files, "_ROWS", 100)
     pixels = pixels_of(*shape)
     tifffile.imwrite(path, pixels, metadata=None, software=False, **options)
-    array, metadata = open_tiff(path)
+    image = open_tiff(path)
+    array = image.array
     assert np.array_equal(array.compute(), pixels)
     assert array.npartitions > 1
-    assert metadata == {}
+    assert (image.codebook, image.metadata) == (None, {})
 
 
 def test_the_profile_is_kept(path):
     tifffile.imwrite(path, pixels_of(9, 9), iccprofile=b"profile", metadata=None, software=False)
-    assert open_tiff(path)[1] == {"icc_profile": b"profile"}
+    assert open_tiff(path).metadata == {"icc_profile": b"profile"}
 
 
 def test_a_file_is_large_by_its_pixels_alone(path, monkeypatch):
     tifffile.imwrite(path, pixels_of(30, 20))
     assert not is_large(path)
-    monkeypatch.setattr(large_files, "MOST_PIXELS", 599)
+    monkeypatch.setattr(large_image, "MOST_PIXELS", 599)
     assert is_large(path)
-    monkeypatch.setattr(large_files, "MOST_PIXELS", 600)
+    monkeypatch.setattr(large_image, "MOST_PIXELS", 600)
     assert not is_large(path)
 
 
 def test_other_files_are_not_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(large_files, "MOST_PIXELS", 0)
+    monkeypatch.setattr(large_image, "MOST_PIXELS", 0)
     for name, data in {"a.png": b"II*\0", "a.tif": b"II*\0 no TIFF", "b.tif": b""}.items():
         (tmp_path / name).write_bytes(data)
         assert not is_large(str(tmp_path / name))
@@ -65,7 +67,7 @@ def test_other_files_are_not_large(tmp_path, monkeypatch):
     ("shape", "options", "message"),
     [
         ((3, 40, 30), {"photometric": "minisblack"}, "several images"),
-        ((3, 40, 30), {"photometric": "rgb", "planarconfig": "separate"}, "gray or RGB"),
+        ((3, 40, 30), {"photometric": "rgb", "planarconfig": "separate"}, "gray, RGB or a palette"),
         ((40, 30), {"photometric": "miniswhite"}, "MINISWHITE"),
     ],
 )

@@ -1,0 +1,119 @@
+"""The part of an image that is converted, in the size that is asked for."""
+
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image
+
+from kqf.convert.options import ConversionOptions
+from kqf.io.large_image import MOST_PIXELS, LargeImage, Report, is_large
+from kqf.io.modes import without_palette
+from kqf.io.pictures import Picture
+
+# Rows of a large image that are read at a time, about.
+_ROWS = 1024
+
+
+def box_of(size: tuple[int, int], options: ConversionOptions) -> tuple[int, int, int, int]:
+    """Return the box (left, upper, right, lower) to take of an image of a width and height.
+
+    Raises:
+        ValueError: the region is not inside the image.
+    """
+    box = options.region or (0, 0, *size)
+    if box[2] > size[0] or box[3] > size[1]:
+        text = ",".join(map(str, box))
+        raise ValueError(f"--region must lie inside 0,0,{size[0]},{size[1]}, not {text}")
+    return box
+
+
+def size_after(size: tuple[int, int], options: ConversionOptions) -> tuple[int, int]:
+    """Return the width and height of what is made of an image of a width and height.
+
+    Raises:
+        ValueError: the region is not inside the image.
+    """
+    left, upper, right, lower = box_of(size, options)
+    part = right - left, lower - upper
+    return part if options.size is None else options.size.of(part)
+
+
+def part_of_picture(picture: Picture, options: ConversionOptions) -> Picture:
+    """Return the part of a picture.
+
+    Raises:
+        ValueError: the region is not inside the picture.
+    """
+    image, changes, info = picture.image, picture.changes, picture.image.info
+    size = size_after(image.size, options)
+    if options.region is not None:
+        image = image.crop(box_of(image.size, options))
+    if options.size is not None:
+        image = _colored(image).resize(size, Image.Resampling.LANCZOS)
+        changes = [*changes, _change(size)]
+    image.info = info
+    return replace(picture, image=image, changes=changes)
+
+
+def cut(image: LargeImage, options: ConversionOptions) -> LargeImage:
+    """Return the region of a large image.
+
+    Raises:
+        ValueError: the region is not inside the image.
+    """
+    return image if options.region is None else image.cut(box_of(image.size, options))
+
+
+def resized(image: LargeImage, options: ConversionOptions, report: Report) -> Picture:
+    """Return a large image, which is cut already, in another size, read band by band.
+
+    Raises:
+        ValueError: the size is too large to hold.
+    """
+    size = size_after(image.size, replace(options, region=None))
+    scale = min(side / new for side, new in zip(image.size, size, strict=True))
+    width, height = image.size
+    # Means of squares first, as far as the filter afterwards still has pixels to choose from.
+    factor = max(int(scale / 2), 1)
+    if is_large((width // factor, height // factor)):
+        factor = max(int(scale), 1)
+    if is_large((width // factor, height // factor)) or is_large(size):
+        raise ValueError(
+            f"--size: {size[0]} x {size[1]} is too large: "
+            f"at most {MOST_PIXELS:,} pixels can be resized"
+        )
+    reduced = _reduced(image, factor, report)
+    shown = reduced.resize(
+        size, Image.Resampling.LANCZOS, box=(0, 0, width / factor, height / factor)
+    )
+    shown.info.update(image.metadata)
+    return Picture(shown, [_change(size)], [], [])
+
+
+def whole(image: LargeImage) -> Picture:
+    """Return an image that is small by now, with its pixels."""
+    shown = Image.fromarray(np.asarray(image.pixels))
+    shown.info.update(image.metadata)
+    return Picture(shown, [], [], [])
+
+
+def _reduced(image: LargeImage, factor: int, report: Report) -> Image.Image:
+    """Return the means of squares of pixels, ``factor`` a side."""
+    pixels, height = image.pixels, image.size[1]
+    rows = factor * max(_ROWS // factor, 1)
+    bands = []
+    for upper in range(0, height, rows):
+        band = Image.fromarray(np.asarray(pixels[upper : upper + rows]))
+        bands.append(np.asarray(_colored(band).reduce(factor)))
+        report(min(upper + rows, height) / height)
+    return Image.fromarray(np.concatenate(bands))
+
+
+def _colored(image: Image.Image) -> Image.Image:
+    """Return an image in a mode whose pixels can be mixed."""
+    image = without_palette(image)
+    return image.convert("L") if image.mode == "1" else image
+
+
+def _change(size: tuple[int, int]) -> str:
+    return f"resized to {size[0]} x {size[1]} pixels"

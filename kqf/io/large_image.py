@@ -1,0 +1,64 @@
+"""Images too large to hold, as dask arrays."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kqf.image import look_up
+
+if TYPE_CHECKING:
+    from dask.array import Array
+
+# An image of more pixels is large. At 60 bytes a pixel, encoding it whole would take 4 GB.
+MOST_PIXELS = 2**26
+
+_EMPTY = np.empty((0, 0), np.uint8)
+
+# Is told the share of the work that is done, 0 to 1.
+Report = Callable[[float], object]
+
+
+def is_large(size: tuple[int, int]) -> bool:
+    """Tell whether an image of a width and height has more than ``MOST_PIXELS`` pixels."""
+    return size[0] * size[1] > MOST_PIXELS
+
+
+@dataclass(frozen=True)
+class LargeImage:
+    """An image whose blocks are read when they are needed.
+
+    Attributes:
+        array: labels (H, W) uint8 if there is a codebook, else pixels, (H, W) or (H, W, C) uint8 or
+            bool.
+        codebook: (K, C) uint8, or None.
+        metadata: what KQF stores, as ``IndexedImage.metadata``.
+    """
+
+    array: "Array"
+    codebook: np.ndarray | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        height, width = self.array.shape[:2]
+        return int(width), int(height)
+
+    @property
+    def pixels(self) -> "Array":
+        """The pixels, (H, W) or (H, W, C)."""
+        if self.codebook is None:
+            return self.array
+        channels = self.codebook.shape[1]
+        if channels == 1:
+            return self.array.map_blocks(look_up, self.codebook, meta=_EMPTY)
+        chunks = (*self.array.chunks, (channels,))
+        meta = _EMPTY[..., np.newaxis]
+        return self.array.map_blocks(look_up, self.codebook, chunks=chunks, new_axis=2, meta=meta)
+
+    def cut(self, box: tuple[int, int, int, int]) -> "LargeImage":
+        """Return the part in a box (left, upper, right, lower)."""
+        left, upper, right, lower = box
+        return replace(self, array=self.array[upper:lower, left:right])
