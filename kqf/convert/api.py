@@ -98,12 +98,13 @@ def _write_picture(
     from_kqf = is_kqf(job.source, data)
     suffix = suffix or (".png" if from_kqf else ".kqf")
     size = _size_of(data)
-    is_part = options.region is not None or options.size is not None
-    check_target(job, size_after(size, options) if size and is_part else size, options)
-    picture = part_of_picture(load_picture(data, options.frame), options) if is_part else None
+    check_target(job, size_after(size, options) if size and options.is_part else size, options)
+    picture = (
+        part_of_picture(load_picture(data, options.frame), options) if options.is_part else None
+    )
     made = make(job.source, data, suffix, options, picture)
     # Other formats are expected to be larger than KQF.
-    if not is_part and (suffix == ".kqf" or not from_kqf):
+    if not options.is_part and (suffix == ".kqf" or not from_kqf):
         made.notes.extend(compare_sizes(len(data), len(made.data), options))
     return made, _write(job, made.data, options)
 

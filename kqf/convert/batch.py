@@ -205,6 +205,9 @@ def _convert(job: Job, options: ConversionOptions) -> Outcome:
         made, notes = convert_file(job, options)
         outcome = Outcome(job, "made", made, notes=list(notes))
     except (NotSmaller, TranslucentError) as error:
+        if options.is_part:
+            # The original is no copy of what was asked for.
+            raise
         outcome = _keep(job, options, changed, str(error))
     if changed is not None and modified(job.source) != changed:
         outcome.notes.append("changed while it was converted: run it again")

@@ -61,47 +61,42 @@ def opened(
     Raises:
         ValueError, KqfError, OSError, ImportError: it cannot be read so.
     """
-    is_part = options.region is not None or options.size is not None
     name = job.source
     if data is None and is_zarr(name):
         image = zarr_stores.open_zarr(name)
         yield Opened(cut(image, options), image.size, zarr_stores.size_of(Path(name)))
-    elif data is None and (is_part or suffix in (None, ".kqf")) and large_tiff.is_large(name):
+    elif (
+        data is None and (options.is_part or suffix in (None, ".kqf")) and large_tiff.is_large(name)
+    ):
         image = large_tiff.open_tiff(name)
         yield Opened(cut(image, options), image.size, Path(name).stat().st_size)
     elif holds_kqf(name) if data is None else is_kqf(name, data):
-        if not is_part and suffix not in _BLOCKWISE:
+        if not options.is_part and suffix not in _BLOCKWISE:
             yield None
         elif options.salvage:
-            if is_part or suffix == ZARR:
+            if options.is_part or suffix == ZARR:
                 raise ValueError("--salvage: convert it whole to .kqf first")
             yield None
         else:
             with kqf.open(name if data is None else data) as file:
-                yield _opened_kqf(file, is_part or suffix == ZARR, suffix == ZARR, options)
+                yield _opened_kqf(file, suffix, options)
     elif suffix == ZARR:
         raise ValueError(f"only KQF files are written as {ZARR}: convert it to .kqf first")
     else:
         yield None
 
 
-def _opened_kqf(
-    file: kqf.KqfFile, is_wanted: bool, is_blockwise: bool, options: ConversionOptions
-) -> Opened | None:
-    """Return a KQF file to read in parts; None if it is small, unless it is wanted so.
-
-    Arguments:
-        is_blockwise: whether it is read by blocks even if it is small.
-    """
+def _opened_kqf(file: kqf.KqfFile, suffix: str | None, options: ConversionOptions) -> Opened | None:
+    """Return a KQF file to read in parts; None if all of a small one is converted."""
     if options.frame:
         raise ValueError(f"has no frame {options.frame}: the last one is 0")
     info = file.info
     size = info.width, info.height
     left, upper, right, lower = box = box_of(size, options)
-    if is_blockwise or is_large((right - left, lower - upper)):
+    if suffix == ZARR or is_large((right - left, lower - upper)):
         image = LargeImage(file.to_dask(indexed=True), file.codebook, file.metadata)
         return Opened(image.cut(box), size, info.file_bytes, is_kqf=True)
-    if not is_wanted:
+    if not options.is_part:
         return None
     return Opened(file.read_indexed(box), size, info.file_bytes, is_kqf=True)
 
@@ -155,7 +150,7 @@ def write_large(
                 "and --region and --size make it smaller"
             )
         bytes_out = file.seek(0, 2)
-        if suffix in (None, ".kqf") and options.region is None and not source.is_kqf:
+        if suffix in (None, ".kqf") and not options.is_part and not source.is_kqf:
             made.notes.extend(compare_sizes(source.bytes, bytes_out, options))
     return made, bytes_out
 

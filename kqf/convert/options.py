@@ -66,3 +66,8 @@ class ConversionOptions:
     overwrite: Overwrite = Overwrite.RESULTS
     keep_times: bool = False
     only_smaller: bool = False
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the result is another image than the source: a part of it, or of another size."""
+        return self.region is not None or self.size is not None
