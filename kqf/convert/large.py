@@ -62,12 +62,11 @@ def opened(
         ValueError, KqfError, OSError, ImportError: it cannot be read so.
     """
     name = job.source
+    reads_tiff = options.is_part or suffix in (None, ".kqf")
     if data is None and is_zarr(name):
         image = zarr_stores.open_zarr(name)
         yield Opened(cut(image, options), image.size, zarr_stores.size_of(Path(name)))
-    elif (
-        data is None and (options.is_part or suffix in (None, ".kqf")) and large_tiff.is_large(name)
-    ):
+    elif data is None and reads_tiff and large_tiff.is_large(name):
         image = large_tiff.open_tiff(name)
         yield Opened(cut(image, options), image.size, Path(name).stat().st_size)
     elif holds_kqf(name) if data is None else is_kqf(name, data):

@@ -56,11 +56,12 @@ def write_tiff(
     elif channels in (2, 4):
         options["extrasamples"] = ["unassalpha"]
     samples = () if channels in (1, 3) else (channels,)
-    # The name of a file that has none is a number, which tifffile takes no names from.
-    with tifffile.TiffWriter(_Named(file), bigtiff=True) as writer:
+    # The name of a file that has none is a number, which tifffile does not take.
+    named: Any = _Named(file)
+    with tifffile.TiffWriter(named, bigtiff=True) as writer:
         writer.write(
             _tiles(labels, None if channels == 3 else codebook, report),
-            shape=(*labels.shape, *samples),
+            shape=(*map(int, labels.shape), *samples),
             dtype=np.uint8,
             tile=(_SIDE, _SIDE),
             photometric={3: "palette", 4: "rgb"}.get(channels, "minisblack"),
@@ -88,7 +89,7 @@ class _Named:
 
 def _tiles(labels: "Array", codebook: np.ndarray | None, report: Report) -> Iterator[np.ndarray]:
     """Yield tiles of labels, or of pixels if there is a codebook, row by row."""
-    height, width = labels.shape
+    height, width = map(int, labels.shape)
     # Whole tiles, and about the rows of a block, which is read once.
     rows = _SIDE * -(-labels.chunks[0][0] // _SIDE)
     for top in range(0, height, rows):

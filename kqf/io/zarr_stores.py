@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,9 +40,9 @@ def open_zarr(name: str) -> LargeImage:
     if node.ndim not in (2, 3) or (node.ndim == 3 and not 1 <= node.shape[2] <= 4):
         raise ValueError(f"has shape {node.shape}: expected (H, W) or (H, W, 1 to 4)")
     whole = node.shards or node.chunks
-    chunks = [step * max(_CHUNK // step, 1) for step in whole[:2]]
-    array = dask.array.from_array(node, chunks=(*chunks, *node.shape[2:]))
-    return LargeImage(array)
+    sides = [step * max(_CHUNK // step, 1) for step in whole[:2]]
+    chunks: Any = (*sides, *node.shape[2:])
+    return LargeImage(dask.array.from_array(node, chunks=chunks))
 
 
 def check_replaceable(path: Path) -> None:
@@ -76,11 +77,12 @@ def write_zarr(path: Path, image: LargeImage, report: Report, *, exclusive: bool
     check_replaceable(path)
     pixels = image.pixels
     width, height = image.size
+    channels = tuple(map(int, pixels.shape[2:]))
     with replacing_folder(path, exclusive=exclusive) as folder:
         array = zarr.create_array(
             folder,
-            shape=pixels.shape,
-            chunks=(min(_CHUNK, height), min(_CHUNK, width), *pixels.shape[2:]),
+            shape=(height, width, *channels),
+            chunks=(min(_CHUNK, height), min(_CHUNK, width), *channels),
             dtype="uint8",
             dimension_names=("y", "x", "c")[: pixels.ndim],
         )

@@ -61,11 +61,9 @@ class KqfCodec(ArrayBytesCodec):  # type: ignore[misc]
 
     def _decode_sync(self, chunk_data: "Buffer", chunk_spec: "ArraySpec") -> "NDBuffer":
         count = prod(chunk_spec.shape)
-        labels = decode(memoryview(chunk_data.to_bytes()), count)
-        dtype = chunk_spec.dtype.to_native_dtype()
-        return chunk_spec.prototype.nd_buffer.from_ndarray_like(
-            labels.view(dtype).reshape(chunk_spec.shape)
-        )
+        labels: Any = decode(memoryview(chunk_data.to_bytes()), count)
+        labels = labels.view(chunk_spec.dtype.to_native_dtype()).reshape(chunk_spec.shape)
+        return chunk_spec.prototype.nd_buffer.from_ndarray_like(labels)
 
     def _encode_sync(self, chunk_data: "NDBuffer", chunk_spec: "ArraySpec") -> "Buffer":
         data = encode(np.asarray(chunk_data.as_ndarray_like()), self.effort)
