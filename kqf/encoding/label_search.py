@@ -35,7 +35,7 @@ _STEPS_PER_ROUND = 20
 # Labels are worth their error only below this share of the nearest labels' bytes.
 _WORTHWHILE = 0.99
 # Squared error of a pixel that nobody sees; it is added to the error of the nearest labels.
-_UNSEEN = {"mse": 4.0, "perceptual": 0.8}
+UNSEEN = {"mse": 4.0, "perceptual": 0.8}
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def search_parameters(
     Arguments:
         error: squared error in the metric that the nearest labels leave, mean of all pixels.
     """
-    error = error + _UNSEEN[metric]
+    error = error + UNSEEN[metric]
     # The further labels may be from the nearest, the more of them and the more rounds it takes.
     candidates = effort.candidates + (100 - quality) // _STEPS_PER_CANDIDATE
     return SearchParameters(

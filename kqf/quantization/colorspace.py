@@ -28,6 +28,8 @@ _TO_OKLAB = (
 _BIAS = 0.01
 _ROOT_OF_0 = _BIAS ** (1 / 3)
 _ROOT_SPAN = (1 + _BIAS) ** (1 / 3) - _ROOT_OF_0
+# Steps of the table of cube roots: a point is then less than a step of the grid off.
+_CONE_STEPS = 2**15
 # Inverting the published matrices keeps both directions in step.
 _FROM_CONES = tuple(map(tuple, np.linalg.inv(np.array(_TO_CONES)).tolist()))
 _FROM_OKLAB = tuple(map(tuple, np.linalg.inv(np.array(_TO_OKLAB)).tolist()))
@@ -189,3 +191,44 @@ def hold_alpha(codewords: np.ndarray, kinds: np.ndarray | int) -> np.ndarray:
     held[:, -1] = np.clip(held[:, -1], _LEAST_ALPHA[kinds], _GREATEST_ALPHA[kinds])
     held[held[:, -1] == 0] = 0
     return held
+
+
+class PixelPoints:
+    """Points of many pixels, found by tables: near those of to_points, several times as fast.
+
+    Arguments:
+        metric: one of ``METRICS``.
+    """
+
+    def __init__(self, metric: str) -> None:
+        self._metric = metric
+        # Cone responses of the three channels add up in fields of 16 bits.
+        light = _linear()
+        fields = np.zeros((3, 256, 4), np.uint16)
+        for cone, weights in enumerate(_TO_CONES):
+            for channel, weight in enumerate(weights):
+                fields[channel, :, cone] = np.rint(weight * light * _CONE_STEPS)
+        self._fields = fields.view(np.uint64)[..., 0]
+        cones = np.arange(_CONE_STEPS + 4) / _CONE_STEPS
+        self._roots = ((np.cbrt(cones + _BIAS) - _ROOT_OF_0) / _ROOT_SPAN * 255).astype(np.float32)
+
+    def of(self, pixels: np.ndarray) -> np.ndarray:
+        """Return the points of pixels (N, C) uint8, one axis after another: (C, N) float32."""
+        channels = pixels.shape[1]
+        if channels == 3 and self._metric == "perceptual":
+            sums = self._fields[0].take(pixels[:, 0])
+            sums += self._fields[1].take(pixels[:, 1])
+            sums += self._fields[2].take(pixels[:, 2])
+            cones = sums.view(np.uint16).reshape(-1, 4)
+            roots = [self._roots.take(cones[:, cone]) for cone in range(3)]
+            points = np.stack(_mix(_TO_OKLAB, roots))
+            points[0] -= np.float32(_CENTRE)
+            return points
+        if channels == 3:
+            return np.ascontiguousarray(pixels.T).astype(np.float32) - np.float32(_CENTRE)
+        # Of few colours each: those with alpha mostly have few.
+        octets = np.zeros((len(pixels), 4), np.uint8)
+        octets[:, :channels] = pixels
+        distinct, rows = np.unique(octets.view(np.uint32)[:, 0], return_inverse=True)
+        colors = distinct.view(np.uint8).reshape(-1, 4)[:, :channels]
+        return np.ascontiguousarray(to_points(colors, self._metric).take(rows, axis=0).T)

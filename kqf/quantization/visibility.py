@@ -69,3 +69,9 @@ def _box_sum(values: np.ndarray) -> np.ndarray:
     for first in range(1, side):
         total += across[first : first + height]
     return total
+
+
+def weights_of(deviations: np.ndarray) -> np.ndarray:
+    """Return the weight of pixels where luma deviates so much from its mean, (N,) float32."""
+    lower = np.searchsorted(_BOUNDS, deviations, side="right")
+    return WEIGHTS[CLASSES - 1 - lower].astype(np.float32)
