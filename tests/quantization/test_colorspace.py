@@ -9,6 +9,7 @@ from kqf.quantization.colorspace import (
     OPAQUE,
     TRANSLUCENT,
     TRANSPARENT,
+    PixelPoints,
     lightness,
     snap,
     srgb_to_oklab,
@@ -183,3 +184,14 @@ def test_colours_are_of_three_kinds_by_their_alpha(channels):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_colours_without_alpha_are_opaque(channels):
     assert translucency(np.zeros((3, channels), np.uint8)).tolist() == [OPAQUE] * 3
+
+
+class TestPixelPoints:
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4])
+    @pytest.mark.parametrize("metric", METRICS)
+    def test_they_are_within_a_small_step_of_the_points_of_colours(self, channels, metric):
+        pixels = np.random.default_rng(0).integers(0, 256, (5000, channels)).astype(np.uint8)
+        pixels[:2] = [[0], [255]]
+        points = PixelPoints(metric).of(pixels)
+        assert points.dtype == np.float32
+        assert np.abs(points.T - to_points(pixels, metric)).max() < 0.4

@@ -77,4 +77,5 @@ def deviations(luma: np.ndarray) -> np.ndarray:
     """Return the standard deviation of each block of ``lumas``, (N,) float64, in gray steps."""
     sums = luma.sum(axis=1, dtype=np.int64)
     squares = np.einsum("ij,ij->i", luma, luma, dtype=np.int64, casting="safe")
-    return np.sqrt(AREA * squares - sums * sums) / (AREA * LUMA_STEPS)
+    deviation: np.ndarray = np.sqrt(AREA * squares - sums * sums) / (AREA * LUMA_STEPS)
+    return deviation

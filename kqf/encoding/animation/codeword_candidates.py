@@ -67,7 +67,7 @@ class CodewordCandidates:
         return penalties
 
     def held(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return which pixels (N, C) must have a codeword of their own, and its label, (n,) each."""
+        """Return which pixels (N, C) must have codewords of their own, and their labels, (n,)."""
         if not len(self._held_keys):
             return np.empty(0, np.intp), np.empty(0, np.uint8)
         keys = pack(pixels[None])[0]

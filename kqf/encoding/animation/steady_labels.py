@@ -7,7 +7,7 @@ import numpy as np
 from kqf.quantization.api import ColorImage
 from kqf.quantization.colorspace import PixelPoints
 from kqf.quantization.dither import Dither
-from kqf.quantization.histogram import are_among, pack
+from kqf.quantization.histogram import pack
 from kqf.quantization.nearest import assign
 
 

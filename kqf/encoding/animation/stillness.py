@@ -82,7 +82,7 @@ class Aims:
 
         The more frames a mean is of, the less noise is left in it.
         """
-        differ = _distances(self.luma, others.luma) > self.limits / self.frames
+        differ: np.ndarray = _distances(self.luma, others.luma) > self.limits / self.frames
         differ |= self.frames > _LONGER * others.frames
         return differ
 

@@ -26,7 +26,7 @@ from kqf.quantization.visibility import weights_of
 
 # Bits' worth of error in a pixel that no block moves for.
 _STILL = 0.5
-# Rounds of search where statistics are not known yet.
+# Rounds of search in the first frame.
 _FIRST_ROUNDS = 2
 # Tenths of the counts of the frames before that still count with each new frame.
 _MEMORY = 7
@@ -53,11 +53,11 @@ class TemporalSearch:
 
     def labels(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the labels (H, W) uint8 of frames (H, W, C) uint8, a few frames late."""
-        labels = None
+        labels = decided = None
         for grid, window in windows(frames):
             active = np.flatnonzero(~window[0].same)
             aims = aims_of(window, active, _STILL * self._lambda)
-            if labels is None:
+            if labels is None or decided is None:
                 labels, decided = self._first(window[0], aims, grid), aims
             elif len(active):
                 news = np.flatnonzero(aims.differ_from(decided.of(active)))
@@ -112,18 +112,24 @@ class TemporalSearch:
         kept[held] = np.where(before[held] == own, 0, np.inf)
         # Most blocks that stay cost less than any change does.
         doubtful = kept.reshape(-1, AREA).sum(axis=1) > costs.least(before.reshape(-1, AREA))
-        active, part = active[doubtful], doubtful.repeat(AREA)
-        before, weights, kept = before[part], weights[part], kept[part]
-        found = candidates.labels(pixels[part])
-        errors = candidates.errors(points[:, part], found) * weights
-        held, own = candidates.held(shown[part])
+        if not doubtful.all():
+            active, part = active[doubtful], np.flatnonzero(doubtful.repeat(AREA))
+            before, weights, kept = before.take(part), weights.take(part), kept.take(part)
+            pixels, shown = pixels.take(part, axis=0), shown.take(part, axis=0)
+            points = points.take(part, axis=1)
+        found = candidates.labels(pixels)
+        errors = candidates.errors(points, found)
+        errors *= weights
+        held, own = candidates.held(shown)
         found[:, held] = own
         errors[:, held] = 0
         found = np.concatenate([before[None], found])
         errors = np.concatenate([kept[None], errors])
-        for _ in range(1 if costs.are_known else _FIRST_ROUNDS):
-            changes, chosen = costs.choose(before, found, errors)
+        changes, chosen = costs.choose(before, found, errors)
+        if not costs.are_known:
             costs.count(before.reshape(-1, AREA)[changes], chosen, len(labels))
+            changes, chosen = costs.choose(before, found, errors)
+        costs.count(before.reshape(-1, AREA)[changes], chosen, len(labels))
         labels[active[changes]] = chosen
 
 
