@@ -14,6 +14,8 @@ from kqf.plugins.registration import register as register
 if TYPE_CHECKING:
     from kqf.cluster.api import write_dask as write_dask
     from kqf.cluster.api import write_indexed_dask as write_indexed_dask
+    from kqf.decoding.animation import KqfAnimation as KqfAnimation
+    from kqf.decoding.animation import open_animation as open_animation
     from kqf.decoding.api import check as check
     from kqf.decoding.api import decode as decode
     from kqf.decoding.api import info as info
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from kqf.decoding.file import KqfFile as KqfFile
     from kqf.decoding.file import open as open  # noqa: A004 - as PIL.Image.open
     from kqf.decoding.information import Info as Info
+    from kqf.encoding.animation.api import encode_animation as encode_animation
+    from kqf.encoding.animation.api import write_animation as write_animation
     from kqf.encoding.api import encode as encode
     from kqf.encoding.api import encode_indexed as encode_indexed
     from kqf.encoding.api import learn_palette as learn_palette
@@ -52,6 +56,7 @@ _MODULE_OF = {
     "FormatError": "errors",
     "IndexedImage": "image",
     "Info": "decoding.information",
+    "KqfAnimation": "decoding.animation",
     "KqfError": "errors",
     "KqfFile": "decoding.file",
     "LargestError": "metrics",
@@ -63,17 +68,20 @@ _MODULE_OF = {
     "check": "decoding.api",
     "decode": "decoding.api",
     "encode": "encoding.api",
+    "encode_animation": "encoding.animation.api",
     "encode_indexed": "encoding.api",
     "info": "decoding.api",
     "largest_error": "metrics",
     "learn_palette": "encoding.api",
     "open": "decoding.file",
+    "open_animation": "decoding.animation",
     "psnr": "metrics",
     "quantize": "encoding.api",
     "read": "decoding.api",
     "read_indexed": "decoding.api",
     "ssim": "metrics",
     "write": "encoding.api",
+    "write_animation": "encoding.animation.api",
     "write_dask": "cluster.api",
     "write_indexed": "encoding.api",
     "write_indexed_dask": "cluster.api",

@@ -123,9 +123,13 @@ def shapes_of(payload, last_label, pixels):
 
 def placements_of(stream, count, shapes, box, size):
     """Yield (x, y, shape) in pixels of the image of a tile's placements (section 5.9)."""
-    left, upper, w, h = box
     require(count <= size[0] * size[1] // 4)
-    planes = inflate_to(stream, 6 * count)
+    yield from placed_shapes(inflate_to(stream, 6 * count), count, shapes, box, size)
+
+
+def placed_shapes(planes, count, shapes, box, size):
+    """Yield (x, y, shape) in pixels of the image of inflated placements (section 5.9)."""
+    left, upper, w, h = box
 
     def number(plane, i):
         return planes[2 * plane * count + i] + 256 * planes[(2 * plane + 1) * count + i]
@@ -238,105 +242,62 @@ def tile_labels(payload, predictor, order, w, h, last_label, n):
     return bytes(result)
 
 
-def tiny_decode(data):
-    """Return (labels as rows, entries, payloads of the metadata) of a file."""
-    signature = bytes.fromhex("89 4B 51 46 0D 0A 1A 0A")
-    require(data[:8] == signature, "truncated" if signature.startswith(data[:8]) else "wrong")
-    kind, payload, at = read_chunk(data, 8)
-    require(kind == b"HEAD")
-    require(len(payload) == 20)
-    *sides, version, channels, last_label, bits_of_layout = struct.unpack(">4I4B", payload)
-    require(all(1 <= side <= 2**31 - 1 for side in sides))
-    require(1 <= version <= 2, "unsupported")
-    require(1 <= channels <= 4)
+def image_layout(byte, last_label, sides, *, version=2):
+    """Return (predictor, transposed, ranked, shapes) of the field layout (section 5.1)."""
     width, height, tile_width, tile_height = sides
-    predictor, transposed, is_ranked, has_shapes = bits_of_layout, False, False, False
-    if version == 2:
-        predictor = bits_of_layout & 15
-        require(predictor <= 4 and bits_of_layout < 128, "unsupported")
-        transposed, is_ranked, has_shapes = (bool(bits_of_layout >> bit & 1) for bit in (4, 5, 6))
-        require(not is_ranked or predictor == 3)
-        require(predictor != 4 or last_label <= 15)
-        most = max(min(width, tile_width), min(height, tile_height))
-        require(not (has_shapes or predictor == 3) or most <= 65281)
-    else:
-        require(predictor <= 2)
-    colors = last_label + 1
-    kind, payload, at = read_chunk(data, at)
-    if kind == b"PCOD":
-        require(version == 2, "unsupported")
-        entries = packed_codebook(payload, colors, channels)
-    else:
-        require(
-            version == 1
-            or kind in (b"CODE", b"HEAD")
-            or not kind[:1].isupper()
-            or kind in (b"RANK", b"SHAP", b"LABL", b"DONE"),
-            "unsupported",
-        )
-        require(kind == b"CODE")
-        require(len(payload) == colors * channels)
-        entries = [payload[k : k + channels] for k in range(0, len(payload), channels)]
+    if version == 1:
+        require(byte <= 2)
+        return byte, False, False, False
+    predictor = byte & 15
+    require(predictor <= 4 and byte < 128, "unsupported")
+    transposed, is_ranked, has_shapes = (bool(byte >> bit & 1) for bit in (4, 5, 6))
+    require(not is_ranked or predictor == 3)
+    require(predictor != 4 or last_label <= 15)
+    most = max(min(width, tile_width), min(height, tile_height))
+    require(not (has_shapes or predictor == 3) or most <= 65281)
+    return predictor, transposed, is_ranked, has_shapes
 
-    columns, rows = -(-width // tile_width), -(-height // tile_height)
-    tiles = columns * rows
-    longest = {b"RANK": 512 * colors + 1024, b"tidx": 4 * tiles}
-    longest |= dict.fromkeys((b"LABL", b"SHAP"), 2**32 - 1)
-    metadata, single, total, count = {}, {}, 0, 0
-    while True:
-        first = at
-        kind, payload, at = read_chunk(data, at, longest)
-        if kind == b"LABL":
-            break
-        count += 1
-        require(count <= 1024)
-        require(kind not in single)
-        require(kind not in (b"HEAD", b"CODE", b"DONE"))
-        require(kind not in (b"PCOD", b"SHAP") or version == 2, "unsupported")
-        require(kind != b"PCOD")
-        if kind in (b"RANK", b"tidx", b"SHAP"):
-            single[kind] = payload
-            continue
-        require(not kind[:1].isupper(), "unsupported")
-        total += len(payload)
-        require(total <= 64 * MIB)
-        if kind in (b"iccp", b"exif", b"xmp ", b"phys", b"text"):
-            require(payload)
-            single[kind] = metadata[kind.decode()] = payload
-    if "phys" in metadata:
-        require(len(metadata["phys"]) == 12)
-        require(all(struct.unpack(">3I", metadata["phys"])))
-    if "text" in metadata:
-        try:
-            require("\0" not in metadata["text"].decode("utf-8"))
-        except UnicodeDecodeError as error:
-            raise Refused from error
+
+CRITICAL = (b"HEAD", b"CODE", b"PCOD", b"SHAP", b"RANK", b"ANIM", b"LABL", b"FRAM", b"DONE")
+
+
+def check_known(kind, version):
+    """Refuse an unknown critical chunk as unsupported, in version 2 anywhere (R4.3-5)."""
+    require(version == 1 or not kind[:1].isupper() or kind in CRITICAL, "unsupported")
+
+
+def image_labels(data, at, sides, version, layout, entries, single):
+    """Return (labels as rows, offset of the chunk after the last tile, shapes) of one image.
+
+    ``layout``: of image_layout. ``single``: payloads of RANK, SHAP and tidx, where they are.
+    """
+    width, height, tile_width, tile_height = sides
+    predictor, transposed, is_ranked, has_shapes = layout
+    colors = len(entries)
+    last_label = colors - 1
     require(b"RANK" not in single or predictor in (1, 2))
     require(b"RANK" in single or predictor not in (1, 2) or version == 2)
     require((b"SHAP" in single) == has_shapes)
     order = None
     if b"RANK" in single:
-        require(len(single[b"RANK"]) >= 9)
-        order = rankings(inflate(single[b"RANK"], colors * (1 + min(colors, 255))), entries)
+        order = rankings_of(single[b"RANK"], entries)
     elif predictor in (1, 2) or is_ranked:
         order = rankings(bytes(colors), entries)
     shapes = shapes_of(single[b"SHAP"], last_label, width * height) if has_shapes else []
+    columns, rows = -(-width // tile_width), -(-height // tile_height)
+    tiles = columns * rows
     if b"tidx" in single:
         require(len(single[b"tidx"]) == 4 * tiles)
-
     # Section 9.3: no more is allocated than the bytes left can bear out.
     n = 64 if not last_label else 8 if last_label < 2 else 4 if last_label < 4 else 2
     stored = width * height if predictor < 3 else -(-width * height // (4 if predictor == 3 else n))
     least = 12 * tiles + max(9 * tiles, -(-stored // 1032))
-    require(least <= len(data) - first, "truncated")
+    require(least <= len(data) - at, "truncated")
     labels = [bytearray(width) for _ in range(height)]
     placements = []
-    at = first
     for number in range(tiles):
         kind, payload, at = read_chunk(data, at)
-        if version == 2 and kind[:1].isupper():
-            known = (b"HEAD", b"CODE", b"PCOD", b"SHAP", b"RANK", b"LABL", b"DONE")
-            require(kind in known, "unsupported")
+        check_known(kind, version)
         require(kind == b"LABL")
         if b"tidx" in single:
             require(struct.unpack_from(">I", single[b"tidx"], 4 * number)[0] == len(payload))
@@ -356,22 +317,280 @@ def tiny_decode(data):
             row = tile[y::w] if transposed else tile[y * w : y * w + w]
             labels[upper + y][left : left + box[2]] = row
     painted = [bytearray(width) for _ in range(height)]
-    for left, upper, number in placements:
-        shape_height, shape_width, ground, shape = shapes[number]
-        for x in range(shape_width):
-            for y in range(shape_height):
-                label = shape[x * shape_height + y]
-                if label != ground:
-                    require(not painted[upper + y][left + x])
-                    painted[upper + y][left + x] = 1
-                    labels[upper + y][left + x] = label
+    for x, y, label in painted_pixels(placements, shapes):
+        require(not painted[y][x])
+        painted[y][x] = 1
+        labels[y][x] = label
     require({number for *_, number in placements} == set(range(len(shapes))))
+    return labels, at, shapes
+
+
+def rankings_of(payload, entries):
+    """Return the labels by context and rank of the payload of RANK (section 7.3)."""
+    colors = len(entries)
+    require(9 <= len(payload) <= 512 * colors + 1024)
+    return rankings(inflate(payload, colors * (1 + min(colors, 255))), entries)
+
+
+def painted_pixels(placements, shapes):
+    """Yield (x, y, label) of the pixels that placements paint (section 5.9)."""
+    for left, upper, number in placements:
+        height, width, ground, shape = shapes[number]
+        for x in range(width):
+            for y in range(height):
+                label = shape[x * height + y]
+                if label != ground:
+                    yield left + x, upper + y, label
+
+
+def timing_of(payload):
+    """Return (durations, plays, ticks per second) of ANIM (section 5.10)."""
+    require(len(payload) >= 12)
+    frames, plays, ticks = struct.unpack_from(">III", payload)
+    require(2 <= frames <= 2**24 and 1 <= ticks <= 10**6)
+    planes = inflate_to(payload[12:], 4 * frames)
+    durations = [
+        sum(planes[plane * frames + frame] << 8 * plane for plane in range(4))
+        for frame in range(frames)
+    ]
+    require(sum(durations) < 2**53)
+    return durations, plays, ticks
+
+
+def changed_pixels(bits, side, width, height):
+    """Return the pixels of the blocks that a map marks, in the order of their labels."""
+    columns, rows = -(-width // side), -(-height // side)
+    marked = {n for n in range(8 * len(bits)) if bits[n // 8] >> n % 8 & 1}
+    require(all(n < columns * rows for n in marked))
+    return [
+        (x, y)
+        for row in range(rows)
+        for column in range(columns)
+        if row * columns + column in marked
+        for x in range(column * side, min(column * side + side, width))
+        for y in range(row * side, min(row * side + side, height))
+    ]
+
+
+class Canvas:
+    """The labels and entries that are shown (section 5.11)."""
+
+    def __init__(self, labels, entries, shapes):
+        self.entries, self.shapes, self.lists = entries, list(shapes), None
+        self.labels = [bytearray(row) for row in labels]
+        self.colors = [[entries[label] for label in row] for row in labels]
+
+    def put(self, x, y, label):
+        self.labels[y][x] = label
+        self.colors[y][x] = self.entries[label]
+
+    @property
+    def pixels(self):
+        return b"".join(entry for row in self.colors for entry in row)
+
+    def change_codebook(self, entries):
+        self.entries, self.shapes, self.lists = entries, [], None
+        self.labels = [bytearray(len(row)) for row in self.labels]
+
+    def paint(self, payload):
+        """Paint the frames of changes; yield after each. ``payload``: from frames on."""
+        width, height = len(self.labels[0]), len(self.labels)
+        require(len(payload) >= 18)
+        frames, side, ranked, *lengths = struct.unpack_from(">IBBIII", payload)
+        require(1 <= frames <= 65536 and side in (1, 2, 4, 8, 16) and ranked <= 1)
+        streams, rest = [], payload[18:]
+        for length in lengths:
+            require(length <= len(rest))
+            streams.append(rest[:length])
+            rest = rest[length:]
+        streams.append(rest)
+
+        def take(number, size, most):
+            require(frames == 1 or size <= most)
+            require(size or not streams[number])
+            return inflate_to(streams[number], size) if size else b""
+
+        counts = take(0, 5 * frames, 5 * 65536)
+        require(max(counts[:frames]) <= 1)
+        placed = [
+            sum(counts[(1 + plane) * frames + k] << 8 * plane for plane in range(4))
+            for k in range(frames)
+        ]
+        require(max(placed) <= width * height // 4)
+        map_size = -(-(-(-width // side) * -(-height // side)) // 8)
+        maps = take(1, map_size * sum(counts[:frames]), 2**22)
+        placements = take(2, 6 * sum(placed), 6 * 2**20)
+        changed, at = [], 0
+        for k in range(frames):
+            bits = maps[at : at + map_size] if counts[k] else b""
+            at += len(bits)
+            changed.append(changed_pixels(bits, side, width, height))
+        labels = take(3, sum(map(len, changed)), 2**22)
+        require(max(labels, default=0) < len(self.entries))
+        order = rankings(self.lists or bytes(len(self.entries)), self.entries) if ranked else None
+        at = first = 0
+        for k in range(frames):
+            for x, y in changed[k]:
+                label = labels[at]
+                at += 1
+                self.put(x, y, order[self.labels[y][x]][label] if ranked else label)
+            if placed[k]:
+                require(max(width, height) <= 65281)
+                planes = placements[first : first + 6 * placed[k]]
+                first += len(planes)
+                box = 0, 0, width, height
+                found = list(placed_shapes(planes, placed[k], self.shapes, box, (width, height)))
+                pixels = list(painted_pixels(found, self.shapes))
+                require(len(pixels) <= width * height)
+                for x, y, label in pixels:
+                    self.put(x, y, label)
+            yield
+
+
+def frames_of(data, at, sides, channels, canvas, count):
+    """Return the pixels of all frames, from the chunk after the last tile on (section 5.11)."""
+    shown = [canvas.pixels]
+    whole = []
+    while True:
+        start = at
+        found = {}
+        while b"FRAM" not in found:
+            before = at
+            kind, payload, at = read_chunk(data, at, dict.fromkeys(CRITICAL, 2**32 - 1))
+            if kind in (b"fidx", b"DONE") and not found:
+                at = before
+                break
+            check_known(kind, 2)
+            names = [b"CODE", b"PCOD", b"RANK", b"SHAP", b"FRAM"]
+            require(kind in names)
+            require(all(names.index(other) < names.index(kind) for other in found))
+            require(kind != b"PCOD" or b"CODE" not in found)
+            found[kind] = payload
+        if not found:
+            break
+        entries = None
+        if b"CODE" in found or b"PCOD" in found:
+            size = len(found[b"CODE"]) if b"CODE" in found else None
+            if size is None:
+                size = len(inflate(found[b"PCOD"], 256 * channels))
+            require(size and size % channels == 0 and size <= 256 * channels)
+            if b"CODE" in found:
+                code = found[b"CODE"]
+                entries = [code[k : k + channels] for k in range(0, size, channels)]
+            else:
+                entries = packed_codebook(found[b"PCOD"], size // channels, channels)
+        payload = found[b"FRAM"]
+        require(len(payload) >= 5)
+        number, kind = struct.unpack_from(">IB", payload)
+        require(kind <= 1, "unsupported")
+        if kind == 0:
+            require(len(payload) == 6 and entries is not None)
+            require(number == len(shown) and number < count)
+            layout = image_layout(payload[5], len(entries) - 1, sides)
+            labels, at, shapes = image_labels(data, at, sides, 2, layout, entries, found)
+            canvas = Canvas(labels, entries, shapes)
+            shown.append(canvas.pixels)
+            whole.append((number, start))
+            continue
+        require(number == len(shown) or (entries is not None and number == len(shown) - 1))
+        if entries is not None:
+            canvas.change_codebook(entries)
+        if b"RANK" in found:
+            require(len(payload) > 10 and payload[10] == 1)
+            require(len(found[b"RANK"]) >= 9)
+            colors = len(canvas.entries)
+            canvas.lists = inflate(found[b"RANK"], colors * (1 + min(colors, 255)))
+        if b"SHAP" in found:
+            pixels = sides[0] * sides[1] + 2**20
+            pixels -= sum(len(shape) for *_, shape in canvas.shapes)
+            canvas.shapes += shapes_of(found[b"SHAP"], len(canvas.entries) - 1, pixels)
+            require(len(canvas.shapes) <= 65536)
+        del shown[number:]
+        for _ in canvas.paint(payload[5:]):
+            shown.append(canvas.pixels)
+        require(len(shown) <= count)
+    require(len(shown) == count)
     kind, payload, at = read_chunk(data, at)
-    if version == 2 and kind[:1].isupper():
-        require(
-            kind in (b"HEAD", b"CODE", b"PCOD", b"SHAP", b"RANK", b"LABL", b"DONE"), "unsupported"
-        )
+    if kind == b"fidx":
+        require(len(payload) >= 16 and len(payload) % 12 == 4)
+        require(struct.unpack(">I", payload[-4:])[0] == len(payload))
+        require(list(struct.iter_unpack(">IQ", payload[:-4])) == whole)
+        kind, payload, at = read_chunk(data, at)
+    return shown, kind, payload, at
+
+
+def tiny_decode(data):
+    """Return (labels as rows, entries, payloads of the metadata) of a file."""
+    return tiny_decode_all(data)[:3]
+
+
+def tiny_decode_all(data):
+    """Return what tiny_decode does, and for an animation (pixels of frames, timing), else None."""
+    signature = bytes.fromhex("89 4B 51 46 0D 0A 1A 0A")
+    require(data[:8] == signature, "truncated" if signature.startswith(data[:8]) else "wrong")
+    kind, payload, at = read_chunk(data, 8)
+    require(kind == b"HEAD")
+    require(len(payload) == 20)
+    *sides, version, channels, last_label, byte = struct.unpack(">4I4B", payload)
+    require(all(1 <= side <= 2**31 - 1 for side in sides))
+    require(1 <= version <= 2, "unsupported")
+    require(1 <= channels <= 4)
+    layout = image_layout(byte, last_label, sides, version=version)
+    colors = last_label + 1
+    kind, payload, at = read_chunk(data, at)
+    if kind == b"PCOD":
+        require(version == 2, "unsupported")
+        entries = packed_codebook(payload, colors, channels)
+    else:
+        check_known(kind, version)
+        require(kind == b"CODE")
+        require(len(payload) == colors * channels)
+        entries = [payload[k : k + channels] for k in range(0, len(payload), channels)]
+
+    tiles = -(-sides[0] // sides[2]) * -(-sides[1] // sides[3])
+    longest = {b"RANK": 512 * colors + 1024, b"tidx": 4 * tiles}
+    longest |= dict.fromkeys((b"LABL", b"SHAP", b"ANIM"), 2**32 - 1)
+    metadata, single, total, count = {}, {}, 0, 0
+    while True:
+        first = at
+        kind, payload, at = read_chunk(data, at, longest)
+        if kind == b"LABL":
+            break
+        count += 1
+        require(count <= 1024)
+        require(kind not in single)
+        require(kind not in (b"HEAD", b"CODE", b"DONE"))
+        only_2 = (b"PCOD", b"SHAP", b"ANIM", b"FRAM")
+        require(kind not in only_2 or version == 2, "unsupported")
+        require(kind not in (b"PCOD", b"FRAM"))
+        if kind in (b"RANK", b"tidx", b"SHAP", b"ANIM"):
+            single[kind] = payload
+            continue
+        require(not kind[:1].isupper(), "unsupported")
+        total += len(payload)
+        require(total <= 64 * MIB)
+        if kind in (b"iccp", b"exif", b"xmp ", b"phys", b"text"):
+            require(payload)
+            single[kind] = metadata[kind.decode()] = payload
+    if "phys" in metadata:
+        require(len(metadata["phys"]) == 12)
+        require(all(struct.unpack(">3I", metadata["phys"])))
+    if "text" in metadata:
+        try:
+            require("\0" not in metadata["text"].decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise Refused from error
+    timing = timing_of(single[b"ANIM"]) if b"ANIM" in single else None
+    labels, at, shapes = image_labels(data, first, sides, version, layout, entries, single)
+    if timing is None:
+        frames = None
+        kind, payload, at = read_chunk(data, at)
+    else:
+        canvas = Canvas(labels, entries, shapes)
+        shown, kind, payload, at = frames_of(data, at, sides, channels, canvas, len(timing[0]))
+        frames = shown, timing
+    check_known(kind, version)
     require(kind == b"DONE")
     require(not payload)
     require(at == len(data))
-    return labels, entries, metadata
+    return labels, entries, metadata, frames

@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 
+from tools.vectors.animated import animations, invalid_animations
 from tools.vectors.invalid import invalid_files
 from tools.vectors.invalid_2 import invalid_files_of_version_2
 from tools.vectors.valid import valid_files
@@ -28,10 +29,10 @@ def make() -> dict[str, bytes]:
     """Return the contents of every file below ``FOLDER``, by its name there."""
     files: dict[str, bytes] = {}
     manifest: dict[str, dict[str, object]] = {"valid": {}, "invalid": {}}
-    for one in [*valid_files(), *valid_files_of_version_2()]:
+    for one in [*valid_files(), *valid_files_of_version_2(), *animations()]:
         _put(files, f"valid/{one.name}.kqf", one.data())
         manifest["valid"][one.name + ".kqf"] = one.entry()
-    for bad in [*invalid_files(), *invalid_files_of_version_2()]:
+    for bad in [*invalid_files(), *invalid_files_of_version_2(), *invalid_animations()]:
         _put(files, f"invalid/{bad.file}.kqf", bad.data)
         manifest["invalid"][bad.file + ".kqf"] = bad.entry()
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=True)

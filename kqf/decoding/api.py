@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from kqf.decoding.file import KqfFile, Trailing, check_trailing
+from kqf.decoding.frames import MAX_WORK, FrameDecoder
 from kqf.decoding.information import Info, info_of
 from kqf.decoding.labels import Reader, Region, check_tiles, read_labels, read_pixels
 from kqf.decoding.salvage import Salvager
@@ -195,17 +196,20 @@ def check(
     *,
     threads: int | None = None,
     max_pixels: int | None = None,
+    max_work: int | None = MAX_WORK,
     max_metadata: int = MAX_METADATA,
     max_chunks: int = MAX_PROLOGUE_CHUNKS,
     trailing: Trailing = "error",
 ) -> None:
-    """Read all of a file for its errors alone, a few tiles at a time.
+    """Read all of a file for its errors alone, a few tiles or a frame at a time.
 
     Arguments:
         source: path, URL that fsspec knows, bytes-like object or binary file; one that can't seek
             is read to its end.
         threads: at most so many at each stage of the work; None for one for each processor.
-        max_pixels: pixels to accept; None for no limit, as the memory needed is bounded.
+        max_pixels: pixels to accept; None for no limit, as the memory needed is bounded. A frame of
+            an animation, which is kept in memory, may have 178,956,970 then.
+        max_work: pixels and blocks of all frames to decode; None for no limit.
         max_metadata: bytes of metadata to accept.
         max_chunks: chunks of metadata, ranking and index together to accept.
         trailing: ``"error"`` to refuse bytes after the end of the image, or ``"ignore"``.
@@ -218,6 +222,8 @@ def check(
     with open_source(source) as (stream, size):
         reader = ImageReader(stream, size, max_metadata, max_chunks, trailing)
         check_tiles(reader, threads, max_pixels)
+        if reader.timing is not None:
+            FrameDecoder(reader, threads, max_pixels or MAX_PIXELS, max_work).check()
 
 
 def _reader(errors: str, trailing: str) -> type[ImageReader] | type[Salvager]:

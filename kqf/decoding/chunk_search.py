@@ -13,7 +13,13 @@ from kqf.format.chunks import CRC_SIZE, FRAME_SIZE, HEAD_SIZE, crc_of, is_type, 
 from kqf.format.declarations import METADATA_TYPES
 
 TYPES = re.compile(
-    b"|".join([b"RANK", b"SHAP", b"tidx", *METADATA_TYPES.values(), b"LABL", b"DONE"])
+    b"|".join(
+        [
+            *(b"CODE", b"PCOD", b"RANK", b"SHAP", b"ANIM", b"tidx"),
+            *METADATA_TYPES.values(),
+            *(b"LABL", b"FRAM", b"fidx", b"DONE"),
+        ]
+    )
 )
 # Bytes searched at a time.
 _WINDOW = 2**20

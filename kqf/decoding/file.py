@@ -116,6 +116,10 @@ class KqfFile:
     def _view(self) -> BinaryIO:
         return cast(BinaryIO, _View(self._stream))
 
+    def reader(self) -> ImageReader:
+        """Return a reader of the file with a place of its own in it."""
+        return self._reader.on(self._view())
+
     def close(self) -> None:
         """Close the file, unless it was given as an open one."""
         if self._is_owned:
@@ -204,8 +208,7 @@ class KqfFile:
             FormatError: the file breaks a rule. LimitError: too many pixels. ValueError: the region
             is empty or not inside the image.
         """
-        reader = self._reader.on(self._view())
-        labels = read_labels(reader, region, threads, max_pixels)
+        labels = read_labels(self.reader(), region, threads, max_pixels)
         return IndexedImage(labels, self.codebook, self.metadata)
 
     def read(
@@ -228,7 +231,7 @@ class KqfFile:
             FormatError: the file breaks a rule. LimitError: too many pixels. ValueError: the region
             is empty or not inside the image.
         """
-        return read_pixels(self._reader.on(self._view()), region, threads, max_pixels)
+        return read_pixels(self.reader(), region, threads, max_pixels)
 
     def to_dask(self, *, indexed: bool = False) -> "Array":
         """Return the image as a dask array that reads its blocks, whole tiles, when they are due.

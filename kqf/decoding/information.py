@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from kqf.format.animation import Timing
 from kqf.format.reader import ImageReader
 
 
@@ -25,6 +28,10 @@ class Info:
         part_bytes: what the parts of the file take, in bytes: ``codebook``, ``ranking`` (the table
             of label prediction), ``shapes`` (what repeats in the image) and ``tiles`` (labels, and
             where shapes are placed).
+        frames: number of frames, 1 for a still.
+        loop: how often an animation is to be played, 0 for ever; 1 for a still.
+        durations: milliseconds of each frame, int where all are whole, else float; empty for a
+            still.
     """
 
     width: int
@@ -40,6 +47,9 @@ class Info:
     missing_bytes: int = 0
     version: int = 1
     part_bytes: Mapping[str, int] = field(default_factory=dict)
+    frames: int = 1
+    loop: int = 1
+    durations: tuple[float, ...] = ()
 
     @property
     def bits_per_pixel(self) -> float:
@@ -49,7 +59,7 @@ class Info:
 
 def info_of(reader: ImageReader) -> Info:
     """Return what a file says of itself."""
-    head = reader.head
+    head, timing = reader.head, reader.timing
     return Info(
         width=head.width,
         height=head.height,
@@ -64,4 +74,15 @@ def info_of(reader: ImageReader) -> Info:
         missing_bytes=max(reader.whole_bytes - reader.file_bytes, 0),
         version=head.version,
         part_bytes=reader.part_bytes,
+        frames=1 if timing is None else timing.frames,
+        loop=1 if timing is None else timing.plays,
+        durations=() if timing is None else _milliseconds(timing),
     )
+
+
+def _milliseconds(timing: Timing) -> tuple[float, ...]:
+    """Return the durations of frames."""
+    ticks = timing.durations.astype(np.int64)
+    if 1000 % timing.ticks_per_second == 0:
+        return tuple((ticks * (1000 // timing.ticks_per_second)).tolist())
+    return tuple((ticks * 1000 / timing.ticks_per_second).tolist())

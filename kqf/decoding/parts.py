@@ -1,5 +1,6 @@
 """What each part of a file takes, in bytes."""
 
+from kqf.format.chunks import FRAME_SIZE
 from kqf.format.declarations import Predictor
 from kqf.format.reader import ImageReader
 from kqf.format.tiles import code_bytes, split_tile
@@ -26,8 +27,9 @@ def measure_parts(source: Source) -> dict[str, int]:
     Returns:
         any of ``codebook``, ``ranking`` (the table of label prediction), ``shapes`` (what the image
         repeats), ``placements`` (where it does), ``codes`` (where predictor copy copies from),
-        ``labels``, ``ranks``, ``new_labels`` or ``packed_labels`` by the predictor, and ``frames``
-        (metadata, and all that holds the parts together).
+        ``labels``, ``ranks``, ``new_labels`` or ``packed_labels`` by the predictor, ``later_frames``
+        (all of an animation but the first one), and ``chunks`` (metadata, and all that holds the
+        parts together).
 
     Raises:
         FormatError: the file breaks a rule. OSError: it can't be read.
@@ -43,5 +45,7 @@ def measure_parts(source: Source) -> dict[str, int]:
             codes = code_bytes(parts.labels, head, number)
             found["codes"] += codes
             found[_STORED_AS[head.predictor]] += len(parts.labels) - codes
-        found["frames"] = size - sum(found.values())
+        if reader.timing is not None:
+            found["later_frames"] = size - FRAME_SIZE - reader.chunks_after_tiles().offset
+        found["chunks"] = size - sum(found.values())
     return {part: length for part, length in found.items() if length}

@@ -37,6 +37,8 @@ from kqf.format.tiles import check_tile, decode_rows, decode_tiles, split_tile
 
 # The file may be made to waste memory: for each of its bytes, its tiles may need at most so many.
 _MOST_MISSING = 4
+# What the first group of an animation, which follows the last tile, begins with.
+_GROUP = (b"CODE", b"PCOD", b"RANK", b"SHAP", b"FRAM")
 # Bytes searched at a time for the end of a file.
 _WINDOW = 2**16
 
@@ -88,6 +90,7 @@ class Salvager:
         self.order = read_order(self.head, self.codebook, self.ranking)
         self.shapes = self._parse_shapes(payloads.get(b"SHAP"))
         self.metadata = self._parse_metadata(payloads)
+        self._is_animation = b"ANIM" in payloads
         self._is_ended = self._search.bytes_at(size - len(END), len(END)) == END
         if not self._is_ended:
             self._search.note("it does not end with DONE")
@@ -189,7 +192,7 @@ class Salvager:
             at = chunk.end
             name = chunk.kind.decode()
             count += 1
-            if chunk.kind not in (b"RANK", b"SHAP", b"tidx"):
+            if chunk.kind not in (b"RANK", b"SHAP", b"ANIM", b"tidx"):
                 total += chunk.end - chunk.start - FRAME_SIZE
             if count > max_chunks:
                 raise LimitError("chunks before LABL", "max_chunks", max_chunks, "more")
@@ -198,7 +201,7 @@ class Salvager:
             if chunk.payload is None:
                 self._search.note(f"{name} is lost")
             elif name[0].isupper() and not (
-                chunk.kind == b"RANK" or (chunk.kind == b"SHAP" and self.head.shapes)
+                chunk.kind in (b"RANK", b"ANIM") or (chunk.kind == b"SHAP" and self.head.shapes)
             ):
                 raise UnsupportedError("file", "critical chunk", "a known one", name)
             else:
@@ -209,7 +212,7 @@ class Salvager:
     def _headless(self, at: int, end: int, known: Container[bytes]) -> FoundChunk | None:
         """Return the one chunk that lies between two offsets and whose head is damaged."""
         length = end - at - FRAME_SIZE
-        for kind in (b"RANK", b"SHAP", b"tidx", *METADATA_TYPES.values()):
+        for kind in (b"RANK", b"SHAP", b"ANIM", b"tidx", *METADATA_TYPES.values()):
             if length >= 0 and kind not in known:
                 payload = self._search.payload(kind, at, length)
                 if payload is not None:
@@ -232,7 +235,7 @@ class Salvager:
         lengths = np.frombuffer(index, ">u4").astype(np.int64)
         ends = np.cumsum(lengths + FRAME_SIZE)
         firsts = {self._labels_at}
-        if self._is_ended:
+        if self._is_ended and not self._is_animation:
             firsts.add(self.file_bytes - len(END) - int(ends[-1]))
         if len(firsts) > 1:
             self._search.note("its length is not that of its parts")
@@ -258,7 +261,7 @@ class Salvager:
         done = False
         while not done and (chunk := self._search.next_from(at)):
             in_one_piece = in_one_piece and chunk.start == at
-            done = chunk.kind == b"DONE"
+            done = self._is_after_tiles(chunk)
             found.append(chunk)
             at = chunk.end
         tiles = self.head.tiles
@@ -269,11 +272,11 @@ class Salvager:
         first = self._labels_at
         from_start = []
         for chunk in found if self._is_counted else []:
-            if chunk.payload is None or chunk.start != first or chunk.kind == b"DONE":
+            if chunk.payload is None or chunk.start != first or self._is_after_tiles(chunk):
                 break
             from_start.append(chunk)
             first = chunk.end
-        last = self.file_bytes - len(END)
+        last = found[-1].start if self._is_animation and done else self.file_bytes - len(END)
         from_end = []
         for chunk in reversed(found[:-1] if done else []):
             if chunk.payload is None or chunk.end != last:
@@ -292,6 +295,9 @@ class Salvager:
             # All between the two must be the one tile that is missing.
             places[len(from_start)] = first, last - first - FRAME_SIZE
         return {number: [place] for number, place in places.items() if place[1] >= MIN_STREAM}
+
+    def _is_after_tiles(self, chunk: FoundChunk) -> bool:
+        return chunk.kind == b"DONE" or (self._is_animation and chunk.kind in _GROUP)
 
     def _find_cut(self, number: int, at: int) -> None:
         """Keep what is there of a tile whose chunk begins at an offset and is cut off."""

@@ -102,10 +102,14 @@ def is_promising(
     rows = max(_SMALL // labels.shape[1], 1)
     first = max((len(labels) - rows) // 2, 0)
     band = labels[first : first + rows]
-    trials = _Trials(band, codebook, None, 1)
+    return smallest_trial(band, codebook) <= trial_size(band, codebook, layout, settings)
+
+
+def smallest_trial(labels: np.ndarray, codebook: np.ndarray) -> int:
+    """Return about how many bytes labels (H, W) uint8 take, by trial."""
+    trials = _Trials(labels, codebook, None, 1)
     drawn = (_LEFT, _UP, _COPY, _COPY_RANKED)
-    least = min(trials.size(one, _TRIAL_LEVEL) for one in drawn)
-    return least <= trial_size(band, codebook, layout, settings)
+    return min(trials.size(one, _TRIAL_LEVEL) for one in drawn)
 
 
 def smallest_drawn(

@@ -35,12 +35,15 @@ class FoundShapes:
     placements: Placements
 
 
-def find(labels: np.ndarray) -> FoundShapes | None:
+def find(labels: np.ndarray, rows: int | None = None) -> FoundShapes | None:
     """Return the shapes that labels (H, W) uint8 repeat; None where there are none.
 
     The same labels give the same shapes.
+
+    Arguments:
+        rows: of so many there must be enough ground for shapes; None for all.
     """
-    if max(labels.shape) > MAX_TILE_SIDE or not _has_ground(labels):
+    if max(labels.shape) > MAX_TILE_SIDE or not _has_ground(labels[:rows]):
         return None
     left = labels.copy()
     catalog = _Catalog()

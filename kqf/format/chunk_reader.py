@@ -1,5 +1,6 @@
 """The chunks of a file, read one after another."""
 
+import copy
 from typing import BinaryIO
 
 from kqf.errors import FormatError, TruncatedError
@@ -50,6 +51,13 @@ class ChunkReader:
         other.whole_size = self.whole_size
         return other
 
+    def copy(self) -> "ChunkReader":
+        """Return a reader of the same file through the same stream, at the same offset.
+
+        The two must be used in turn, each with a seek before it reads.
+        """
+        return copy.copy(self)
+
     @property
     def left(self) -> int:
         """Bytes from the offset to the end of the file."""
@@ -76,7 +84,7 @@ class ChunkReader:
 
     def read_head(self) -> tuple[bytes, int]:
         """Read type and payload length of the next chunk."""
-        length, kind = parse_chunk_head(self._read(HEAD_SIZE, "file", "chunk head"))
+        length, kind = parse_chunk_head(self.read(HEAD_SIZE, "file", "chunk head"))
         if not is_type(kind):
             expected = "a letter, then letters, digits or spaces"
             raise FormatError("file", "chunk type", expected, repr(kind))
@@ -85,8 +93,8 @@ class ChunkReader:
     def read_body(self, kind: bytes, length: int) -> bytes:
         """Read the rest of a chunk, and return its payload."""
         name = kind.decode()
-        payload = self._read(length, name, "payload")
-        found = int.from_bytes(self._read(CRC_SIZE, name, "crc"), "big")
+        payload = self.read(length, name, "payload")
+        found = int.from_bytes(self.read(CRC_SIZE, name, "crc"), "big")
         expected = crc_of(kind, payload)
         if found != expected:
             raise FormatError(name, "crc", f"{expected:08x}", f"{found:08x}")
@@ -113,7 +121,8 @@ class ChunkReader:
         self._stream.seek(self._start + offset)
         self.offset = offset
 
-    def _read(self, count: int, chunk: str, field: str) -> bytes:
+    def read(self, count: int, chunk: str, field: str) -> bytes:
+        """Read so many bytes of a chunk."""
         # Asking for no more than there is keeps a lie about a length from costing memory.
         if count > self.size - self.offset:
             raise self.truncated(chunk, field, f"{count} bytes", self.left)

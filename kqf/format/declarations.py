@@ -94,6 +94,24 @@ Header = Struct(
 )
 HEADER_SIZE: int = Header.sizeof()
 
+# Section 5.10.
+AnimationFields = Struct(
+    _field("ANIM", "frames", Int32ub, 2, 2**24),
+    _field("ANIM", "plays", Int32ub, 0, 2**32 - 1),
+    _field("ANIM", "ticks_per_second", Int32ub, 1, 10**6),
+)
+
+# Section 5.11: what all groups begin with, and what follows where it is one of changes.
+FrameFields = Struct("first_frame" / Int32ub, "kind" / Int8ub)
+ChangesFields = Struct(
+    _field("FRAM", "frames", Int32ub, 1, 2**16),
+    "side" / Int8ub,
+    _field("FRAM", "ranked", Int8ub, 0, 1),
+    "counts_length" / Int32ub,
+    "maps_length" / Int32ub,
+    "placements_length" / Int32ub,
+)
+
 # Section 6.4.
 Physical = Struct(
     _field("phys", "x_pixels", Int32ub, 1, 2**32 - 1),

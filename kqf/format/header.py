@@ -1,7 +1,7 @@
 """The header of a file, with the grid of tiles that it states (sections 5.1 and 5.4)."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kqf.errors import FormatError, UnsupportedError
 from kqf.format import copying, packing
@@ -115,27 +115,52 @@ def parse_header(payload: bytes) -> Head:
         if layout > Predictor.UP:
             raise FormatError("HEAD", "predictor", f"0 to {Predictor.UP}", layout)
         return Head(*sizes, Predictor(layout))
+    return with_layout(Head(*sizes, Predictor.NONE, version), layout)
+
+
+def with_layout(head: Head, layout: int, chunk: str = "HEAD") -> Head:
+    """Return a header of version 2 with its field ``layout``, checked.
+
+    Arguments:
+        chunk: where the field stands, for messages.
+
+    Raises:
+        FormatError: the layout is not one for these sizes and colours. UnsupportedError: it is of a
+            later version.
+    """
     predictor = layout & _PREDICTOR_BITS
     if predictor > max(Predictor):
-        raise UnsupportedError("HEAD", "predictor", f"0 to {max(Predictor)}", predictor)
+        raise UnsupportedError(chunk, "predictor", f"0 to {max(Predictor)}", predictor)
     if layout & _RESERVED:
-        raise UnsupportedError("HEAD", "reserved", 0, 1)
-    flags = (bool(layout & bit) for bit in (_COLUMNS_FIRST, _RANKED, _SHAPES))
-    head = Head(*sizes, Predictor(predictor), version, *flags)
-    if head.ranked and predictor != Predictor.COPY:
-        raise FormatError("HEAD", "ranked", f"0 with predictor {predictor}", 1)
-    if predictor == Predictor.PACKED and last_label > packing.MAX_LAST_LABEL:
+        raise UnsupportedError(chunk, "reserved", 0, 1)
+    columns_first, ranked, shapes = (
+        bool(layout & bit) for bit in (_COLUMNS_FIRST, _RANKED, _SHAPES)
+    )
+    if ranked and predictor != Predictor.COPY:
+        raise FormatError(chunk, "ranked", f"0 with predictor {predictor}", 1)
+    if predictor == Predictor.PACKED and head.last_label > packing.MAX_LAST_LABEL:
         most = f"at most {packing.MAX_LAST_LABEL} with predictor {predictor}"
-        raise FormatError("HEAD", "last_label", most, last_label)
-    side = max(min(tile_width, width), min(tile_height, height))
-    if (head.shapes or predictor == Predictor.COPY) and side > MAX_TILE_SIDE:
+        raise FormatError(chunk, "last_label", most, head.last_label)
+    side = max(min(head.tile_width, head.width), min(head.tile_height, head.height))
+    if (shapes or predictor == Predictor.COPY) and side > MAX_TILE_SIDE:
         field = "tile sides with copy or shapes"
-        raise FormatError("HEAD", field, f"at most {MAX_TILE_SIDE}", side)
-    return head
+        raise FormatError(chunk, field, f"at most {MAX_TILE_SIDE}", side)
+    return replace(
+        head,
+        predictor=Predictor(predictor),
+        version=2,
+        columns_first=columns_first,
+        ranked=ranked,
+        shapes=shapes,
+    )
+
+
+def layout_of(head: Head) -> int:
+    """Return the field ``layout`` of a header."""
+    flags = {_COLUMNS_FIRST: head.columns_first, _RANKED: head.ranked, _SHAPES: head.shapes}
+    return head.predictor + sum(bit for bit, is_set in flags.items() if is_set)
 
 
 def build_header(head: Head) -> bytes:
     """Return the payload of ``HEAD``, the inverse of parse_header."""
-    flags = {_COLUMNS_FIRST: head.columns_first, _RANKED: head.ranked, _SHAPES: head.shapes}
-    layout = head.predictor + sum(bit for bit, is_set in flags.items() if is_set)
-    return bytes(Header.build({"layout": layout} | vars(head)))
+    return bytes(Header.build({"layout": layout_of(head)} | vars(head)))

@@ -8,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 
 from kqf.errors import Box, FormatError, LimitError, UnsupportedError
+from kqf.format.animation import parse_animation
 from kqf.format.chunk_reader import ChunkReader
 from kqf.format.chunks import CRC_SIZE, FRAME_SIZE, HEAD_SIZE
 from kqf.format.codebooks import parse as parse_codebook
@@ -19,15 +20,15 @@ from kqf.format.declarations import (
     MAX_PROLOGUE_CHUNKS,
     METADATA_TYPES,
 )
-from kqf.format.header import parse_header
+from kqf.format.header import Head, parse_header
 from kqf.format.metadata import parse_metadata
 from kqf.format.prediction import read_order
 from kqf.format.shapes import Placements, Shapes, check_used, paint, parse_placements, parse_shapes
 from kqf.format.streams import MIN_STREAM, check_ratio, inflate
 from kqf.format.tiles import check_tile, check_tile_length, decode_tiles, split_tile
 
-_KNOWN = (b"RANK", b"SHAP", b"tidx", *METADATA_TYPES.values())
-_CRITICAL = (b"HEAD", b"CODE", b"PCOD", b"RANK", b"SHAP", b"LABL", b"DONE")
+_KNOWN = (b"RANK", b"SHAP", b"ANIM", b"tidx", *METADATA_TYPES.values())
+_CRITICAL = (b"HEAD", b"CODE", b"PCOD", b"RANK", b"SHAP", b"ANIM", b"LABL", b"FRAM", b"DONE")
 
 
 class ImageReader:
@@ -49,6 +50,7 @@ class ImageReader:
         shape_payload: the payload of ``SHAP``; None if there is none.
         codebook_bytes: bytes of the payload of ``CODE`` or ``PCOD``.
         metadata: as ``IndexedImage.metadata``.
+        timing: of the frames of an animation, whose first one the image is; None of a still.
         file_bytes: bytes of the whole file.
         lost: boxes of pixels that could not be read: none, as damage is an error here.
 
@@ -79,6 +81,7 @@ class ImageReader:
         self.shape_payload = payloads.get(b"SHAP")
         if self.head.shapes and self.shape_payload is None:
             raise FormatError("SHAP", "count", "1 with shapes", 0)
+        self.timing = parse_animation(payloads[b"ANIM"]) if b"ANIM" in payloads else None
         self._lengths: np.ndarray | None = None
         if b"tidx" in payloads:
             # As TileIndex has it: there may be an entry for every pixel.
@@ -123,7 +126,7 @@ class ImageReader:
                 inflate(stream, colors * channels, "PCOD"), colors, channels
             ), length
         if kind != b"CODE":
-            self._refuse_unknown(kind)
+            self.refuse_unknown(kind)
             raise FormatError("file", "chunk order", "CODE", kind.decode())
         if length != colors * channels:
             raise FormatError("CODE", "length", colors * channels, length)
@@ -135,7 +138,7 @@ class ImageReader:
         if self.head.version == 1:
             raise UnsupportedError("file", "critical chunk", "one of version 1", kind.decode())
 
-    def _refuse_unknown(self, kind: bytes) -> None:
+    def refuse_unknown(self, kind: bytes) -> None:
         """Refuse a critical chunk of a later version, wherever it stands (R4.3-5)."""
         if self.head.version > 1 and kind[:1].isupper() and kind not in _CRITICAL:
             raise UnsupportedError("file", "critical chunk", "a known one", kind.decode())
@@ -182,15 +185,19 @@ class ImageReader:
                 if not self.head.predictor.is_ranked:
                     expected = f"0 with predictor {self.head.predictor}"
                     raise FormatError(name, "count", expected, 1)
-                self._check_ranking_length(length)
+                check_ranking_length(length, self.head.colors)
             elif kind == b"tidx":
                 if length != 4 * self.head.tiles:
                     raise FormatError(name, "length", 4 * self.head.tiles, length)
+            elif kind == b"ANIM":
+                self._check_version(kind)
             elif kind == b"SHAP":
                 self._check_version(kind)
                 if not self.head.shapes:
                     raise FormatError(name, "count", "0 without shapes", 1)
-            elif kind in (b"HEAD", b"CODE", b"DONE") or (kind == b"PCOD" and self.head.version > 1):
+            elif kind in (b"HEAD", b"CODE", b"DONE") or (
+                kind in (b"PCOD", b"FRAM") and self.head.version > 1
+            ):
                 raise FormatError("file", "chunk order", "LABL or a chunk before it", name)
             elif name[0].isupper():
                 raise UnsupportedError("file", "critical chunk", "a known one", name)
@@ -201,12 +208,6 @@ class ImageReader:
             if kind in _KNOWN:
                 payloads[kind] = payload
         raise FormatError("file", "chunks before LABL", MAX_PROLOGUE_CHUNKS, "more")
-
-    def _check_ranking_length(self, length: int) -> None:
-        # Stored blocks are the worst that deflate can do to a table, with a little to spare.
-        most = self.head.colors * MAX_COLORS * 2 + 1024
-        if not MIN_STREAM <= length <= most:
-            raise FormatError("RANK", "length", f"{MIN_STREAM} to {most}", length)
 
     @staticmethod
     def _check_metadata_length(name: str, length: int, total: int, max_metadata: int) -> None:
@@ -271,7 +272,9 @@ class ImageReader:
         return length
 
     def _refuse_misplaced(self, kind: bytes) -> None:
-        self._refuse_unknown(kind)
+        self.refuse_unknown(kind)
+        if kind == b"ANIM" and self.head.version > 1:
+            raise FormatError("ANIM", "count", "0 after the first LABL", 1)
         if kind == b"SHAP" and self.head.version > 1:
             raise FormatError("SHAP", "count", "0 after the first LABL", 1)
 
@@ -304,13 +307,71 @@ class ImageReader:
             check_used(placements, self.shapes)
 
     def finish(self) -> None:
-        """Read ``DONE`` after the last tile, and see that nothing follows, unless it may."""
+        """Read ``DONE`` after the last tile, and see that nothing follows, unless it may.
+
+        Of an animation nothing is read: groups of frames follow.
+        """
+        if self.timing is not None:
+            return
         kind, length = self._chunks.read_head()
         if kind != b"DONE":
             self._refuse_misplaced(kind)
             raise FormatError("file", "chunk order", "DONE", kind.decode())
+        self.finish_with(self._chunks, length)
+
+    def finish_with(self, chunks: ChunkReader, length: int) -> None:
+        """Read the rest of ``DONE``, whose head was read, and see that nothing follows it."""
         if length:
             raise FormatError("DONE", "length", 0, length)
-        self._chunks.read_body(kind, length)
-        if self._chunks.left and self._trailing == "error":
-            raise FormatError("file", "end", "nothing after DONE", f"{self._chunks.left} bytes")
+        chunks.read_body(b"DONE", length)
+        if chunks.left and self._trailing == "error":
+            raise FormatError("file", "end", "nothing after DONE", f"{chunks.left} bytes")
+
+    def chunks_after_tiles(self) -> ChunkReader:
+        """Return a reader of what follows the last tile, through the same stream."""
+        chunks = self._chunks.copy()
+        if self._lengths is not None:
+            total = int(self._lengths.sum(dtype=np.int64)) + FRAME_SIZE * self.head.tiles
+            if self._labels_at + total > chunks.size:
+                raise chunks.truncated("tidx", "lengths", f"{total} bytes", chunks.size)
+            chunks.seek(self._labels_at + total)
+            return chunks
+        chunks.seek(self._labels_at)
+        for number in range(self.head.tiles):
+            kind, length = chunks.read_head()
+            if kind != b"LABL":
+                raise FormatError("file", "chunk order", f"LABL of tile {number}", kind.decode())
+            chunks.skip_body(kind, length)
+        return chunks
+
+    def whole_frame(
+        self, head: Head, codebook: np.ndarray, payloads: dict[bytes, bytes], chunks: ChunkReader
+    ) -> "ImageReader":
+        """Return a reader of a whole frame, whose first tile ``chunks`` reads next.
+
+        Arguments:
+            payloads: of ``RANK`` and ``SHAP``, where the frame's group has them.
+
+        Raises:
+            FormatError: a chunk is missing, or there without need.
+        """
+        other = copy.copy(self)
+        # What the image of the prologue has computed so far is not that of the frame.
+        for name in ("shapes", "order", "_offsets"):
+            vars(other).pop(name, None)
+        other.head, other.codebook, other._chunks = head, codebook, chunks
+        other.ranking, other.shape_payload = payloads.get(b"RANK"), payloads.get(b"SHAP")
+        other._labels_at, other._lengths = chunks.offset, None
+        if other.ranking is not None and not head.predictor.is_ranked:
+            raise FormatError("RANK", "count", f"0 with predictor {head.predictor}", 1)
+        if head.shapes != (other.shape_payload is not None):
+            raise FormatError("SHAP", "count", int(head.shapes), int(not head.shapes))
+        return other
+
+
+def check_ranking_length(length: int, colors: int) -> None:
+    """Refuse a ``RANK`` that is too short or too long for so many colours (section 7.3)."""
+    # Stored blocks are the worst that deflate can do to a table, with a little to spare.
+    most = colors * MAX_COLORS * 2 + 1024
+    if not MIN_STREAM <= length <= most:
+        raise FormatError("RANK", "length", f"{MIN_STREAM} to {most}", length)

@@ -11,7 +11,7 @@ from threading import Lock
 import numpy as np
 
 from kqf.errors import FormatError
-from kqf.format.streams import check_ratio, deflate, inflate
+from kqf.format.streams import deflate, inflate_exactly
 
 MAX_SIDE = 255
 # Shape numbers and the steps from placement to placement are stored in two bytes.
@@ -23,6 +23,7 @@ MAX_TILE_SIDE = 2**16 - MAX_SIDE
 LEAST_PAINTED = 4
 _SIDES = 3  # height, width, ground
 _STEPS = 3  # lower edge, left edge, shape
+PLACEMENT_BYTES = _STEPS * _BYTES
 # Pixels worked on at once, to bound memory beside the image's.
 _BLOCK = 2**18
 # Placements worked on at once.
@@ -150,14 +151,14 @@ def parse_shapes(payload: bytes, last_label: int, pixels: int) -> Shapes:
         raise FormatError("SHAP", "count", f"1 to {MAX_SHAPES}", count)
     if length > len(payload) - 8:
         raise FormatError("SHAP", "sides_length", f"at most {len(payload) - 8}", length)
-    sides = _inflate_exactly(payload[8 : 8 + length], _SIDES * count, "SHAP", "sides")
+    sides = inflate_exactly(payload[8 : 8 + length], _SIDES * count, "SHAP", "sides")
     heights, widths, grounds = sides.reshape(_SIDES, count)
     if not (heights.all() and widths.all()):
         raise FormatError("SHAP", "side of a shape", f"1 to {MAX_SIDE}", 0)
     area = int(_areas(heights, widths).sum())
     if area > pixels:
         raise FormatError("SHAP", "pixels of all shapes", f"at most {pixels}", area)
-    labels = _inflate_exactly(payload[8 + length :], area, "SHAP", "labels")
+    labels = inflate_exactly(payload[8 + length :], area, "SHAP", "labels")
     highest = max(int(grounds.max()), int(labels.max()))
     if highest > last_label:
         raise FormatError("SHAP", "label", f"at most {last_label}", highest)
@@ -167,15 +168,6 @@ def parse_shapes(payload: bytes, last_label: int, pixels: int) -> Shapes:
         field = f"pixels that shape {least} paints"
         raise FormatError("SHAP", field, f"at least {LEAST_PAINTED}", painted)
     return shapes
-
-
-def _inflate_exactly(stream: bytes, size: int, chunk: str, field: str) -> np.ndarray:
-    """Inflate a stream to so many bytes, refused beforehand if it could never give as many."""
-    check_ratio(len(stream), size, chunk)
-    data = inflate(stream, size, chunk)
-    if len(data) != size:
-        raise FormatError(chunk, f"inflated size of {field}", size, len(data))
-    return np.frombuffer(data, np.uint8)
 
 
 def build_placements(placements: Placements, shapes: Shapes, box: Box) -> bytes:
@@ -213,12 +205,32 @@ def parse_placements(
         FormatError: the stream is wrong, an upper left pixel lies outside the tile, a shape beyond
             the image, or there is no such shape. TruncatedError: the stream does not end.
     """
-    left, upper, right, lower = box
     field = f"placements of tile {tile}"
     most = size[0] * size[1] // LEAST_PAINTED
     if not 1 <= count <= most:
         raise FormatError("LABL", f"number of {field}", f"1 to {most}", count)
-    data = _inflate_exactly(stream, _STEPS * _BYTES * count, "LABL", field)
+    data = inflate_exactly(stream, PLACEMENT_BYTES * count, "LABL", field)
+    return decode_placements(data, shapes, box, size, ("LABL", f"tile {tile}"))
+
+
+def decode_placements(
+    data: np.ndarray, shapes: Shapes, box: Box, size: tuple[int, int], where: tuple[str, str]
+) -> Placements:
+    """Return the placements of one tile, or of one frame, the inverse of build_placements.
+
+    Arguments:
+        data: uint8, six bytes for each, at least one.
+        box: (left, upper, right, lower) of the tile. size: (width, height) of the image.
+        where: chunk, and tile or frame with its number, for messages.
+
+    Raises:
+        FormatError: an upper left pixel lies outside the tile, a shape beyond the image, or there
+            is no such shape.
+    """
+    left, upper, right, lower = box
+    chunk, owner = where
+    field = f"placements of {owner}"
+    count = len(data) // PLACEMENT_BYTES
     planes = data.reshape(_STEPS, _BYTES, count)
     found = Placements(
         np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.uint16)
@@ -229,8 +241,8 @@ def parse_placements(
         low, high = (planes[:, byte, part].astype(np.int64) for byte in range(_BYTES))
         down, across, numbers = low | high << 8
         if (highest := int(numbers.max())) >= len(shapes):
-            where = f"shape in tile {tile}"
-            raise FormatError("LABL", where, f"at most {len(shapes) - 1}", highest)
+            field = f"shape in {owner}"
+            raise FormatError(chunk, field, f"at most {len(shapes) - 1}", highest)
         heights, widths = (sides[numbers] for sides in (shapes.heights, shapes.widths))
         edges = (edge + np.cumsum(down)) & 0xFFFF
         y = edges - heights
@@ -245,9 +257,9 @@ def parse_placements(
         x += left
         y += upper
         if not inside.all():
-            raise FormatError("LABL", f"upper left pixel of {field}", "one of the tile", "another")
+            raise FormatError(chunk, f"upper left pixel of {field}", "one inside", "another")
         if (x + widths > size[0]).any() or (y + heights > size[1]).any():
-            raise FormatError("LABL", f"{field}", "inside the image", "one beyond its edge")
+            raise FormatError(chunk, field, "inside the image", "one beyond its edge")
         found.x[part], found.y[part], found.shapes[part] = x, y, numbers
     return found
 
@@ -285,7 +297,7 @@ def paint(labels: np.ndarray, shapes: Shapes, placements: Placements, box: Box) 
             raise FormatError("LABL", "pixels painted", f"at most {most}", asked)
         for first, last in _blocks(ends):
             part = slice(first, last)
-            places, values = _pixels(
+            places, values = painted_pixels(
                 shapes.ink, x[part], y[part], numbers[part], cut[part], width, height
             )
             flat[places] = values
@@ -295,7 +307,7 @@ def paint(labels: np.ndarray, shapes: Shapes, placements: Placements, box: Box) 
         raise FormatError("LABL", "pixels painted", "once each", "some twice")
 
 
-def _pixels(
+def painted_pixels(
     ink: Ink,
     x: np.ndarray,
     y: np.ndarray,
@@ -405,3 +417,11 @@ class PlacementList:
             columns = [[getattr(part, name) for part in self._parts] for name in names]
             self._parts = [Placements(*map(np.concatenate, columns))]
         return self._parts[0]
+
+
+def joined_shapes(first: Shapes, second: Shapes) -> Shapes:
+    """Return shapes of two lists as one, numbered on."""
+    names = ("heights", "widths", "grounds", "labels")
+    return Shapes(
+        *(np.concatenate([getattr(first, name), getattr(second, name)]) for name in names)
+    )

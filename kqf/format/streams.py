@@ -52,6 +52,22 @@ def inflate(data: bytes, max_size: int, chunk: str) -> bytes:
     return out
 
 
+def inflate_exactly(stream: bytes, size: int, chunk: str, field: str) -> np.ndarray:
+    """Inflate a stream to so many bytes, refused beforehand if it could never give as many.
+
+    Arguments:
+        chunk, field: where it stands, for messages.
+
+    Raises:
+        FormatError: it is damaged, or inflates to another size. TruncatedError: it does not end.
+    """
+    check_ratio(len(stream), size, chunk)
+    data = inflate(stream, size, chunk)
+    if len(data) != size:
+        raise FormatError(chunk, f"inflated size of {field}", size, len(data))
+    return np.frombuffer(data, np.uint8)
+
+
 def inflate_start(data: bytes, max_size: int) -> bytes:
     """Inflate what there is of a zlib stream that ends early; nothing if it is damaged."""
     try:

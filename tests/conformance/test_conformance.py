@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_decoder import MIB, Refused, tiny_decode
+from tiny_decoder import MIB, Refused, tiny_decode, tiny_decode_all
 
 import kqf
 
@@ -20,7 +20,7 @@ VECTORS = ROOT / "spec" / "vectors"
 MANIFEST = json.loads((VECTORS / "manifest.json").read_text())
 KINDS = {"wrong": "FormatError", "truncated": "TruncatedError", "unsupported": "UnsupportedError"}
 # Files that break these rules are too large to keep: a test below makes one.
-BUILT_HERE = {"R6-3"}
+BUILT_HERE = {"R5.10-3", "R6-3"}
 
 
 def vectors(folder):
@@ -144,30 +144,78 @@ def payload(kind, value):
     return value.encode() if kind == "text" else bytes.fromhex(value)
 
 
+@vectors("valid")
+def test_frames_are_read_in_any_order(path, entry):
+    expected = entry.get("frames_sha256", [entry["pixels_sha256"]])
+    with kqf.open_animation(path) as animation:
+        found = [hashlib.sha256(frame.tobytes()).hexdigest() for frame in animation]
+        backwards = [hashlib.sha256(frame.tobytes()).hexdigest() for frame in reversed(animation)]
+        assert animation.loop == entry.get("plays", 1)
+        durations = animation.durations
+    assert found == expected
+    assert backwards == expected[::-1]
+    ticks = [one * entry["ticks_per_second"] / 1000 for one in durations]
+    assert ticks == pytest.approx(entry.get("durations", []))
+
+
+@vectors("valid")
+def test_frames_are_read_from_the_specification_alone(path, entry):
+    *_, frames = tiny_decode_all(path.read_bytes())
+    if frames is None:
+        assert "frames_sha256" not in entry
+        return
+    shown, timing = frames
+    assert [hashlib.sha256(pixels).hexdigest() for pixels in shown] == entry["frames_sha256"]
+    assert timing == tuple(entry[key] for key in ("durations", "plays", "ticks_per_second"))
+
+
+def test_durations_may_not_sum_up_to_more_than_is_exact():
+    good = (VECTORS / "valid" / "5.10_plays.kqf").read_bytes()
+    at = good.index(b"ANIM") - 4
+    frames = 2**21 + 1
+    ticks = zlib.compress(b"\xff" * (4 * frames))
+    long = chunk(b"ANIM", struct.pack(">III", frames, 0, 1) + ticks)
+    data = good[:at] + long + good[at + 12 + struct.unpack_from(">I", good, at)[0] :]
+    with pytest.raises(kqf.FormatError) as caught:
+        kqf.info(data)
+    assert (caught.value.chunk, caught.value.field) == ("ANIM", "sum of durations")
+    with pytest.raises(Refused):
+        tiny_decode(data)
+
+
 # Invalid files.
 
 
-@pytest.mark.parametrize(
-    "read",
-    [
-        kqf.check,
-        lambda path: kqf.decode(path.read_bytes(), max_pixels=None),
-        lambda path: kqf.read_indexed(path, max_pixels=None, threads=1),
-    ],
-    ids=["check", "decode", "read_indexed"],
-)
+def read_frames(path):
+    with kqf.open_animation(path, max_pixels=None, max_work=None) as animation:
+        return list(animation)
+
+
+READERS = {
+    "decode": lambda path: kqf.decode(path.read_bytes(), max_pixels=None),
+    "read_indexed": lambda path: kqf.read_indexed(path, max_pixels=None, threads=1),
+    "check": kqf.check,
+    "frames": read_frames,
+}
+
+
 @vectors("invalid")
-def test_invalid_is_refused(path, entry, read):
-    with pytest.raises(kqf.FormatError) as caught:
-        read(path)
-    found = type(caught.value).__name__, caught.value.chunk, caught.value.field
-    assert found == (entry["error"], entry["chunk"], entry["field"])
+def test_invalid_is_refused(path, entry):
+    for name, read in READERS.items():
+        if "frames" in entry and name in ("decode", "read_indexed"):
+            # The image, frame 0, is right.
+            read(path)
+            continue
+        with pytest.raises(kqf.FormatError) as caught:
+            read(path)
+        found = type(caught.value).__name__, caught.value.chunk, caught.value.field
+        assert found == (entry["error"], entry["chunk"], entry["field"]), name
 
 
 @vectors("invalid")
 def test_invalid_is_refused_with_default_limits(path, entry):
     with pytest.raises(kqf.KqfError) as caught:
-        kqf.decode(path.read_bytes())
+        kqf.check(path)
     assert type(caught.value).__name__ in (entry["error"], "LimitError")
 
 

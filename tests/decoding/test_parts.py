@@ -27,12 +27,18 @@ def test_parts_are_those_of_the_chunks(name):
     assert sum(parts.values()) == len(data)
     assert min(parts.values()) > 0
     sizes = {}
-    for kind, payload in take_apart(data):
+    chunks = list(take_apart(data))
+    ends = [number for number, (kind, _) in enumerate(chunks) if kind == b"LABL"][
+        info.tiles - 1
+    ] + 1
+    for kind, payload in chunks[:ends]:
         sizes[kind] = sizes.get(kind, 0) + len(payload)
+    later = sum(12 + len(payload) for _, payload in chunks[ends:-1])
+    assert parts.pop("later_frames", 0) == later
     assert parts.pop("codebook") == sizes.get(b"CODE", 0) + sizes.get(b"PCOD", 0)
     assert parts.pop("ranking", 0) == sizes.get(b"RANK", 0)
     assert parts.pop("shapes", 0) == sizes.get(b"SHAP", 0)
-    del parts["frames"]
+    del parts["chunks"]
     assert sum(parts.values()) == sizes[b"LABL"]
     own = {STORED_AS[info.predictor], *(["codes"] if info.predictor == "copy" else [])}
     assert parts.keys() - own <= ({"placements"} if b"SHAP" in sizes else set())

@@ -130,7 +130,8 @@ def test_changed_files_with_right_crcs_are_images_or_errors(name):
         labels = outcome(lambda: kqf.read_indexed(data, **limit).labels)  # noqa: B023
         checked = outcome(lambda: kqf.check(data, **limit))  # noqa: B023
         if isinstance(labels, np.ndarray):
-            assert checked is None
+            # The groups of an animation are not read with its image.
+            assert checked is None or "frames_sha256" in MANIFEST[name]
         else:
             assert checked is labels
 

@@ -87,7 +87,7 @@ def test_a_broken_rule_is_named(chunk_name, field, parts):
     assert (error.chunk, error.field) == (chunk_name, field)
 
 
-@pytest.mark.parametrize("kind", [b"ANIM", b"Abcd", b"LaBL"])
+@pytest.mark.parametrize("kind", [b"FILM", b"Abcd", b"LaBL"])
 def test_an_unknown_critical_chunk_is_unsupported(kind):
     assert refused(with_prologue((kind, b"x")), UnsupportedError).found == kind.decode()
 

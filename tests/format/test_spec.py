@@ -68,10 +68,16 @@ def as_range(text):
 
 
 @pytest.mark.parametrize(
-    ("number", "declared"), [("5.1", declarations.Header), ("6.4", declarations.Physical)]
+    ("number", "declared"),
+    [
+        ("5.1", declarations.Header),
+        ("5.10", declarations.AnimationFields),
+        ("6.4", declarations.Physical),
+    ],
 )
 def test_fields_are_declared_as_in_the_table(number, declared):
-    table = layout(number)
+    # A stream may follow the fields.
+    table = [row for row in layout(number) if row[2] != "bytes"]
     assert [row[3] for row in table] == [field.name for field in declared.subcons]
     offset = 0
     for (at, size, kind, _, values), field in zip(table, declared.subcons, strict=True):
@@ -82,6 +88,18 @@ def test_fields_are_declared_as_in_the_table(number, declared):
         assert allowed(field) == as_range(values)
         offset += int(size)
     assert declared.sizeof() == offset
+
+
+def test_groups_of_frames_are_declared_as_in_the_table():
+    header = "| Offset | Size | Type | Name | Allowed values | Present |"
+    table = [row for row in rows(section("5.11"), header) if row[2] != "bytes"]
+    table = [row for row in table if row[3] != "layout"]
+    fields = [*declarations.FrameFields.subcons, *declarations.ChangesFields.subcons]
+    assert [row[3] for row in table] == [field.name for field in fields]
+    offset = 0
+    for (at, size, kind, *_), field in zip(table, fields, strict=True):
+        assert (int(at), int(size), kind) == (offset, field.sizeof(), TYPES[field.sizeof()])
+        offset += int(size)
 
 
 def test_signature_is_declared_as_in_the_table():
@@ -144,7 +162,9 @@ def test_metadata_types_are_those_of_the_table():
     table = rows(section("4.3"), "| Type | Payload | Number | Section |")
     kinds = [row[0].strip("`") for row in table]
     metadata = [kind.decode() for kind in declarations.METADATA_TYPES.values()]
-    assert kinds == ["HEAD", "CODE", "PCOD", "SHAP", "RANK", "LABL", "DONE", *metadata, "tidx"]
+    frames = ["ANIM", "FRAM", "fidx"]
+    image = ["HEAD", "CODE", "PCOD", "SHAP", "RANK", "LABL", "DONE"]
+    assert kinds == [*image, *metadata, "tidx", *frames]
     assert all(row[3] in HEADINGS for row in table)
 
 
@@ -196,6 +216,7 @@ def test_every_rule_of_layout_and_compression_is_refused_or_not_checkable():
         *("R5.4-1", "R5.4-2", "R6.1-1", "R6.2-1", "R6.3-1", "R6.4-3"),
         *("R7.1-1", "R7.2-1", "R7.2-2", "R5.1-3", "R5.1-8", "R5.7-2", "R7-1"),
         *("R7.4-1", "R7.4-3", "R7.4-4", "R7.4-5", "R7.5-1"),
+        *("R5.11-13", "R5.11-15"),
     }
     cited = set(RULE.findall(section("10")))
     of_files = {rule for rule in RULES if int(re.match(r"R(\d+)", rule)[1]) <= 8}

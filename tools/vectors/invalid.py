@@ -37,6 +37,7 @@ class Invalid:
     error: str
     chunk: str
     field: str
+    in_frames: bool = False
 
     @property
     def file(self) -> str:
@@ -44,7 +45,7 @@ class Invalid:
 
     def entry(self) -> dict[str, object]:
         kinds = {"FormatError": "wrong", "TruncatedError": "truncated"}
-        return {
+        entry: dict[str, object] = {
             "sha256": digest(self.data),
             "rule": self.rule,
             "kind": kinds.get(self.error, "unsupported"),
@@ -52,6 +53,8 @@ class Invalid:
             "chunk": self.chunk,
             "field": self.field,
         }
+        # One that reads the first frame alone does not see it.
+        return entry | {"frames": True} if self.in_frames else entry
 
 
 SYMBOLS = bytes(label for row in SMALL for label in row)
@@ -103,9 +106,15 @@ def collected(*sections: Callable[[Add], None]) -> list[Invalid]:
     files: list[Invalid] = []
 
     def add(
-        rule: str, name: str, data: bytes, chunk: str, field: str, error: str = "FormatError"
+        rule: str,
+        name: str,
+        data: bytes,
+        chunk: str,
+        field: str,
+        error: str = "FormatError",
+        in_frames: bool = False,
     ) -> None:
-        files.append(Invalid(rule, name, data, error, chunk, field))
+        files.append(Invalid(rule, name, data, error, chunk, field, in_frames))
 
     for section in sections:
         section(add)

@@ -82,7 +82,7 @@ def add_structure(add: Add) -> None:
     add("R4.3-4", "PCOD", file(NONE, plain, code=pcod, **old), *critical, UNSUPPORTED)
     add("R4.3-4", "PCOD-in-prologue", file(NONE, plain, before=pcod, **old), *critical, UNSUPPORTED)
     add("R4.3-4", "SHAP", file(NONE, plain, before=SHAP, **old), *critical, UNSUPPORTED)
-    other = chunk(b"ANIM", b"x")
+    other = chunk(b"FILM", b"x")
     two = {"tile": (6, 3)}
     pair = copied(bytes(6)), copied(bytes(6))
     for name, data in {

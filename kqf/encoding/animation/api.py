@@ -1,0 +1,102 @@
+"""From frames to the bytes of an animation."""
+
+from typing import BinaryIO, Unpack
+
+from kqf.encoding.animation import exact as exactly
+from kqf.encoding.animation.frame_source import Frames, FrameSource
+from kqf.encoding.animation.timing import Durations, check_loop, seconds_of, timing_of
+from kqf.encoding.animation.writer import AnimationWriter
+from kqf.encoding.options import EncodeOptions, documents
+from kqf.encoding.output import check_kqf_target
+from kqf.encoding.settings import EncodeSettings
+from kqf.io.files import Target, assembling
+
+_PIECE = 2**20
+DEFAULT_DURATION = 100
+
+
+@documents(EncodeOptions)
+def encode_animation(
+    frames: Frames,
+    *,
+    durations: Durations = DEFAULT_DURATION,
+    loop: int = 0,
+    exact: bool = False,
+    **options: Unpack[EncodeOptions],
+) -> bytes:
+    """Return frames as the bytes of a KQF file that plays.
+
+    Frames that have at most ``colors`` distinct colours in all are stored exactly. Others share a
+    codebook as long as one fits: until the picture is another, or its colours are.
+
+    Arguments:
+        frames: uint8 or bool, an array (T, H, W) gray or (T, H, W, C), also of dask, which is
+            computed frame by frame; a sequence or iterable of frames as ``kqf.encode`` takes them;
+            or a function that returns one. Frames are gone through twice; what can be gone
+            through only once is kept in a temporary file.
+        durations: milliseconds, at least 0, of each frame, or one number for all; 100 by default.
+        loop: how often the animation plays, 0 (default) for ever.
+        exact: whether to store all colours of all frames as they are, with as many codebooks as
+            that takes. Options of the codebook and of quality are then of no effect.
+        **options
+
+    Raises:
+        TypeError, ValueError: an argument is not as above.
+        TargetError: a target can't be met.
+    """
+    start, groups, end = _encode(frames, durations, loop, exact, options)
+    return start + groups.read() + end
+
+
+@documents(EncodeOptions)
+def write_animation(
+    target: Target,
+    frames: Frames,
+    *,
+    durations: Durations = DEFAULT_DURATION,
+    loop: int = 0,
+    exact: bool = False,
+    **options: Unpack[EncodeOptions],
+) -> None:
+    """Encode frames and write the file, in memory that does not grow with their number.
+
+    A path holds the whole file in the end, or is left as it was.
+
+    Arguments:
+        target: path, URL or binary file opened for writing.
+        frames, durations, loop, exact: see ``kqf.encode_animation``.
+        **options
+
+    Raises:
+        TypeError, ValueError: an argument is not as above, or the target's name is that of another
+            image format.
+        TargetError: a target can't be met.
+        OSError: the file can't be written.
+    """
+    check_kqf_target(target)
+    start, groups, end = _encode(frames, durations, loop, exact, options)
+    with assembling(target) as file:
+        file.write(start)
+        while piece := groups.read(_PIECE):
+            file.write(piece)
+        file.write(end)
+
+
+def _encode(
+    frames: Frames, durations: Durations, loop: int, exact: bool, options: EncodeOptions
+) -> tuple[bytes, BinaryIO, bytes]:
+    settings = EncodeSettings(options)
+    plays, seconds = check_loop(loop), seconds_of(durations)
+    source = FrameSource(frames)
+    writer = _written(source, settings, exact)
+    timing = timing_of(seconds, writer.frames, plays)
+    return writer.finish(timing)
+
+
+def _written(source: FrameSource, settings: EncodeSettings, exact: bool) -> AnimationWriter:
+    keys = exactly.distinct(source, settings.colors)
+    if keys is not None:
+        return exactly.write_with_one_codebook(source, keys, settings)
+    if exact:
+        return exactly.write_with_codebooks(source, settings)
+    raise ValueError(f"the frames have more than {settings.colors} colours: give exact=True")
