@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from kqf.cluster.assembly import write_blocks
+from kqf.cluster.assembly import CopiedLayout, write_blocks
 from kqf.cluster.blocks import Blocks
 from kqf.cluster.labelling import CheckedLabels, PixelLabels, searching
+from kqf.encoding.drawn import best_copied
 from kqf.encoding.label_search import search_parameters
-from kqf.encoding.layout import Layout, LayoutSettings, rank_candidates
+from kqf.encoding.layout import Layout, LayoutSettings, rank_candidates, trial_size
 from kqf.encoding.options import BlockwiseOptions, BlockwiseStorageOptions, documents
 from kqf.encoding.output import check_kqf_target
 from kqf.encoding.settings import EncodeSettings, StorageSettings
 from kqf.format.declarations import Predictor
+from kqf.format.shapes import MAX_TILE_SIDE
 from kqf.image import check_codebook
 from kqf.io.files import Target
 from kqf.quantization.api import learn_codebook
@@ -38,8 +40,8 @@ def write_dask(target: Target, array: "Array", **options: Unpack[BlockwiseOption
 
     Dask's scheduler does the work: its threads, or the cluster of a ``distributed.Client``. The
     same pixels and options give the same bytes with any scheduler and chunks, but not the bytes of
-    ``kqf.encode``: predictor and search are chosen by a sample of the tiles, and tiles are 256 x
-    1024 pixels unless others are asked for.
+    ``kqf.encode``: predictor and search are chosen by a sample of the tiles, tiles are 256 x 1024
+    pixels unless others are asked for, and labels are neither packed nor stored as shapes.
 
     Arguments:
         target: path, URL or binary file opened for writing.
@@ -79,7 +81,8 @@ def write_dask(target: Target, array: "Array", **options: Unpack[BlockwiseOption
         effort = settings.preset.search
         parameters = search_parameters(mean, settings.quality, settings.metric, effort)
         labels = searching(labels, sample, sample_labels, layout, parameters, settings.layout)
-    write_blocks(target, blocks, labels, codebook, layout, settings.layout, settings.chunks)
+    stored = _copied_or(layout, labels(sample), codebook, settings.layout)
+    write_blocks(target, blocks, labels, codebook, stored, settings.layout, settings.chunks)
 
 
 @documents(BlockwiseStorageOptions)
@@ -114,8 +117,10 @@ def write_indexed_dask(
     if labels.ndim != 2:
         raise ValueError(f"labels must be (H, W), not {labels.shape}")
     checked = CheckedLabels(len(codebook))
-    layout = _layout_of(checked(blocks.sample()), codebook, blocks, settings.layout)
-    write_blocks(target, blocks, checked, codebook, layout, settings.layout, settings.chunks)
+    sample = checked(blocks.sample())
+    layout = _layout_of(sample, codebook, blocks, settings.layout)
+    stored = _copied_or(layout, sample, codebook, settings.layout)
+    write_blocks(target, blocks, checked, codebook, stored, settings.layout, settings.chunks)
 
 
 def _count(blocks: Blocks) -> Histogram:
@@ -133,9 +138,8 @@ def _count(blocks: Blocks) -> Histogram:
 
 def _check_predictors(settings: LayoutSettings) -> None:
     """Raise ValueError unless there is a predictor that blocks can be stored by."""
-    if min(settings.predictors) > Predictor.UP:
-        name = settings.predictors[0].name.lower()
-        raise ValueError(f"dask arrays are stored by predictor none, left or up, not {name}")
+    if list(settings.predictors) == [Predictor.PACKED]:
+        raise ValueError("dask arrays are stored by predictor none, left, up or copy, not packed")
 
 
 def _layout_of(
@@ -145,3 +149,21 @@ def _layout_of(
     effort = replace(settings.effort, all_pixels=0)
     settings = replace(settings, tile=blocks.tile, effort=effort)
     return rank_candidates(labels, codebook, settings)[0].layout
+
+
+def _copied_or(
+    layout: Layout, labels: np.ndarray, codebook: np.ndarray, settings: LayoutSettings
+) -> Layout | CopiedLayout:
+    """Return a layout with copied labels where it takes less for the sample than the other one."""
+    must = min(settings.predictors) > Predictor.UP
+    if Predictor.COPY not in settings.predictors or not (must or settings.effort.drawn):
+        return layout
+    if (side := max(layout.tile)) > MAX_TILE_SIDE:
+        if must:
+            most = f"at most {MAX_TILE_SIDE} pixels a side"
+            raise ValueError(f"predictor='copy' is for tiles of {most}, not {side}")
+        return layout
+    copied, size = best_copied(labels, codebook, layout.tile, settings.effort.trial_level)
+    if must or size < trial_size(labels, codebook, layout, settings):
+        return CopiedLayout(copied, layout.tile)
+    return layout

@@ -7,16 +7,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kqf.cluster.blocks import BLOCK_PIXELS, Blocks
+from kqf.encoding.drawn import DrawnLayout, copied_payload
 from kqf.encoding.layout import (
     Layout,
     LayoutSettings,
     Ranking,
     best_ranking,
     count_pairs,
+    cut,
     deflate_tiles,
     head_of,
 )
 from kqf.format import chunks, writer
+from kqf.format.declarations import Predictor
 from kqf.format.header import Head
 from kqf.format.streams import deflate, inflate
 from kqf.io.files import Target, assembling, folder_of
@@ -36,12 +39,26 @@ class _Labelled:
     pairs: np.ndarray | None
 
 
+@dataclass(frozen=True)
+class CopiedLayout:
+    """A way to store labels by predictor copy, which makes a file of version 2.
+
+    Attributes:
+        copied: codes to use, and whether new labels are ranks.
+        tile: (width, height) in pixels; may exceed the image.
+    """
+
+    copied: DrawnLayout
+    tile: tuple[int, int]
+    predictor: Predictor = Predictor.COPY
+
+
 def write_blocks(
     target: Target,
     blocks: Blocks,
     labels_of: Callable[[np.ndarray], np.ndarray],
     codebook: np.ndarray,
-    layout: Layout,
+    layout: Layout | CopiedLayout,
     settings: LayoutSettings,
     metadata: Sequence[tuple[bytes, bytes]],
 ) -> None:
@@ -56,14 +73,20 @@ def write_blocks(
     from dask.delayed import delayed
 
     colors, channels = codebook.shape
+    is_ranked = layout.predictor.is_ranked
 
     def label(pixels: np.ndarray) -> _Labelled:
         labels = labels_of(pixels)
-        head = head_of(labels, codebook, layout)
-        pairs = count_pairs(labels, head, colors, 1) if layout.predictor else None
+        pairs = None
+        if isinstance(layout, Layout) and is_ranked:
+            pairs = count_pairs(labels, head_of(labels, codebook, layout), colors, 1)
         return _Labelled(deflate(labels, _SPOOL_LEVEL), labels.shape, pairs)
 
     head = Head(blocks.width, blocks.height, *layout.tile, channels, colors - 1, layout.predictor)
+    copied = None
+    if isinstance(layout, CopiedLayout):
+        copied = layout.copied
+        head = replace(head, version=2, ranked=copied.ranked)
     with assembling(target) as file, tempfile.TemporaryFile(dir=folder_of(target)) as spool:
         spooled: dict[int, tuple[int, int, tuple[int, int]]] = {}
         pairs = np.zeros((colors, colors), np.int64)
@@ -74,7 +97,7 @@ def write_blocks(
                 if part.pairs is not None:
                     pairs += part.pairs
         ranking = None
-        if layout.predictor:
+        if is_ranked:
             ranking = best_ranking(pairs, codebook, settings.effort.thresholds)
 
         def prologue(lengths: Sequence[int]) -> bytes:
@@ -84,7 +107,7 @@ def write_blocks(
         # Its size does not depend on the lengths, which are known last.
         file.write(prologue([0] * head.tiles))
         lengths: list[int] = []
-        shared = delayed((head, ranking), traverse=False)
+        shared = delayed((head, ranking, copied, codebook), traverse=False)
         do = delayed(deflate_block, pure=False)
         step = max(_SENT_PIXELS // BLOCK_PIXELS, 1)
         for first in range(0, len(blocks), step):
@@ -102,8 +125,15 @@ def write_blocks(
 
 
 def deflate_block(
-    stored_as: tuple[Head, Ranking | None], stream: bytes, shape: tuple[int, int], level: int
+    stored_as: tuple[Head, Ranking | None, DrawnLayout | None, np.ndarray],
+    stream: bytes,
+    shape: tuple[int, int],
+    level: int,
 ) -> list[bytes]:
+    """Return the payloads of the tiles of a block, as workers make them."""
     labels = np.frombuffer(inflate(stream, shape[0] * shape[1], "LABL"), np.uint8).reshape(shape)
-    head, ranking = stored_as
-    return deflate_tiles(labels, replace(head, height=shape[0], width=shape[1]), ranking, level, 1)
+    head, ranking, copied, codebook = stored_as
+    head = replace(head, height=shape[0], width=shape[1])
+    if copied is None:
+        return deflate_tiles(labels, head, ranking, level, 1)
+    return [copied_payload(tile, copied, codebook, level) for tile in cut(labels, head)]

@@ -187,6 +187,36 @@ def smallest_drawn(
     return min(files, key=lambda file: len(file[0]))
 
 
+def best_copied(
+    labels: np.ndarray, codebook: np.ndarray, tile: tuple[int, int], level: int
+) -> tuple[DrawnLayout, int]:
+    """Return the way to copy labels that takes least by trial, without shapes, and its bytes.
+
+    Arguments:
+        labels: (H, W) uint8. codebook: (K, C) uint8. tile: (width, height). level: of deflate.
+    """
+    trials = _Trials(labels, codebook, tile, 1)
+    flags = (False, True)
+    ways = [replace(_COPY, above_right=above, ranked=ranked) for above in flags for ranked in flags]
+    sizes = [trials.size(way, level) for way in ways]
+    return ways[sizes.index(min(sizes))], min(sizes)
+
+
+def copied_payload(
+    labels: np.ndarray, layout: DrawnLayout, codebook: np.ndarray, level: int
+) -> bytes:
+    """Return the payload of one tile (h, w) uint8 whose labels are copied, without shapes."""
+    ranks = _distance_ranks(codebook) if layout.ranked else None
+    codes, new = copying.encode(labels, above_right=layout.above_right, ranks=ranks)
+    first = deflate(codes, level)
+    return len(first).to_bytes(4) + first + (deflate(new, level) if new else b"")
+
+
+def _distance_ranks(codebook: np.ndarray) -> np.ndarray:
+    """Return the ranks (K, K) uint8, by context and label, where no label is listed."""
+    return prediction.invert(prediction.parse_table(bytes(len(codebook)), codebook))
+
+
 def deflate_smallest(data: bytes, zopfli_bytes: int) -> bytes:
     """Return the smallest zlib stream of data that was found.
 
@@ -243,8 +273,7 @@ class _Trials:
 
     @cached_property
     def _ranks(self) -> np.ndarray:
-        colors = len(self._codebook)
-        return prediction.invert(prediction.parse_table(bytes(colors), self._codebook))
+        return _distance_ranks(self._codebook)
 
     def _head(self, layout: DrawnLayout) -> Head:
         height, width = self._labels.shape

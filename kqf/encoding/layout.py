@@ -274,7 +274,7 @@ def count_pairs(labels: np.ndarray, head: Head, colors: int, threads: int) -> np
     def count(tile: np.ndarray) -> np.ndarray:
         return prediction.count_pairs(tile, head.predictor, colors)
 
-    for part in each(count, _cut(labels, head), threads):
+    for part in each(count, cut(labels, head), threads):
         counts += part
     return counts
 
@@ -289,10 +289,11 @@ def deflate_tiles(
             tile = prediction.rank(tile, ranking.ranks, head.predictor)
         return deflate(np.ascontiguousarray(tile), level)
 
-    return list(each(deflate_tile, _cut(labels, head), threads))
+    return list(each(deflate_tile, cut(labels, head), threads))
 
 
-def _cut(labels: np.ndarray, head: Head) -> Iterator[np.ndarray]:
+def cut(labels: np.ndarray, head: Head) -> Iterator[np.ndarray]:
+    """Yield the labels of each tile (h, w), in the order of the tiles."""
     for number in range(head.tiles):
         left, upper, right, lower = head.tile_box(number)
         yield labels[upper:lower, left:right]

@@ -6,6 +6,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 from sklearn.datasets import load_sample_image
 
 import kqf
@@ -100,7 +101,7 @@ def test_metadata_is_stored(photograph):
     assert kqf.read_indexed(data).metadata == {"comment": "large"}
 
 
-@pytest.mark.parametrize("predictor", ["auto", "none", "left", "up"])
+@pytest.mark.parametrize("predictor", ["auto", "none", "left", "up", "copy"])
 def test_labels_are_kept_as_they_are(predictor, tmp_path):
     random = np.random.default_rng(0)
     labels = np.repeat(random.integers(0, 5, (50, 70), dtype=np.uint8), 3, axis=1)
@@ -112,6 +113,33 @@ def test_labels_are_kept_as_they_are(predictor, tmp_path):
     assert np.array_equal(found.labels, labels)
     assert np.array_equal(found.codebook, codebook)
     assert predictor in ("auto", kqf.info(path).predictor)
+
+
+def test_drawn_images_are_copied_with_any_chunks():
+    """Ellipses, in several tiles, of which some are cut off."""
+    page = Image.new("L", (520, 300))
+    draw = ImageDraw.Draw(page)
+    random = np.random.default_rng(3)
+    for x, y, width, height, label in random.integers(5, (520, 300, 150, 150, 250), (40, 5)):
+        draw.ellipse((x - width, y - height, x, y), int(label))
+    pixels = np.asarray(page)
+    options = {"tile": (256, 128), "quality": 100, "effort": 5}
+    data = encoded(da.from_array(pixels, chunks=77), **options)
+    info = kqf.info(data)
+    assert (info.version, info.predictor) == (2, "copy")
+    assert np.array_equal(kqf.decode(data), pixels)
+    assert data == encoded(da.from_array(pixels, chunks=(300, 90)), **options)
+    assert len(data) < len(encoded(da.from_array(pixels), **options, predictor="none"))
+    assert kqf.info(encoded(da.from_array(pixels), **options | {"effort": 4})).version == 1
+
+
+def test_what_blocks_cannot_be_stored_by_is_refused():
+    narrow = da.zeros((2, 70_000), dtype="uint8")
+    with pytest.raises(ValueError, match="none, left, up or copy, not packed"):
+        encoded(narrow, predictor="packed")
+    with pytest.raises(ValueError, match="at most 65281 pixels a side, not 70000"):
+        encoded(narrow, predictor="copy", tile=70_000)
+    assert kqf.decode(encoded(narrow, tile=70_000)).shape == (2, 70_000)
 
 
 def test_a_label_too_high_is_refused_and_nothing_written(tmp_path):
