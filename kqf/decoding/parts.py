@@ -27,9 +27,9 @@ def measure_parts(source: Source) -> dict[str, int]:
     Returns:
         any of ``codebook``, ``ranking`` (the table of label prediction), ``shapes`` (what the image
         repeats), ``placements`` (where it does), ``codes`` (where predictor copy copies from),
-        ``labels``, ``ranks``, ``new_labels`` or ``packed_labels`` by the predictor, ``later_frames``
-        (all of an animation but the first one), and ``chunks`` (metadata, and all that holds the
-        parts together).
+        ``labels``, ``ranks``, ``new_labels`` or ``packed_labels`` by the predictor,
+        ``later_frames`` (all of an animation but the first one), and ``chunks`` (metadata, and all
+        that holds the parts together).
 
     Raises:
         FormatError: the file breaks a rule. OSError: it can't be read.
