@@ -51,7 +51,8 @@ def convert(
             "--output",
             metavar="OUT",
             help="A file, whose suffix says the format: .kqf, or .png, .gif or .webp with the "
-            "colours that KQF would have; a folder (one that ends with / is made); - for stdout. "
+            "colours that KQF would have; .zarr of a KQF file; a folder (one that ends with / "
+            "is made); - for stdout. "
             "Without it, a file beside the input.",
             show_default=False,
             rich_help_panel=_FILES,
@@ -327,6 +328,10 @@ def convert(
     mirrors each input folder, and where the result is not smaller, or a GIF would lose translucent
     colours, the original is copied in its place. A result that is no older than its source is
     skipped, so that a second run goes on where the first one was stopped.
+
+    Large TIFF files become KQF block by block, and large KQF files become BigTIFF (.tif). Arrays of
+    zarr (.zarr, local folders) are read and written in the same way. Killed, the command leaves no
+    half file or folder under the name of its output, and starts anew.
 
     All names may be URLs that fsspec knows, such as s3://bucket/folder; where a server tells no
     times, existing results are skipped.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,20 +69,25 @@ def opened(
     elif data is None and reads_tiff and large_tiff.is_large(name):
         image = large_tiff.open_tiff(name)
         yield Opened(cut(image, options), image.size, Path(name).stat().st_size)
-    elif holds_kqf(name) if data is None else is_kqf(name, data):
-        if not options.is_part and suffix not in _BLOCKWISE:
+    elif suffix == ZARR or options.is_part or (suffix in _BLOCKWISE and not is_url(name)):
+        if not (_is_kqf_file(name) if data is None else is_kqf(name, data)):
+            if suffix == ZARR:
+                raise ValueError(f"only KQF files are written as {ZARR}: convert it to .kqf first")
             yield None
         elif options.salvage:
-            if options.is_part or suffix == ZARR:
+            if suffix == ZARR or options.is_part:
                 raise ValueError("--salvage: convert it whole to .kqf first")
             yield None
         else:
             with kqf.open(name if data is None else data) as file:
                 yield _opened_kqf(file, suffix, options)
-    elif suffix == ZARR:
-        raise ValueError(f"only KQF files are written as {ZARR}: convert it to .kqf first")
     else:
         yield None
+
+
+def _is_kqf_file(name: str) -> bool:
+    # What a named pipe gives is there only once.
+    return (is_url(name) or Path(name).is_file()) and holds_kqf(name)
 
 
 def _opened_kqf(file: kqf.KqfFile, suffix: str | None, options: ConversionOptions) -> Opened | None:
@@ -126,7 +131,7 @@ def write_large(
     if flags:
         raise ValueError(f"{', '.join(flags)}: not for an image so large")
     if options.strip:
-        image = replace(image, metadata={})
+        image = image.stripped()
     exclusive = is_exclusive(job, options)
     if suffix == ZARR:
         codebook = _codebook_to_write(image, suffix, options)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from kqf.image import look_up
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 # An image of more pixels is large. At 60 bytes a pixel, encoding it whole would take 4 GB.
 MOST_PIXELS = 2**26
 
+_ORIENTATION = 274
+# Orientations whose rows are columns, and the steps through rows and columns afterwards.
+_TRANSPOSED = (5, 6, 7, 8)
+_BACKWARDS = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
 _EMPTY = np.empty((0, 0), np.uint8)
 
 # Is told the share of the work that is done, 0 to 1.
@@ -62,3 +67,16 @@ class LargeImage:
         """Return the part in a box (left, upper, right, lower)."""
         left, upper, right, lower = box
         return replace(self, array=self.array[upper:lower, left:right])
+
+    def stripped(self) -> "LargeImage":
+        """Return the image without metadata, turned upright if EXIF says how."""
+        from dask.array import swapaxes
+
+        exif = Image.Exif()
+        exif.load(self.metadata.get("exif", b""))
+        orientation = exif.get(_ORIENTATION, 1)
+        array = self.array
+        if orientation in _TRANSPOSED:
+            array = swapaxes(array, 0, 1)
+        rows, columns = _BACKWARDS.get(orientation, (1, 1))
+        return LargeImage(array[::rows, ::columns], self.codebook)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import ICC, draw, few, many, names, run
-from PIL import Image
+from PIL import Image, ImageOps
 
 import kqf
 from kqf.convert.api import convert_file
@@ -118,6 +118,15 @@ def test_a_region_of_a_large_file_is_cut():
     assert np.array_equal(zarr.open_array("b.zarr", mode="r")[:], expected)
     run("convert", "b.tif", "-o", "c.kqf")
     assert np.array_equal(kqf.read("c.kqf"), expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_what_loses_its_metadata_is_turned_upright(orientation):
+    tag = (274, 3, 1, orientation, True)
+    tifffile.imwrite("a.tif", few(), photometric="rgb", metadata=None, extratags=[tag])
+    run("convert", "a.tif", "--strip", "--effort", 1)
+    with Image.open("a.tif") as image:
+        assert np.array_equal(kqf.read("a.kqf"), np.asarray(ImageOps.exif_transpose(image)))
 
 
 def test_progress_reaches_the_end():

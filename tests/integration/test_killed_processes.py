@@ -85,6 +85,30 @@ def test_a_process_that_is_killed_leaves_no_half_file(work, at, old):
         kqf.check(name)
 
 
+FILLING = """
+import os, signal
+from pathlib import Path
+from kqf.io.replacing_folders import replacing_folder
+
+with replacing_folder(Path("a.zarr")) as folder:
+    (folder / "new").write_text("new")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@linux
+def test_a_process_that_is_killed_leaves_no_half_folder():
+    Path("a.zarr").mkdir()
+    Path("a.zarr/old").write_text("old")
+    done = subprocess.run([sys.executable, "-c", FILLING], env=ENVIRONMENT, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert names("a.zarr") == ["old"]
+    hidden, name = names()
+    assert name == "a.zarr"
+    assert hidden.startswith(".kqf-")
+    assert hidden.endswith(".tmp")
+
+
 WRITING = """
 import sys
 import numpy as np
