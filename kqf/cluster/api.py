@@ -26,7 +26,7 @@ from kqf.io.files import Target
 from kqf.quantization.api import learn_codebook
 from kqf.quantization.color_counts import ColorCounts, merge
 from kqf.quantization.colorspace import to_points
-from kqf.quantization.histogram import Histogram, count, pack, without_hidden
+from kqf.quantization.histogram import Histogram, without_hidden
 from kqf.quantization.nearest import assign, squared_error
 from kqf.quantization.pixels import as_pixels
 
@@ -68,12 +68,12 @@ def write_dask(target: Target, array: "Array", **options: Unpack[BlockwiseOption
         histogram = without_hidden(histogram)
     fixed = codebook_settings.fixed if codebook is None else codebook
     if codebook is None:
-        codebook = learn_codebook(histogram, codebook_settings)
+        codebook = learn_codebook(histogram, codebook_settings, settings.threads)
     labels = PixelLabels(codebook, settings.metric, merges_hidden, fixed)
     sample = blocks.sample()
     sample_labels = labels(sample)
     layout = _layout_of(sample_labels, codebook, blocks, settings.layout)
-    color_labels = assign(histogram.colors, codebook, settings.metric)
+    color_labels = assign(histogram.colors, codebook, settings.metric, settings.threads)
     if settings.quality < 100 and not np.array_equal(codebook[color_labels], histogram.colors):
         points, codewords = (to_points(c, settings.metric) for c in (histogram.colors, codebook))
         error = squared_error(points, codewords, color_labels, histogram.counts)
@@ -127,13 +127,10 @@ def _count(blocks: Blocks) -> Histogram:
     """Count the colours of all blocks."""
 
     def counts_of(pixels: np.ndarray) -> ColorCounts:
-        pixels = as_pixels(pixels)
-        return ColorCounts.of(count(pack(pixels), pixels.shape[2]))
+        return ColorCounts.of(as_pixels(pixels)).compact()
 
-    total: list[ColorCounts] = []
-    for _, counts in blocks.each(counts_of):
-        total = [merge([*total, *counts])]
-    return total[0].histogram()
+    counts = (part for _, parts in blocks.each(counts_of) for part in parts)
+    return merge(counts).histogram()
 
 
 def _check_predictors(settings: LayoutSettings) -> None:

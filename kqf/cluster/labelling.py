@@ -15,9 +15,12 @@ from kqf.encoding.rate_distortion import (
 )
 from kqf.format.declarations import Predictor
 from kqf.quantization.colorspace import to_points
-from kqf.quantization.histogram import are_among, count, pack, spread
+from kqf.quantization.histogram import are_among, bands_of, count, pack, spread
 from kqf.quantization.nearest import assign, ban, nearest_few, squared_error
 from kqf.quantization.pixels import as_pixels
+
+# Pixels that are labelled at a time.
+_BAND = 2**19
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,18 @@ class PixelLabels:
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         pixels = as_pixels(pixels)
+        labels = np.empty(pixels.shape[:2], np.uint8)
+        # In bands of whole chains, to bound the memory at work.
+        down = self.search is not None and self.search.layout.predictor == Predictor.UP
+        turned = labels.T if down else labels
+        for band in bands_of(turned.shape, _BAND):
+            if down:
+                labels[:, band] = self._label(pixels[:, band])
+            else:
+                labels[band] = self._label(pixels[band])
+        return labels
+
+    def _label(self, pixels: np.ndarray) -> np.ndarray:
         channels = pixels.shape[2]
         keys = pack(pixels)
         if self.merges_hidden and channels in (2, 4):
@@ -93,9 +108,12 @@ class PixelLabels:
 
     def error(self, pixels: np.ndarray, labels: np.ndarray) -> float:
         """Return the squared error in the metric, summed over all pixels."""
-        colors = as_pixels(pixels).reshape(-1, self.codebook.shape[1])
-        points, codewords = (to_points(some, self.metric) for some in (colors, self.codebook))
-        return squared_error(points, codewords, labels.ravel())
+        pixels, codewords = as_pixels(pixels), to_points(self.codebook, self.metric)
+        total = 0.0
+        for band in bands_of(pixels.shape, _BAND):
+            points = to_points(pixels[band].reshape(-1, pixels.shape[2]), self.metric)
+            total += squared_error(points, codewords, labels[band].ravel())
+        return total
 
 
 def searching(

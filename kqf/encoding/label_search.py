@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 
+from kqf.encoding.banded_search import refine_in_bands
 from kqf.encoding.drawn import is_noisy, is_small
 from kqf.encoding.layout import (
     Candidate,
@@ -229,7 +230,11 @@ class LabelSearch:
         quantized = self._quantized
         mean = quantized.error / quantized.labels.size
         parameters = search_parameters(mean, quality, quantized.metric, self._settings.search)
-        nearest = nearest_codewords(quantized, parameters.candidates)
+        search = (
+            partial(refine_in_bands, quantized, parameters.candidates)
+            if quantized.image.histogram.in_cells
+            else partial(refine, quantized, nearest_codewords(quantized, parameters.candidates))
+        )
         first = self._candidates[0]
         # Of small images no candidates are known, and the two are one.
         untried = self._nearest()
@@ -245,7 +250,7 @@ class LabelSearch:
             # Where so large a lambda leads astray, a smaller one may still save bytes.
             for divisor in (1, 4, 16):
                 lambda_ = parameters.lambda_ / divisor
-                found = refine(quantized, nearest, lambda_, head, parameters.rounds)
+                found = search(lambda_, head, parameters.rounds)
                 size = trial_size(found.labels, found.codebook, layout, self._trials)
                 cost = found.error + parameters.lambda_ * 8 * size
                 if size <= first.size * _WORTHWHILE and cost < best_cost:

@@ -39,7 +39,7 @@ _BATCH = 2**24
 _LEAST_BATCH = 2**19
 _THREAD_PIXELS = 2**21
 # Pixels of the part of an image that statistics come from.
-_SAMPLE = 2**20
+SAMPLE = 2**20
 # Added to each rank's count, so that a rank not seen yet costs much, but not infinitely much.
 _PRIOR = 0.3
 
@@ -221,7 +221,7 @@ def refine(
     chains = whole_chains(head if head.predictor else replace(head, predictor=Predictor.LEFT))
     index = quantized.samples.index
     # Statistics of a part are good enough: only the last round looks at all of a large image.
-    stride = max(index.size // _SAMPLE, 1) if rounds > 1 else 1
+    stride = max(index.size // SAMPLE, 1) if rounds > 1 else 1
     part_index, part = index, chains
     if stride > 1:
         part_index, labels, part = _thin(part_index, labels, part, stride)
@@ -235,15 +235,15 @@ def refine(
         lengths = lengths_of(counts, codebook, head.predictor)
         costs = to_costs(errors, lambda_)
         labels = search_tiles(index, nearest.labels, costs, lengths, head_, threads)
-        mass, sums = _gather(quantized, index, labels)
-        codebook = _move_codewords(quantized.metric, codebook, mass, sums, fixed)
+        mass, sums = gather(quantized, index, labels)
+        codebook = move_codewords(quantized.metric, codebook, mass, sums, fixed)
         return labels, codebook, mass, sums
 
     errors = nearest.errors
     for _ in range(rounds - 1):
         labels, codebook, _, _ = search_round(labels, codebook, errors, part_index, part)
         # Codewords move little: the nearest ones stay so, but not their errors.
-        errors = _errors(quantized, to_points(codebook, quantized.metric), nearest)
+        errors = errors_from(quantized, to_points(codebook, quantized.metric), nearest)
     labels, codebook, mass, sums = search_round(labels, codebook, errors, index, chains)
     codewords = to_points(codebook, quantized.metric)
     used = fixed | (mass > 0)
@@ -252,7 +252,9 @@ def refine(
     return Refined((np.cumsum(used) - 1).astype(np.uint8)[labels], codebook[used], error)
 
 
-def _errors(quantized: Quantized, codewords: np.ndarray, nearest: NearestCodewords) -> np.ndarray:
+def errors_from(
+    quantized: Quantized, codewords: np.ndarray, nearest: NearestCodewords
+) -> np.ndarray:
     """Return the weighted squared distance of each sample to its candidates, infinite as before."""
     errors = np.zeros(nearest.labels.shape, np.float32)
     for axis, of_codewords in zip(quantized.points.T, codewords.T, strict=True):
@@ -338,7 +340,7 @@ def _batches(head: Head, pixels: int) -> Iterator[list[tuple[slice, slice]]]:
     yield boxes
 
 
-def _gather(
+def gather(
     quantized: Quantized, index: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the weight of each label's pixels, (K,), and the sums of their points, (K, D)."""
@@ -355,7 +357,7 @@ def _gather(
     return mass, np.stack(sums, axis=1)
 
 
-def _move_codewords(
+def move_codewords(
     metric: str, codebook: np.ndarray, mass: np.ndarray, sums: np.ndarray, fixed: np.ndarray
 ) -> np.ndarray:
     """Move codewords to the middle of their pixels, except fixed ones and those without pixels."""

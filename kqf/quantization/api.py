@@ -8,14 +8,29 @@ import numpy as np
 
 from kqf.quantization.color_counts import ColorCounts, merge
 from kqf.quantization.colorspace import TRANSPARENT, lightness, to_points, translucency
-from kqf.quantization.histogram import Histogram, are_among, count, pack, spread, without_hidden
+from kqf.quantization.histogram import (
+    Histogram,
+    Lookup,
+    are_among,
+    bands_of,
+    count,
+    pack,
+    spread,
+    without_hidden,
+)
 from kqf.quantization.kmeans import in_order
 from kqf.quantization.methods import Method
 from kqf.quantization.nearest import assign, squared_error
 from kqf.quantization.visibility import CLASSES, WEIGHTS, weight_classes
+from kqf.threads import each
 
 # A codeword becomes the colour that makes so large a share of its pixels.
 _FLAT_SHARE = 0.75
+# Images of so many pixels have their colours counted in bounded memory.
+_LARGE = 2**21
+# Pixels of a band of an image of many colours, and threads that work on bands, to bound memory.
+BAND = 2**19
+BAND_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -91,29 +106,40 @@ def _flat_colors(
     return (mass > 0) & (histogram.counts[rows] >= _FLAT_SHARE * mass), rows
 
 
+# Rows and columns of a part of an image.
+Box = tuple[slice, slice]
+
+
 @dataclass(frozen=True)
 class ColorImage:
     """Pixels and their distinct colours.
 
     Attributes:
         keys: (H, W) uint32, from ``histogram.pack``.
-        histogram: colours of the image and their counts.
+        histogram: colours of the image and their counts; of many colours, cells of them.
         threads: at most so many are used.
+        whole: the image that this is a part of, and which; None for an image of its own.
     """
 
     keys: np.ndarray
     histogram: Histogram
     threads: int
+    whole: "tuple[ColorImage, Box] | None" = None
 
     @classmethod
     def of(cls, pixels: np.ndarray, threads: int) -> "ColorImage":
         """Count the colours of pixels (H, W, C) uint8."""
-        keys = pack(pixels)
-        return cls(keys, count(keys, pixels.shape[2], threads), threads)
+        keys, channels = pack(pixels), pixels.shape[2]
+        if channels < 3 or keys.size < _LARGE:
+            return cls(keys, count(keys, channels), threads)
+        return cls(keys, ColorCounts.of(pixels, threads).histogram(), threads)
 
     @cached_property
     def weight_classes(self) -> np.ndarray:
         """The class of each pixel's weight, (H, W) uint8, from ``visibility``."""
+        if self.whole is not None:
+            image, box = self.whole
+            return image.weight_classes[box]
         colors = self.histogram.colors
         luma = lightness(colors) // 1000
         if colors.shape[1] in (2, 4):
@@ -134,12 +160,33 @@ class ColorImage:
         """Return for each pixel the value of its colour, (H, W), from values (N,)."""
         return spread(self.keys, self.histogram, values, self.threads)
 
+    def part(self, box: Box) -> "ColorImage":
+        """Return a part of the image with exact colours, however many the whole has."""
+        keys = self.keys[box]
+        return ColorImage(keys, count(keys, self.histogram.colors.shape[1]), 1, (self, box))
+
+    def weighted_counts(self) -> np.ndarray:
+        """Return the weight of each colour's pixels together, (N,) int64 in sixteenths."""
+        count = len(self.histogram.colors)
+        if not self.histogram.in_cells:
+            samples = self.weighted_samples
+            return np.bincount(samples.colors, 16 * samples.mass, count).astype(np.int64)
+        rows_of = Lookup(self.histogram, np.arange(count, dtype=np.int32))
+        sixteenths = (16 * WEIGHTS).astype(np.float64)
+        total = np.zeros(count, np.float64)
+        for rows in bands_of(self.keys.shape):
+            found = rows_of.of(self.keys[rows]).ravel()
+            total += np.bincount(found, sixteenths[self.weight_classes[rows].ravel()], count)
+        return total.astype(np.int64)
+
     def without_hidden(self) -> "ColorImage":
         """Return the image with all colours of alpha 0 replaced by one."""
         colors = self.histogram.colors
         if (translucency(colors) == TRANSPARENT).sum() < 2:
             return self
         keys = np.where(self.keys & 0xFF, self.keys, np.uint32(0))
+        if self.histogram.index is None:
+            return ColorImage(keys, without_hidden(self.histogram), self.threads)
         return ColorImage(keys, count(keys, colors.shape[1]), self.threads)
 
 
@@ -205,14 +252,38 @@ class Quantized:
         """The pixels, with their weights."""
         return self.image.weighted_samples if self.weighted else Samples.unweighted(self.image)
 
+    def part(self, box: Box) -> "Quantized":
+        """Return a part of the image with exact colours, however many the whole has."""
+        image = self.image.part(box)
+        labels = assign(image.histogram.colors, self.codebook, self.metric)
+        return replace(self, image=image, color_labels=labels)
+
+    @cached_property
+    def _in_bands(self) -> tuple[np.ndarray, float]:
+        """The nearest labels of many colours and their error, found band by band."""
+        labels = np.empty(self.image.keys.shape, np.uint8)
+
+        def find(rows: slice) -> float:
+            # Not by ``labels`` and ``error``: Python 3.11 lets one thread at a time find each.
+            part = self.part((rows, slice(None)))
+            labels[rows] = part.image.spread(part.color_labels)
+            return part._nearest_error()
+
+        bands = bands_of(labels.shape, BAND)
+        return labels, sum(each(find, bands, min(self.image.threads, BAND_THREADS)))
+
     @cached_property
     def labels(self) -> np.ndarray:
         """The nearest labels, (H, W) uint8."""
+        if self.image.histogram.in_cells:
+            return self._in_bands[0]
         return self.image.spread(self.color_labels)
 
     @cached_property
     def exact(self) -> bool:
         """Whether the codebook holds every colour of the image."""
+        if self.image.histogram.in_cells:
+            return False
         return np.array_equal(self.codebook[self.color_labels], self.image.histogram.colors)
 
     @cached_property
@@ -230,6 +301,11 @@ class Quantized:
     @cached_property
     def error(self) -> float:
         """Weighted squared error in the metric of the nearest labels, summed over all pixels."""
+        if self.image.histogram.in_cells:
+            return self._in_bands[1]
+        return self._nearest_error()
+
+    def _nearest_error(self) -> float:
         return self.error_of(self.codebook, self.color_labels.take(self.samples.colors))
 
     def error_of(self, codebook: np.ndarray, sample_labels: np.ndarray) -> float:
@@ -253,15 +329,13 @@ def quantize(
     if lossy:
         # Exact images keep even the colours that alpha 0 hides.
         image = image.without_hidden()
-    weighted = settings.weighted and metric == "perceptual" and image.histogram.can_be_weighted
+    weighted = settings.weighted and metric == "perceptual"
     if palette is not None:
         labels = assign(image.histogram.colors, palette, metric, threads)
         return Quantized(image, metric, palette, palette, labels, weighted)
     histogram = image.histogram
     if weighted and lossy:
-        samples = image.weighted_samples
-        sixteenths = np.bincount(samples.colors, 16 * samples.mass).astype(np.int64)
-        histogram = replace(histogram, counts=sixteenths)
+        histogram = replace(histogram, counts=image.weighted_counts())
     codebook = learn_codebook(histogram, settings, threads)
     labels = assign(histogram.colors, codebook, metric, threads)
     fixed = settings.fixed
@@ -284,7 +358,7 @@ def count_colors(images: Iterable[np.ndarray], threads: int) -> Histogram:
     by_channels: dict[int, ColorCounts] = {}
     for pixels in images:
         channels = pixels.shape[2]
-        counts = ColorCounts.of(count(pack(pixels), channels, threads))
+        counts = ColorCounts.of(pixels, threads)
         if channels in by_channels:
             counts = merge([by_channels[channels], counts])
         by_channels[channels] = counts
@@ -293,7 +367,9 @@ def count_colors(images: Iterable[np.ndarray], threads: int) -> Histogram:
     color = any(channels > 2 for channels in by_channels)
     alpha = any(channels in (2, 4) for channels in by_channels)
     parts = [_with_channels(counts.histogram(), color, alpha) for counts in by_channels.values()]
-    return merge([ColorCounts.of(part) for part in parts]).histogram()
+    if len(parts) == 1:
+        return parts[0]
+    return merge(ColorCounts.of_histogram(part) for part in parts).histogram()
 
 
 def _with_channels(histogram: Histogram, color: bool, alpha: bool) -> Histogram:

@@ -1,15 +1,25 @@
 """Colour counts of any number of pixels in bounded memory."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kqf.quantization.colorspace import TRANSPARENT, translucency
-from kqf.quantization.histogram import Histogram, add_up, pack, unpack
+from kqf.quantization.histogram import (
+    Histogram,
+    add_up,
+    bands_of,
+    cells_of,
+    count_distinct,
+    pack,
+    unpack,
+)
+from kqf.threads import each
 
 # Distinct colours that are counted one by one; where there are more, cells of them.
-MAX_DISTINCT = 2**22
+MAX_DISTINCT = 2**20
+# Pixels that are counted at a time.
+_BAND = 2**20
 
 
 @dataclass(frozen=True)
@@ -21,7 +31,7 @@ class ColorCounts:
     Attributes:
         channels: of the colours, C.
         keys: (N,) uint32, ascending: colours as ``histogram.pack`` has them, or cells.
-        counts: (N,) int64, pixels of each.
+        counts: (N,) whole numbers of any size, pixels of each.
         sums: (N, C) int64, sums of the pixels' samples; None where keys are colours.
     """
 
@@ -31,31 +41,75 @@ class ColorCounts:
     sums: np.ndarray | None = None
 
     @classmethod
-    def of(cls, histogram: Histogram) -> "ColorCounts":
+    def of(cls, pixels: np.ndarray, threads: int = 1) -> "ColorCounts":
+        """Count the colours of pixels (H, W, C) uint8, band by band."""
+        channels = pixels.shape[2]
+
+        def of_band(rows: slice) -> ColorCounts:
+            return _bounded(cls(channels, *count_distinct(pack(pixels[rows]))))
+
+        return merge(each(of_band, bands_of(pixels.shape, _BAND), threads))
+
+    @classmethod
+    def of_histogram(cls, histogram: Histogram) -> "ColorCounts":
+        """Count what a histogram has counted."""
         channels = histogram.colors.shape[1]
         return _bounded(cls(channels, pack(histogram.colors[None])[0], histogram.counts))
+
+    def compact(self) -> "ColorCounts":
+        """Return the same in less memory, to be kept or sent until it is merged."""
+        if self.sums is not None:
+            return self
+        return replace(self, counts=self.counts.astype(np.min_scalar_type(self.counts.max())))
 
     def histogram(self) -> Histogram:
         """Return the colours and their counts; of cells, their means."""
         if self.sums is None:
-            return Histogram(unpack(self.keys, self.channels), self.counts)
+            return Histogram(unpack(self.keys, self.channels), self.counts.astype(np.int64))
+        # The mean of a cell lies in it, so that means of different cells differ. A colour that
+        # opaque cells are mostly of is their mean, as they are two values wide.
         means = np.rint(self.sums / self.counts[:, None]).astype(np.uint8)
-        means = _add_up(ColorCounts(self.channels, pack(means[None])[0], self.counts))
-        return Histogram(unpack(means.keys, self.channels), means.counts)
+        keys = pack(means[None])[0]
+        order = np.argsort(keys)
+        return Histogram(means[order], self.counts[order], in_cells=True)
 
 
-def merge(parts: Sequence[ColorCounts]) -> ColorCounts:
-    """Return the counts of several parts added up."""
-    if any(part.sums is not None for part in parts):
-        parts = [_in_cells(part) for part in parts]
-    sums = [part.sums for part in parts if part.sums is not None]
-    merged = ColorCounts(
-        parts[0].channels,
-        np.concatenate([part.keys for part in parts]),
-        np.concatenate([part.counts for part in parts]),
-        np.concatenate(sums) if sums else None,
-    )
-    return _bounded(_add_up(merged))
+def merge(parts: Iterable[ColorCounts]) -> ColorCounts:
+    """Return the counts of several parts, at least one, added up."""
+    parts = iter(parts)
+    first = next(parts)
+    total = None
+    for part in parts:
+        total = _bounded(_sum(first, part)) if total is None else _added(total, part)
+    return first if total is None else total
+
+
+def _added(total: ColorCounts, part: ColorCounts) -> ColorCounts:
+    """Add the counts of a part to others, in place if these have all of its cells."""
+    if total.sums is not None:
+        part = _in_cells(part)
+        assert part.sums is not None
+        rows = np.searchsorted(total.keys, part.keys)
+        if rows[-1] < len(total.keys) and np.array_equal(total.keys[rows], part.keys):
+            total.counts[rows] += part.counts
+            total.sums[rows] += part.sums
+            return total
+    return _bounded(_sum(total, part))
+
+
+def _sum(one: ColorCounts, other: ColorCounts) -> ColorCounts:
+    """Return the counts of two parts added up."""
+    if one.sums is not None or other.sums is not None:
+        one, other = _in_cells(one), _in_cells(other)
+    keys, _ = count_distinct(np.concatenate([one.keys, other.keys]))
+    counts = np.zeros(len(keys), np.int64)
+    sums = None if one.sums is None else np.zeros((len(keys), one.channels), np.int64)
+    for part in (one, other):
+        rows = np.searchsorted(keys, part.keys)
+        counts[rows] += part.counts
+        if sums is not None and part.sums is not None:
+            sums[rows] += part.sums
+    return ColorCounts(one.channels, keys, counts, sums)
 
 
 def _bounded(part: ColorCounts) -> ColorCounts:
@@ -63,24 +117,14 @@ def _bounded(part: ColorCounts) -> ColorCounts:
 
 
 def _in_cells(part: ColorCounts) -> ColorCounts:
-    """Return counts of cells: colours that share their upper bits and kind of alpha."""
+    """Return counts of cells of colours."""
     if part.sums is not None:
         return part
-    colors = unpack(part.keys, part.channels)
-    kinds = translucency(colors)
-    # All colours that alpha 0 hides are one.
-    colors[kinds == TRANSPARENT] = 0
-    bits = 5 if part.channels == 4 else 7
-    cells = kinds.astype(np.uint32)
-    for channel in colors.T:
-        cells = (cells << np.uint32(bits)) | (channel >> np.uint8(8 - bits))
-    return _add_up(ColorCounts(part.channels, cells, part.counts, colors * part.counts[:, None]))
-
-
-def _add_up(part: ColorCounts) -> ColorCounts:
-    """Return counts with ascending, distinct keys from counts with any keys."""
-    if part.sums is None:
-        keys, (counts,) = add_up(part.keys, part.counts)
-        return ColorCounts(part.channels, keys, counts)
-    keys, (counts, *sums) = add_up(part.keys, part.counts, *part.sums.T)
-    return ColorCounts(part.channels, keys, counts, np.stack(sums, axis=1))
+    channels = part.channels
+    colors = unpack(part.keys, channels)
+    if channels in (2, 4):
+        # All colours that alpha 0 hides are one.
+        colors[colors[:, -1] == 0] = 0
+    sums = (channel * part.counts.astype(np.int64) for channel in colors.T)
+    keys, (counts, *added) = add_up(cells_of(part.keys, channels), part.counts, *sums)
+    return ColorCounts(channels, keys, counts, np.stack(added, axis=1))

@@ -10,6 +10,8 @@ METRICS = ("mse", "perceptual")
 GRID = 8.0
 # Points are centred, which keeps their squares below 2**24 grid steps (exact in float32).
 _CENTRE = 128.0
+# Colours that are made points at a time.
+_COLORS = 2**14
 
 # Linear sRGB to cone responses, and their cube roots to Oklab: B. Ottosson, "A perceptual color
 # space for image processing", 2020, https://bottosson.github.io/posts/oklab/.
@@ -80,10 +82,16 @@ def to_points(colors: np.ndarray, metric: str) -> np.ndarray:
     if metric == "mse" and channels in (1, 3):
         # On the grid as they are.
         return colors.astype(np.float32) - np.float32(_CENTRE)
-    planes = colors[:, : 3 if channels > 2 else 1]
-    light = _linear().take(planes) if metric == "perceptual" else planes.astype(np.float64)
-    alpha = colors[:, -1:].astype(np.float64) if channels in (2, 4) else None
-    return _points(light, alpha, metric)
+    points = np.empty((len(colors), channels), np.float32)
+    linear = _linear()
+    # Some at a time: the way to their points takes many bytes for each.
+    for first in range(0, len(colors), _COLORS):
+        some = colors[first : first + _COLORS]
+        planes = some[:, : 3 if channels > 2 else 1]
+        light = linear.take(planes) if metric == "perceptual" else planes.astype(np.float64)
+        alpha = some[:, -1:].astype(np.float64) if channels in (2, 4) else None
+        points[first : first + _COLORS] = _points(light, alpha, metric)
+    return points
 
 
 def to_points_between(values: np.ndarray, metric: str) -> np.ndarray:

@@ -1,17 +1,12 @@
 """The distinct colours of an image and how often each occurs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from kqf.quantization.colorspace import TRANSPARENT, snap, translucency
-from kqf.threads import each
+from kqf.threads import run
 
-# For at least so many pixels, a table of all 2**24 colours is faster than sorting positions along.
-_TABLE_PIXELS = 2**21
-# With more distinct colours, all pixels count the same: such an image has hardly any calm areas.
-_WEIGHTED_COLORS = 2**21
 # Pixels looked up at a time.
 _BAND = 2**18
 
@@ -24,16 +19,13 @@ class Histogram:
         colors: (N, C) uint8.
         counts: (N,) int64.
         index: (H, W) int32, the row of each pixel's colour; None if counting did not find it.
+        in_cells: whether each colour stands for a cell of colours, from cells_of.
     """
 
     colors: np.ndarray
     counts: np.ndarray
     index: np.ndarray | None = None
-
-    @property
-    def can_be_weighted(self) -> bool:
-        """Whether each colour may be told apart by weight as well, in bounded memory."""
-        return len(self.colors) <= _WEIGHTED_COLORS
+    in_cells: bool = False
 
 
 def pack(pixels: np.ndarray) -> np.ndarray:
@@ -64,42 +56,54 @@ def unpack(keys: np.ndarray, channels: int) -> np.ndarray:
     return np.ascontiguousarray(octets[:, 4 - channels :])
 
 
-def count(keys: np.ndarray, channels: int, threads: int = 1) -> Histogram:
-    """Count the distinct colours among packed pixels (H, W)."""
+def cells_of(keys: np.ndarray, channels: int) -> np.ndarray:
+    """Return the cell of each packed colour, uint32: what lies in one cell looks about the same.
+
+    Opaque colours share the upper 7 bits of each channel, translucent ones 5; all wholly
+    transparent ones are in cell 0.
+
+    Arguments:
+        keys: uint32 of any shape.
+    """
+    if channels not in (2, 4):
+        return keys & np.uint32(0xFEFEFE)
+    opaque, transparent = (keys & 0xFF) == 0xFF, (keys & 0xFF) == 0
+    # The last bit of translucent cells tells them from the others, whose alpha is 0 or 255.
+    cells = (keys & np.uint32(0xF8F8F8F8)) | np.uint32(1)
+    np.bitwise_and(keys, np.uint32(0xFEFEFEFF), out=cells, where=opaque)
+    cells[transparent] = 0
+    return cells
+
+
+def count_distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct values among packed pixels, ascending, and the count of each, int64."""
+    return _runs(np.sort(keys, None))
+
+
+def _runs(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each of some sorted values once, and its count."""
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    return keys[starts], np.diff(starts, append=len(keys))
+
+
+def count(keys: np.ndarray, channels: int) -> Histogram:
+    """Count the distinct colours among packed pixels (H, W), and find the row of each pixel.
+
+    It takes many bytes a pixel: ``color_counts`` counts those of large images.
+    """
     if channels < 3:
         table = np.bincount(keys.ravel(), minlength=1)
         values = np.flatnonzero(table)
         return Histogram(unpack(values, channels), table[values])
-    if channels == 3 and keys.size >= _TABLE_PIXELS:
-        # Sorting positions along with the colours costs more than looking them up in spread().
-        height = -(-len(keys) // threads)
-        bands = [keys[row : row + height] for row in range(0, len(keys), height)]
-        return merge(list(each(lambda band: _count_sorted(np.sort(band, None), 3), bands, threads)))
     positions = keys.ravel().astype(np.uint64) << np.uint64(32)
     positions |= np.arange(keys.size, dtype=np.uint64)
     positions.sort()
-    histogram = _count_sorted((positions >> np.uint64(32)).astype(np.uint32), channels)
+    values, counts = _runs((positions >> np.uint64(32)).astype(np.uint32))
     positions &= np.uint64(0xFFFFFFFF)
-    rows = np.arange(len(histogram.counts), dtype=np.int32)
+    rows = np.arange(len(counts), dtype=np.int32)
     index = np.empty(keys.size, np.int32)
-    index[positions.view(np.int64)] = np.repeat(rows, histogram.counts)
-    return replace(histogram, index=index.reshape(keys.shape))
-
-
-def _count_sorted(keys: np.ndarray, channels: int) -> Histogram:
-    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
-    return Histogram(unpack(keys[starts], channels), np.diff(starts, append=len(keys)))
-
-
-def merge(parts: Sequence[Histogram]) -> Histogram:
-    """Return the histogram of several parts added up, without index."""
-    if len(parts) == 1:
-        return parts[0]
-    keys, (counts,) = add_up(
-        np.concatenate([pack(part.colors[None])[0] for part in parts]),
-        np.concatenate([part.counts for part in parts]),
-    )
-    return Histogram(unpack(keys, parts[0].colors.shape[1]), counts)
+    index[positions.view(np.int64)] = np.repeat(rows, counts)
+    return Histogram(unpack(values, channels), counts, index.reshape(keys.shape))
 
 
 def without_hidden(histogram: Histogram) -> Histogram:
@@ -121,6 +125,37 @@ def add_up(keys: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray, list[np.n
     return distinct, [each.astype(np.int64) for each in sums]
 
 
+class Lookup:
+    """Values of packed pixels, looked up by their colour.
+
+    Arguments:
+        histogram: counted from all pixels that are looked up.
+        values: (N,) one for each colour of the histogram.
+    """
+
+    def __init__(self, histogram: Histogram, values: np.ndarray) -> None:
+        self._channels = histogram.colors.shape[1]
+        self._in_cells = histogram.in_cells
+        known = self._cells(pack(histogram.colors[None])[0])
+        self._known: np.ndarray | None = None
+        if self._channels < 4:
+            self._values = np.zeros(1 << (8 * self._channels), values.dtype)
+            self._values[known] = values
+        else:
+            # A table of all colours would be too large.
+            order = np.argsort(known)
+            self._known, self._values = known[order], values[order]
+
+    def _cells(self, keys: np.ndarray) -> np.ndarray:
+        return cells_of(keys, self._channels) if self._in_cells else keys
+
+    def of(self, keys: np.ndarray) -> np.ndarray:
+        """Return the value of each packed pixel, an array of any shape."""
+        keys = self._cells(keys)
+        rows = keys if self._known is None else np.searchsorted(self._known, keys)
+        return self._values.take(rows, mode="clip")
+
+
 def spread(
     keys: np.ndarray, histogram: Histogram, values: np.ndarray, threads: int = 1
 ) -> np.ndarray:
@@ -132,19 +167,22 @@ def spread(
     """
     if histogram.index is not None:
         return values.take(histogram.index)
-    table = np.zeros(1 << (8 * histogram.colors.shape[1]), values.dtype)
-    table[pack(histogram.colors[None])[0]] = values
+    lookup = Lookup(histogram, values)
     result = np.empty(keys.shape, values.dtype)
-    # A band at a time: numpy makes an index of eight bytes of every key.
-    step = max(_BAND // keys.shape[1], 1)
-    bands = [slice(first, first + step) for first in range(0, len(keys), step)]
+    bands = bands_of(keys.shape)
 
     def look_up(rows: slice) -> None:
-        np.take(table, keys[rows], out=result[rows], mode="clip")
+        result[rows] = lookup.of(keys[rows])
 
-    for _ in each(look_up, bands, min(threads, len(bands))):
-        pass
+    run(look_up, bands, min(threads, len(bands)))
     return result
+
+
+def bands_of(shape: tuple[int, ...], pixels: int = _BAND) -> list[slice]:
+    """Return slices of the rows of an image (height, width), of about so many pixels each."""
+    height, width = shape[:2]
+    step = max(pixels // width, 1)
+    return [slice(first, min(first + step, height)) for first in range(0, height, step)]
 
 
 def cells(
@@ -175,9 +213,9 @@ def cells(
         bits[finest] -= 1
     keys = _cell_of(colors, bits)
     # Sums over grid points are exact, in whatever order they are added.
-    values = [weights, *(weights * axis for axis in points.T.astype(np.float64))]
-    sums = [np.bincount(keys, value)[occupied] for value in values]
-    return snap(np.stack(sums[1:], axis=1) / sums[0][:, None]), sums[0]
+    mass = np.bincount(keys, weights)[occupied]
+    sums = [np.bincount(keys, weights * axis)[occupied] for axis in points.T]
+    return snap(np.stack(sums, axis=1) / mass[:, None]), mass
 
 
 def _cell_of(colors: np.ndarray, bits: np.ndarray) -> np.ndarray:

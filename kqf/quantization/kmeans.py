@@ -180,11 +180,11 @@ def lloyd(
     """Return centroids after at most ``steps`` steps of k-means (S. Lloyd, 1982,
     doi:10.1109/TIT.1982.1056489), on the grid; a centroid without points stays where it is.
     """
-    exact = [weights, *(axis * weights for axis in points.T.astype(np.float64))]
 
     def add(part: slice) -> np.ndarray:
-        labels = nearest(points[part], centroids)
-        return np.stack([np.bincount(labels, value[part], len(centroids)) for value in exact])
+        labels, mass = nearest(points[part], centroids), weights[part]
+        exact = [mass, *(axis * mass for axis in points[part].T.astype(np.float64))]
+        return np.stack([np.bincount(labels, value, len(centroids)) for value in exact])
 
     for _ in range(steps):
         # Sums over grid points are exact, in whatever parts they are added.

@@ -7,7 +7,7 @@ import numpy as np
 
 from kqf.quantization.colorspace import OPAQUE, TRANSPARENT, to_points, translucency
 from kqf.quantization.histogram import pack
-from kqf.threads import each
+from kqf.threads import each, run
 
 # Multiplications in one product. OpenBLAS computes products of this size in one thread: its threads
 # would wait for one another whenever another process needs a core.
@@ -17,6 +17,8 @@ _PRODUCT = 2**18
 _PRODUCTS = 4
 # Least number of points for a thread: with fewer, threads wait for one another more than they work.
 _LEAST_PART = 2**16
+# Most points of a part, to bound the memory at work.
+_LARGEST_PART = 2**18
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ def nearest(
 
 
 def parts_of(number: int, threads: int) -> list[slice]:
-    """Cut rows into one part for each thread, but no smaller than is worth a thread."""
-    step = max(-(-number // threads), _LEAST_PART)
+    """Cut rows into one part for each thread, but no smaller or larger than is worth a thread."""
+    step = min(max(-(-number // threads), _LEAST_PART), _LARGEST_PART)
     return [slice(first, first + step) for first in range(0, number, step)]
 
 
@@ -155,17 +157,23 @@ def assign(colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int =
     Returns:
         (N,) uint8.
     """
-    points, codewords = to_points(colors, metric), to_points(codebook, metric)
-    labels = nearest(points, codewords, ban(colors, codebook), threads)
-    # A colour that the codebook holds stays as it is, even where the metric sees another as near.
-    keys, (known, first) = (
-        pack(colors[None])[0],
-        np.unique(pack(codebook[None])[0], return_index=True),
-    )
-    at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    same = known[at] == keys
-    labels[same] = first[at[same]]
-    return labels.astype(np.uint8)
+    codewords = to_points(codebook, metric)
+    known, first = np.unique(pack(codebook[None])[0], return_index=True)
+    labels = np.empty(len(colors), np.uint8)
+
+    def find(part: slice) -> None:
+        some = colors[part]
+        found = nearest(to_points(some, metric), codewords, ban(some, codebook))
+        # A colour that the codebook holds stays as it is, even where the metric sees another as
+        # near.
+        keys = pack(some[None])[0]
+        at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+        same = known[at] == keys
+        found[same] = first[at[same]]
+        labels[part] = found
+
+    run(find, parts_of(len(colors), threads), threads)
+    return labels
 
 
 def squared_error(

@@ -1,6 +1,7 @@
 """Images as dask arrays."""
 
 import io
+import tracemalloc
 
 import dask
 import dask.array as da
@@ -11,6 +12,7 @@ from sklearn.datasets import load_sample_image
 
 import kqf
 from kqf.cluster import assembly, blocks
+from kqf.quantization import color_counts
 
 CHUNKS = [(300, 400), (37, 51), (7, 400), (300, 64)]
 
@@ -173,6 +175,31 @@ def test_a_block_that_fails_leaves_the_file_as_it_was(photograph, tmp_path):
         kqf.write_dask(path, array, tile=(64, 96), effort=1)
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_memory_does_not_grow_with_the_colours(monkeypatch):
+    monkeypatch.setattr(color_counts, "MAX_DISTINCT", 2**12)
+
+    def noise(block_info):
+        place = block_info[None]["array-location"]
+        size = [stop - start for start, stop in place]
+        return np.random.default_rng(place[0]).integers(0, 64, size, np.uint8)
+
+    # 165000 colours in 33000 cells.
+    array = da.map_blocks(
+        noise,
+        chunks=((64,) * 8, (512,), (3,)),
+        dtype=np.uint8,
+        meta=np.empty((0, 0, 0), np.uint8),
+    )
+    with dask.config.set(scheduler="synchronous"):
+        tracemalloc.start()
+        try:
+            encoded(array, effort=1, colors=32)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 12e6
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from kqf.quantization import color_counts
 from kqf.quantization.color_counts import ColorCounts, merge
-from kqf.quantization.histogram import count, pack
 
 
 def tally_of(pixels):
-    return ColorCounts.of(count(pack(pixels), pixels.shape[2]))
+    return ColorCounts.of(pixels)
 
 
 def parts_of(random, channels):

@@ -43,17 +43,6 @@ def test_distinct_colours_are_counted_in_ascending_order(pixels):
     assert histogram.colors.dtype == np.uint8
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_colours_of_a_large_image_are_counted_like_those_of_a_small_one(threads):
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(250, 256, (1500, 1500, 3), dtype=np.uint8)
-    digits = pixels.astype(np.int64) - 250
-    expected = np.bincount((digits @ [36, 6, 1]).ravel())
-    histogram = count(pack(pixels), 3, threads)
-    assert histogram.colors.tolist() == [[250 + d for d in c] for c in np.ndindex(6, 6, 6)]
-    assert histogram.counts.tolist() == expected.tolist()
-
-
 def test_pixels_of_a_large_image_get_the_value_of_their_colour():
     pixels = np.random.default_rng(0).integers(0, 256, (1500, 1400, 3), dtype=np.uint8)
     keys = pack(pixels)

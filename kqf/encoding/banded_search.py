@@ -1,0 +1,101 @@
+"""Rate-distortion search in images of many colours, of which no table can be kept."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from kqf.encoding.layout import count_pairs
+from kqf.encoding.rate_distortion import (
+    SAMPLE,
+    Refined,
+    errors_from,
+    gather,
+    lengths_of,
+    move_codewords,
+    nearest_codewords,
+    search_tiles,
+    to_costs,
+)
+from kqf.format.declarations import Predictor
+from kqf.format.header import Head
+from kqf.quantization.api import BAND, BAND_THREADS, Box, Quantized
+from kqf.quantization.colorspace import to_points
+from kqf.quantization.histogram import are_among, bands_of
+from kqf.threads import each
+
+
+def refine_in_bands(
+    quantized: Quantized, candidates: int, lambda_: float, head: Head, rounds: int
+) -> Refined:
+    """Return what ``rate_distortion.refine`` does, with colours counted anew in each band.
+
+    Arguments:
+        candidates: nearest codewords to choose from, for each pixel.
+        lambda_: squared error in the metric that one bit is worth, above 0.
+        head: tiles and predictor.
+        rounds: of search and of moving codewords to the middle of their pixels, at least 1.
+    """
+    metric, codebook = quantized.metric, quantized.codebook
+    fixed = are_among(codebook, quantized.fixed)
+    stride = max(quantized.labels.size // SAMPLE, 1)
+    # Statistics of a part are good enough: only the last round looks at all of the image.
+    up = head.predictor == Predictor.UP
+    every = slice(None, None, stride)
+    sample = quantized.part((slice(None), every) if up else (every, slice(None)))
+    nearest, labels = nearest_codewords(sample, candidates), sample.labels
+    chains = _head_of(labels, head)
+    for number in range(rounds):
+        counts = count_pairs(labels, chains, len(codebook), 1) * stride
+        lengths = lengths_of(counts, codebook, head.predictor)
+        if number == rounds - 1:
+            break
+        errors = errors_from(sample, to_points(codebook, metric), nearest)
+        costs = to_costs(errors, lambda_)
+        index = sample.samples.index
+        labels = search_tiles(index, nearest.labels, costs, lengths, chains, 1)
+        mass, sums = gather(sample, index, labels)
+        codebook = move_codewords(metric, codebook, mass, sums, fixed)
+    codewords = to_points(codebook, metric)
+    labels = np.empty(quantized.labels.shape, np.uint8)
+
+    def search(box: Box) -> tuple[np.ndarray, np.ndarray, float]:
+        part = quantized.part(box)
+        nearest = nearest_codewords(part, candidates)
+        costs = to_costs(errors_from(part, codewords, nearest), lambda_)
+        index = part.samples.index
+        found = search_tiles(index, nearest.labels, costs, lengths, _head_of(index, head), 1)
+        labels[box] = found
+        return *gather(part, index, found), part.power
+
+    threads = min(quantized.image.threads, BAND_THREADS)
+    found = list(each(search, _boxes(labels.shape, up), threads))
+    mass = np.sum([part[0] for part in found], axis=0)
+    sums = np.sum([part[1] for part in found], axis=0)
+    codebook = move_codewords(metric, codebook, mass, sums, fixed)
+    codewords = to_points(codebook, metric)
+    used = fixed | (mass > 0)
+    gained = mass[:, None] * codewords * codewords - 2 * sums * codewords
+    error = sum(part[2] for part in found) + float(gained.sum())
+    numbers = (np.cumsum(used) - 1).astype(np.uint8)
+    for rows in bands_of(labels.shape):
+        labels[rows] = numbers[labels[rows]]
+    return Refined(labels, codebook[used], error)
+
+
+def _head_of(part: np.ndarray, head: Head) -> Head:
+    """Return the head of a part of an image as one tile, whose chains are as long as the image's.
+
+    Without a predictor, deflate still sees labels follow one another along rows.
+    """
+    height, width = part.shape
+    predictor = head.predictor or Predictor.LEFT
+    size = {"width": width, "height": height, "tile_width": width, "tile_height": height}
+    return replace(head, predictor=predictor, **size)
+
+
+def _boxes(shape: tuple[int, ...], up: bool) -> Iterator[Box]:
+    """Yield bands of whole chains: columns with predictor up, or else rows."""
+    height, width = shape
+    for band in bands_of((width, height) if up else (height, width), BAND):
+        yield (slice(None), band) if up else (band, slice(None))

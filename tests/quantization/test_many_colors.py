@@ -1,0 +1,81 @@
+"""Images of more colours than are counted one by one: with lower limits, so that small ones do."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_sample_image
+
+import kqf
+from kqf.encoding import banded_search
+from kqf.quantization import api, color_counts
+from kqf.quantization.colorspace import to_points
+from kqf.quantization.nearest import assign
+
+
+@pytest.fixture
+def few_are_many(monkeypatch):
+    monkeypatch.setattr(api, "_LARGE", 1)
+    monkeypatch.setattr(color_counts, "MAX_DISTINCT", 1000)
+    for module in (api, banded_search):
+        monkeypatch.setattr(module, "BAND", 2**13)
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    return np.ascontiguousarray(load_sample_image("china.jpg")[100:300, 100:400])
+
+
+def with_alpha(pixels):
+    alpha = np.clip(np.linspace(-60, 315, pixels.shape[1]), 0, 255).astype(np.uint8)
+    return np.dstack([pixels, np.broadcast_to(alpha, pixels.shape[:2])])
+
+
+@pytest.mark.usefixtures("few_are_many")
+@pytest.mark.parametrize("metric", ["mse", "perceptual"])
+@pytest.mark.parametrize("translucent", [False, True])
+def test_each_pixel_gets_its_nearest_codeword(photograph, metric, translucent):
+    pixels = with_alpha(photograph) if translucent else photograph
+    image = kqf.quantize(pixels, metric=metric, quality=100, threads=3)
+    colors = pixels.reshape(-1, pixels.shape[2])
+    if translucent:
+        colors = np.where(colors[:, -1:] == 0, np.uint8(0), colors)
+    assert np.array_equal(image.labels.ravel(), assign(colors, image.codebook, metric))
+
+
+@pytest.mark.parametrize("predictor", ["left", "up"])
+@pytest.mark.parametrize("translucent", [False, True])
+@pytest.mark.parametrize("quality", [None, 30])
+def test_a_search_finds_what_it_finds_of_few_colours(
+    photograph, predictor, translucent, quality, request
+):
+    pixels = with_alpha(photograph) if translucent else photograph
+    options = {"predictor": predictor, "effort": 4, "quality": quality}
+
+    def measured():
+        data = kqf.encode(pixels, **options)
+        points = [
+            to_points(some.reshape(-1, pixels.shape[2]), "perceptual")
+            for some in (pixels, kqf.decode(data))
+        ]
+        return len(data), float(((points[0] - points[1]) ** 2).sum())
+
+    size, error = measured()
+    request.getfixturevalue("few_are_many")
+    assert measured() == (pytest.approx(size, rel=0.02), pytest.approx(error, rel=0.03))
+
+
+@pytest.mark.usefixtures("few_are_many")
+@pytest.mark.parametrize("effort", [1, 5])
+def test_flat_colours_and_those_to_keep_stay_exact(photograph, effort):
+    pixels = photograph.copy()
+    pixels[20:100, 30:150] = (77, 133, 201)
+    pixels[150, 150] = (255, 0, 254)
+    image = kqf.quantize(pixels, colors=32, keep=[(255, 0, 254)], effort=effort)
+    assert (image.pixels[20:100, 30:150] == (77, 133, 201)).all()
+    assert image.pixels[150, 150].tolist() == [255, 0, 254]
+
+
+@pytest.mark.usefixtures("few_are_many")
+@pytest.mark.parametrize("dither", ["ordered", "floyd-steinberg"])
+def test_dithering_keeps_the_mean(photograph, dither):
+    image = kqf.quantize(photograph, colors=16, dither=dither, metric="mse")
+    assert image.pixels.mean(axis=(0, 1)) == pytest.approx(photograph.mean(axis=(0, 1)), abs=1)
