@@ -263,20 +263,35 @@ def test_example_runs():
     assert results.failed == 0
 
 
-def example():
-    literal = re.search(r"fromhex\('''(.*?)'''\)", annex(), re.DOTALL)[1]
-    return bytes.fromhex(literal.replace("...", ""))
+def examples():
+    """Return the text and the bytes of each example, by the name of its vector."""
+    text = SPEC.split("## Annex A")[1].split("## Annex B")[0]
+    found = {}
+    for part in text.split("\n### A.")[1:]:
+        literal = re.search(r"fromhex\('''(.*?)'''\)", part, re.DOTALL)[1]
+        name = re.search(r"`spec/vectors/valid/(\S+)\.kqf`", part)[1]
+        found[name] = part, bytes.fromhex(literal.replace("...", ""))
+    return found
 
 
-def test_example_is_a_vector():
-    path = ROOT / "spec" / "vectors" / "valid" / "A_example.kqf"
-    assert path.read_bytes() == example()
+EXAMPLES = examples()
 
 
-def test_example_explains_every_byte():
-    data = example()
+def test_there_is_an_example_of_each_version():
+    assert [data[32] for _, data in EXAMPLES.values()] == [1, 2]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_are_vectors(name):
+    path = ROOT / "spec" / "vectors" / "valid" / f"{name}.kqf"
+    assert path.read_bytes() == EXAMPLES[name][1]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_explain_every_byte(name):
+    text, data = EXAMPLES[name]
     explained = {0: signature.SIGNATURE}
-    for at, cell in re.findall(r"^\| (\d+) \| `([0-9a-f ]+)` \|", SPEC, re.MULTILINE):
+    for at, cell in re.findall(r"^\| (\d+) \| `([0-9a-f ]+)` \|", text, re.MULTILINE):
         assert int(at) not in explained
         explained[int(at)] = bytes.fromhex(cell)
     end = 0

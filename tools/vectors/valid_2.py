@@ -244,6 +244,9 @@ DRAWING = [
 CROSS = ([[0, 2, 0], [2, 2, 2], [0, 2, 0]], 0)
 SQUARE = ([[1, 3], [3, 1]], 2)
 COLUMN = ([[3], [3], [1], [3]], 0)
+# Two letters above a line.
+LETTER = ([[2, 0], [2, 0], [2, 2]], 0)
+EXAMPLE = [*([[0] * 7] * 4), [1] * 7]
 PAGE = [[0] * 20 for _ in range(16)]
 PLACED = [
     (1, 1, 0),
@@ -359,7 +362,16 @@ def valid_files_of_version_2() -> list[Valid2]:
             pack=fixed,
         ),
     ]
-    return [*copying, *packing, *columns, *codebooks, *shapes]
+    example = Valid2(
+        "A_example-2",
+        EXAMPLE,
+        [(255,), (160,), (20,)],
+        COPY,
+        shapes=(LETTER,),
+        placements=[(1, 0, 0), (4, 0, 0)],
+        packed_codebook=True,
+    )
+    return [*copying, *packing, *columns, *codebooks, *shapes, example]
 
 
 DRAWING_PAGE = [[(x + y) // 6 % 4 for x in range(20)] for y in range(16)]
