@@ -2,14 +2,20 @@
 
 from typing import BinaryIO, Unpack
 
+import numpy as np
+
 from kqf.encoding.animation import exact as exactly
 from kqf.encoding.animation.frame_source import Frames, FrameSource
 from kqf.encoding.animation.timing import Durations, check_loop, seconds_of, timing_of
+from kqf.encoding.animation.true_color import write_scenes
 from kqf.encoding.animation.writer import AnimationWriter
 from kqf.encoding.options import EncodeOptions, documents
 from kqf.encoding.output import check_kqf_target
 from kqf.encoding.settings import EncodeSettings
+from kqf.errors import TargetError
+from kqf.format.animation import Timing
 from kqf.io.files import Target, assembling
+from kqf.quantization.histogram import pack
 
 _PIECE = 2**20
 DEFAULT_DURATION = 100
@@ -45,7 +51,8 @@ def encode_animation(
         TargetError: a target can't be met.
     """
     start, groups, end = _encode(frames, durations, loop, exact, options)
-    return start + groups.read() + end
+    with groups:
+        return start + groups.read() + end
 
 
 @documents(EncodeOptions)
@@ -75,7 +82,7 @@ def write_animation(
     """
     check_kqf_target(target)
     start, groups, end = _encode(frames, durations, loop, exact, options)
-    with assembling(target) as file:
+    with groups, assembling(target) as file:
         file.write(start)
         while piece := groups.read(_PIECE):
             file.write(piece)
@@ -87,16 +94,42 @@ def _encode(
 ) -> tuple[bytes, BinaryIO, bytes]:
     settings = EncodeSettings(options)
     plays, seconds = check_loop(loop), seconds_of(durations)
+    if settings.target_ssim is not None:
+        raise ValueError("target_ssim is for still images: an animation can have target_psnr")
+
+    def timing_for(writer: AnimationWriter) -> Timing:
+        return timing_of(seconds, writer.frames, plays)
+
+    def size_of(writer: AnimationWriter) -> int:
+        return writer.size(timing_for(writer))
+
     source = FrameSource(frames)
-    writer = _written(source, settings, exact)
-    timing = timing_of(seconds, writer.frames, plays)
-    return writer.finish(timing)
+    writer = _written_exactly(source, settings, exact)
+    if writer is not None and settings.max_bytes is not None:
+        size = size_of(writer)
+        if size > settings.max_bytes:
+            if exact:
+                limit = settings.max_bytes
+                raise TargetError(f"max_bytes={limit} can't be met: all colours take {size} bytes")
+            writer = None
+    writer = writer or write_scenes(source, settings, size_of)
+    return writer.finish(timing_for(writer))
 
 
-def _written(source: FrameSource, settings: EncodeSettings, exact: bool) -> AnimationWriter:
-    keys = exactly.distinct(source, settings.colors)
-    if keys is not None:
-        return exactly.write_with_one_codebook(source, keys, settings)
-    if exact:
-        return exactly.write_with_codebooks(source, settings)
-    raise ValueError(f"the frames have more than {settings.colors} colours: give exact=True")
+def _written_exactly(
+    source: FrameSource, settings: EncodeSettings, exact: bool
+) -> AnimationWriter | None:
+    """Return a writer of all colours as they are, None if one codebook can't hold them.
+
+    Arguments:
+        exact: whether they may take several codebooks.
+    """
+    channels = next(iter(source)).shape[2]
+    if exact or settings.palette(channels) is None:
+        keys = exactly.distinct(source, settings.colors)
+        if keys is not None:
+            kept = pack(settings.codebook(channels).fixed[None])[0]
+            keys = keys if exact else np.union1d(keys, kept)
+            if len(keys) <= settings.colors:
+                return exactly.write_with_one_codebook(source, keys, settings)
+    return exactly.write_with_codebooks(source, settings) if exact else None

@@ -21,10 +21,7 @@ def quality_for(
 
     Raises:
         TargetError: no quality meets the target.
-        ValueError: the target is one for still images.
     """
-    if settings.target_ssim is not None:
-        raise ValueError("target_ssim is for still images: give an animation target_psnr")
     if settings.target_psnr is not None:
         return lowest_reaching(search.psnr, settings.quality, "target_psnr", settings.target_psnr)
     if settings.max_bytes is not None:

@@ -2,6 +2,7 @@
 
 import io
 import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO
@@ -60,6 +61,7 @@ class AnimationWriter:
         self._layout = replace(settings.layout, tile=reader.head.tile)
         # Groups may take more than there is memory for.
         self._groups: BinaryIO = tempfile.SpooledTemporaryFile(2**24)  # type: ignore[assignment] # noqa: SIM115
+        self._closing = weakref.finalize(self, self._groups.close)
         self._whole: list[tuple[int, int]] = []
         self._codebook_chunk = b""
         self._deltas: list[Delta] = []
@@ -111,16 +113,30 @@ class AnimationWriter:
         """
         self._add(delta_of(labels, labels, changed, valid))
 
+    def size(self, timing: Timing) -> int:
+        """Return how many bytes the file takes."""
+        start, end = self._ends(timing)
+        return len(start) + self._groups.seek(0, io.SEEK_END) + len(end)
+
     def finish(self, timing: Timing) -> tuple[bytes, BinaryIO, bytes]:
-        """Return the file: its start, a file of the groups at its beginning, and its end."""
+        """Return the file: its start, a file of the groups at its beginning, and its end.
+
+        Whoever calls this closes the file of the groups.
+        """
+        start, end = self._ends(timing)
+        self._closing.detach()
+        self._groups.seek(0)
+        return start, self._groups, end
+
+    def _ends(self, timing: Timing) -> tuple[bytes, bytes]:
+        """Return the start of the file and its end, between which the groups stand."""
         self._flush()
         start = self._start + build_chunk(b"ANIM", build_animation(timing)) + self._tiles
         end = END
         if self._whole:
             offsets = [(number, len(start) + offset) for number, offset in self._whole]
             end = build_chunk(b"fidx", build_frame_index(offsets)) + END
-        self._groups.seek(0)
-        return start, self._groups, end
+        return start, end
 
     def _add(self, delta: Delta) -> None:
         pixels, box = int(delta.changed.sum()), delta.labels.size

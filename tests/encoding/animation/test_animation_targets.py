@@ -37,8 +37,6 @@ def test_what_cannot_be_met_is_said(frames):
         quality_of(frames, lambda quality: 1000 + 10 * quality, max_bytes=1005)
     with pytest.raises(TargetError, match="target_psnr=90"):
         quality_of(frames, target_psnr=90)
-    with pytest.raises(ValueError, match="still images"):
-        quality_of(frames, target_ssim=0.9)
 
 
 def test_without_a_target_quality_is_as_asked_for(frames):

@@ -1,0 +1,65 @@
+"""Files of frames of more colours than a codebook has."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_sample_image
+
+import kqf
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """Return a panning picture, a cut, and a still one: (8, 40, 60, 3)."""
+    panned = load_sample_image("china.jpg")[150:190, 100:170]
+    still = load_sample_image("flower.jpg")[150:190, 200:260]
+    return np.stack([panned[:, 2 * number : 2 * number + 60] for number in range(4)] + [still] * 4)
+
+
+def decoded(data):
+    with kqf.open_animation(data) as animation:
+        return np.stack([np.asarray(frame) for frame in animation])
+
+
+def test_frames_come_back_as_good_as_asked_for(frames):
+    sizes, ratios = [], []
+    for quality in (100, 75, 30):
+        data = kqf.encode_animation(frames, quality=quality, effort=2, colors=32)
+        shown = decoded(data)
+        assert shown.shape == frames.shape
+        assert (shown[4:] == shown[4]).all()
+        sizes.append(len(data))
+        ratios.append(kqf.psnr(frames.reshape(-1, 60, 3), shown.reshape(-1, 60, 3)))
+    assert sizes[0] > sizes[1] > sizes[2]
+    assert ratios[0] > ratios[1] > ratios[2] > 20
+
+
+def test_targets_hold_for_the_whole_file(frames):
+    whole = frames.reshape(-1, 60, 3)
+    options = {"effort": 1, "colors": 32}
+    shown = decoded(kqf.encode_animation(frames, target_psnr=29, **options))
+    assert 29 <= kqf.psnr(whole, shown.reshape(-1, 60, 3)) < 30
+    limit = len(kqf.encode_animation(frames, quality=100, **options)) * 3 // 4
+    assert limit // 2 < len(kqf.encode_animation(frames, max_bytes=limit, **options)) <= limit
+    with pytest.raises(ValueError, match="target_ssim is for still images"):
+        kqf.encode_animation(frames, target_ssim=0.9)
+
+
+def test_few_colours_are_exact_unless_they_take_too_many_bytes(frames):
+    few = frames[..., 1]
+    for options in ({}, {"quality": 1}, {"target_psnr": 30}):
+        assert np.array_equal(decoded(kqf.encode_animation(few, effort=1, **options)), few)
+    size = len(kqf.encode_animation(few, effort=1))
+    assert len(kqf.encode_animation(few, effort=1, max_bytes=size)) == size
+    assert len(kqf.encode_animation(few, effort=1, max_bytes=size * 3 // 4)) <= size * 3 // 4
+    with pytest.raises(kqf.TargetError, match=f"all colours take {size}"):
+        kqf.encode_animation(few, effort=1, max_bytes=size - 1, exact=True)
+
+
+def test_a_palette_and_colours_to_keep_are_in_the_codebook_of_few_colours_too(frames):
+    few = frames // 128 * 128
+    palette = [(0, 0, 0), (255, 255, 255)]
+    data = kqf.encode_animation(few, effort=1, palette=palette)
+    assert kqf.read_indexed(data).codebook.tolist() == [list(color) for color in palette]
+    data = kqf.encode_animation(few, effort=1, keep=[(1, 2, 3)])
+    assert [1, 2, 3] in kqf.read_indexed(data).codebook.tolist()
+    assert np.array_equal(decoded(data), few)
