@@ -132,16 +132,17 @@ def write_large(
         raise ValueError(f"{', '.join(flags)}: not for an image so large")
     if options.strip:
         image = image.stripped()
-    exclusive = is_exclusive(job, options)
+    exclusive, mode = is_exclusive(job, options), mode_of(job.source)
+    if mode is not None:
+        mode &= 0o666
     if suffix == ZARR:
         codebook = _codebook_to_write(image, suffix, options)
-        size = zarr_stores.write_zarr(Path(job.target), image, report, exclusive=exclusive)
+        size = zarr_stores.write_zarr(
+            Path(job.target), image, report, mode=mode, exclusive=exclusive
+        )
         dropped = list(image.metadata)
         return _made(image, len(codebook), _losses("zarr", dropped)), size
-    mode = mode_of(job.source)
-    with replacing(
-        Path(job.target), mode=None if mode is None else mode & 0o666, exclusive=exclusive
-    ) as file:
+    with replacing(Path(job.target), mode=mode, exclusive=exclusive) as file:
         if suffix in large_tiff.SUFFIXES:
             codebook = _codebook_to_write(image, suffix or "", options)
             dropped = write_tiff(file, image.array, codebook, image.metadata, report)
@@ -154,7 +155,8 @@ def write_large(
                 "and --region and --size make it smaller"
             )
         bytes_out = file.seek(0, 2)
-        if suffix in (None, ".kqf") and not options.is_part and not source.is_kqf:
+        # A zarr array is no file that the result could be a smaller copy of.
+        if suffix in (None, ".kqf") and not options.is_part and Path(job.source).is_file():
             made.notes.extend(compare_sizes(source.bytes, bytes_out, options))
     return made, bytes_out
 

@@ -9,14 +9,18 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing_folder(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
+def replacing_folder(
+    path: Path, *, mode: int | None = None, exclusive: bool = False
+) -> Iterator[Path]:
     """Give a new folder to fill, which gets the name ``path`` at the end if all went well.
 
     By then its data is on the disk, where the system can be asked for that. A folder that is
-    replaced is moved aside before and removed afterwards. Killed meanwhile, the process leaves a
-    hidden folder, ``.kqf-*.tmp``, beside ``path``.
+    replaced is moved aside before and removed afterwards; the new one has its permissions. If the
+    process is killed meanwhile, a hidden folder stays beside ``path``, named ``.kqf-*.tmp``.
 
     Arguments:
+        mode: the permissions that a new folder may have at most, as those of a file, before the
+            umask; None for the usual ones.
         exclusive: never replace anything.
 
     Raises:
@@ -27,14 +31,18 @@ def replacing_folder(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
     if exclusive and path.exists():
         raise _exists(path)
     is_replaced = path.exists()
+    # Who may read may look into the folder.
+    allowed = 0o777 if mode is None else 0o700 | mode | (mode & 0o444) >> 2
     temporary, aside = (path.with_name(f".kqf-{os.urandom(8).hex()}.tmp") for _ in range(2))
     try:
-        temporary.mkdir()
+        temporary.mkdir(0o700 if is_replaced else allowed)
     except OSError as error:
         # Nobody knows the temporary name.
         error.filename = str(path)
         raise
     try:
+        if is_replaced:
+            temporary.chmod(path.stat().st_mode & 0o777)
         yield temporary
         if hasattr(os, "sync"):
             os.sync()

@@ -57,11 +57,19 @@ def check_replaceable(path: Path) -> None:
         raise ValueError(f"{path} holds more than an array, {others[0]}: it is not replaced")
 
 
-def write_zarr(path: Path, image: LargeImage, report: Report, *, exclusive: bool = False) -> int:
+def write_zarr(
+    path: Path,
+    image: LargeImage,
+    report: Report,
+    *,
+    mode: int | None = None,
+    exclusive: bool = False,
+) -> int:
     """Write the pixels of an image as an array (H, W) or (H, W, C) uint8 of zarr format 3.
 
     Arguments:
         path: of the folder, which is whole in the end, or as it was.
+        mode: the permissions that a new folder may have at most, as those of a file.
         exclusive: never replace anything.
 
     Returns:
@@ -78,7 +86,7 @@ def write_zarr(path: Path, image: LargeImage, report: Report, *, exclusive: bool
     pixels = image.pixels
     width, height = image.size
     channels = tuple(map(int, pixels.shape[2:]))
-    with replacing_folder(path, exclusive=exclusive) as folder:
+    with replacing_folder(path, mode=mode, exclusive=exclusive) as folder:
         array = zarr.create_array(
             folder,
             shape=(height, width, *channels),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import ICC, draw, few, many, names, run
+from command import ICC, draw, few, many, names, run, run_batch
 from PIL import Image, ImageOps
 
 import kqf
@@ -107,6 +107,14 @@ def test_a_large_file_is_stored_anew():
     assert kqf.read_indexed("b.kqf") == image
     run("convert", "a.kqf", "-o", "b.kqf", "--effort", 1, "--colors", 9)
     assert kqf.info("b.kqf").colors == 9
+
+
+def test_arrays_of_a_batch_are_made_whatever_they_take():
+    noise = np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)
+    zarr.create_array("a.zarr", data=noise)
+    _, err = run_batch("a.zarr", "-o", "out", "-q", 100)
+    assert "1 made" in err
+    assert np.array_equal(kqf.read("out/a.kqf"), noise)
 
 
 def test_a_region_of_a_large_file_is_cut():

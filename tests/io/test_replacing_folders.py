@@ -1,5 +1,7 @@
 """Folders that are replaced whole or not at all."""
 
+import os
+
 import pytest
 
 from kqf.io.replacing_folders import replacing_folder
@@ -32,6 +34,18 @@ def test_the_old_one_is_there_until_the_end(tmp_path):
     with pytest.raises(RuntimeError):
         fail()
     assert content(tmp_path) == {"a", "a/old"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+@pytest.mark.parametrize(("mode", "expected"), [(0o600, 0o700), (0o644, 0o755), (0o640, 0o750)])
+def test_who_may_not_read_the_source_may_not_look_into_the_folder(tmp_path, mode, expected):
+    fill(tmp_path / "a", "new", mode=mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == expected & ~umask
+    (tmp_path / "a").chmod(0o711)
+    fill(tmp_path / "a", "newer", mode=mode)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o711
 
 
 def test_exclusive(tmp_path):

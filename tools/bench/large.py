@@ -1,15 +1,17 @@
 """An image larger than memory: made block by block, encoded, and read in regions.
 
-    pip install '.[dask]'
+    pip install '.[large]'
     python tools/benchmark.py large [--kinds KIND ...] [--sides N ...] [--effort N] [--quality N]
-                                    [--regions N] [--folder DIR] [--markdown FILE]
+                                    [--regions N] [--folder DIR] [--convert] [--markdown FILE]
 
 For each kind and side it makes an image of side x side pixels, encodes it by ``kqf.write_dask`` and
 reads regions of 1024 x 1024 by ``kqf.open``, each in a process of its own. Kinds: ``photographs``
 are enlarged crops of scikit-learn's two sample photographs, no two blocks alike; ``noise`` has as
 many colours as there can be, and ``noise+alpha`` has four channels. It prints seconds, seconds for
 each megapixel, the peak of memory above what the process took before, bytes, and of the regions
-the share of the bytes that were fetched and the seconds, the most of each.
+the share of the bytes that were fetched and the seconds, the most of each. ``--convert`` also makes
+BigTIFF, an array of zarr and a picture of 1000 pixels of each file, as ``kqf convert`` does, and
+prints seconds and peaks.
 """
 
 import io
@@ -29,6 +31,9 @@ import numpy as np
 from PIL import Image
 
 import kqf
+from kqf.convert.api import convert_file
+from kqf.convert.options import ConversionOptions, Size
+from kqf.convert.targets import Job
 
 from .images import samples
 from .output import parser_for
@@ -121,6 +126,14 @@ def read(path: str, side: int, regions: int) -> dict[str, float]:
     return {"share": max(taken), "seconds": max(seconds), "peak_mib": peak() - before}
 
 
+def convert(source: str, target: str, longer: int | None) -> dict[str, float]:
+    before = peak()
+    start = time.perf_counter()
+    size = None if longer is None else Size(longer=longer)
+    convert_file(Job(source, target, named=True), ConversionOptions(size=size))
+    return {"seconds": time.perf_counter() - start, "peak_mib": peak() - before}
+
+
 def apart(work: Callable[..., dict[str, float]], *arguments: object) -> dict[str, float]:
     """Run a function in a fresh process, whose peak of memory is its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
@@ -135,6 +148,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--quality", type=int)
     parser.add_argument("--regions", type=int, default=8)
     parser.add_argument("--folder", help="for the files made; a temporary one if not given")
+    parser.add_argument("--convert", action="store_true")
     parser.add_argument("--markdown", type=Path)
     asked = parser.parse_args(arguments)
     options = {"effort": asked.effort, "quality": asked.quality}
@@ -157,6 +171,10 @@ def main(arguments: Sequence[str]) -> None:
                 f"| {regions['peak_mib']:.0f} |"
             )
             print(lines[-1], flush=True)
+            for suffix, longer in ((".tif", None), (".zarr", None), (".png", 1000)):
+                if asked.convert:
+                    done = apart(convert, path, str(Path(path).with_suffix(suffix)), longer)
+                    print(f"{suffix}: {done['seconds']:.0f} s, peak {done['peak_mib']:.0f} MiB")
             Path(path).unlink()
     if asked.markdown:
         asked.markdown.write_text("\n".join(lines) + "\n", "utf-8")
