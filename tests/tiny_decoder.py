@@ -242,6 +242,32 @@ def tile_labels(payload, predictor, order, w, h, last_label, n):
     return bytes(result)
 
 
+def check_overviews(index, over, size, last_label):
+    """Check the overviews of an image of a size (section 6.8)."""
+    require(len(index) >= 2)
+    first, count = index[:2]
+    require(first >= 1 and count >= 1 and first + count <= 32)
+    tiles = []
+    for level in range(first + count - 1, first - 1, -1):
+        width, height = (-(-side >> level) for side in size)
+        tiles += [
+            min(256, width - x) * min(256, height - y)
+            for y in range(0, height, 256)
+            for x in range(0, width, 256)
+        ]
+    require(len(index) == 2 + 8 * len(tiles))
+    numbers = struct.unpack_from(f">{2 * len(tiles)}I", index, 2)
+    lengths, crcs = numbers[: len(tiles)], numbers[len(tiles) :]
+    total = sum(lengths)
+    sides = [16 * MIB] * (total // (16 * MIB)) + [total % (16 * MIB)] * (total % (16 * MIB) > 0)
+    require([len(payload) for payload in over] == sides)
+    data, at = b"".join(over), 0
+    for length, crc, pixels in zip(lengths, crcs, tiles, strict=True):
+        stream, at = data[at : at + length], at + length
+        require(zlib.crc32(stream) == crc)
+        require(max(inflate_to(stream, pixels)) <= last_label)
+
+
 def image_layout(byte, last_label, sides, *, version=2):
     """Return (predictor, transposed, ranked, shapes) of the field layout (section 5.1)."""
     width, height, tile_width, tile_height = sides
@@ -550,7 +576,7 @@ def tiny_decode_all(data):
     tiles = -(-sides[0] // sides[2]) * -(-sides[1] // sides[3])
     longest = {b"RANK": 512 * colors + 1024, b"tidx": 4 * tiles}
     longest |= dict.fromkeys((b"LABL", b"SHAP", b"ANIM"), 2**32 - 1)
-    metadata, single, total, count = {}, {}, 0, 0
+    metadata, single, over, total, count = {}, {}, [], 0, 0
     while True:
         first = at
         kind, payload, at = read_chunk(data, at, longest)
@@ -559,6 +585,11 @@ def tiny_decode_all(data):
         count += 1
         require(count <= 1024)
         require(kind not in single)
+        if b"oidx" in single or kind == b"over":
+            require(kind == b"over" and b"oidx" in single)
+            over.append(payload)
+        if kind == b"oidx":
+            single[kind] = payload
         require(kind not in (b"HEAD", b"CODE", b"DONE"))
         only_2 = (b"PCOD", b"SHAP", b"ANIM", b"FRAM")
         require(kind not in only_2 or version == 2, "unsupported")
@@ -580,6 +611,8 @@ def tiny_decode_all(data):
             require("\0" not in metadata["text"].decode("utf-8"))
         except UnicodeDecodeError as error:
             raise Refused from error
+    if b"oidx" in single:
+        check_overviews(single[b"oidx"], over, sides[:2], last_label)
     timing = timing_of(single[b"ANIM"]) if b"ANIM" in single else None
     labels, at, shapes = image_labels(data, first, sides, version, layout, entries, single)
     if timing is None:

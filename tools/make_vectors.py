@@ -19,6 +19,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from tools.vectors.animated import animations, invalid_animations
 from tools.vectors.invalid import invalid_files
 from tools.vectors.invalid_2 import invalid_files_of_version_2
+from tools.vectors.overviews import files_of_wrong_overviews, files_with_overviews
 from tools.vectors.valid import valid_files
 from tools.vectors.valid_2 import valid_files_of_version_2
 
@@ -29,10 +30,20 @@ def make() -> dict[str, bytes]:
     """Return the contents of every file below ``FOLDER``, by its name there."""
     files: dict[str, bytes] = {}
     manifest: dict[str, dict[str, object]] = {"valid": {}, "invalid": {}}
-    for one in [*valid_files(), *valid_files_of_version_2(), *animations()]:
+    for one in [
+        *valid_files(),
+        *valid_files_of_version_2(),
+        *animations(),
+        *files_with_overviews(),
+    ]:
         _put(files, f"valid/{one.name}.kqf", one.data())
         manifest["valid"][one.name + ".kqf"] = one.entry()
-    for bad in [*invalid_files(), *invalid_files_of_version_2(), *invalid_animations()]:
+    for bad in [
+        *invalid_files(),
+        *invalid_files_of_version_2(),
+        *invalid_animations(),
+        *files_of_wrong_overviews(),
+    ]:
         _put(files, f"invalid/{bad.file}.kqf", bad.data)
         manifest["invalid"][bad.file + ".kqf"] = bad.entry()
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=True)

@@ -76,6 +76,7 @@ def described(
         ("colours", f"{head.colors}"),
         ("predictor", head.predictor),
         ("tiles", f"{head.tiles:,} of {head.tile_width:,} x {head.tile_height:,} pixels"),
+        *([("overviews", ", ".join(f"1:{scale}" for scale in head.scales))] if head.scales else []),
         ("file", f"{head.file_bytes:,} bytes, {head.bits_per_pixel:.2f} bits per pixel"),
         ("version", str(head.version)),
         ("bytes of", _sizes(parts)),

@@ -82,7 +82,16 @@ def write_dask(target: Target, array: "Array", **options: Unpack[BlockwiseOption
         parameters = search_parameters(mean, settings.quality, settings.metric, effort)
         labels = searching(labels, sample, sample_labels, layout, parameters, settings.layout)
     stored = _copied_or(layout, labels(sample), codebook, settings.layout)
-    write_blocks(target, blocks, labels, codebook, stored, settings.layout, settings.chunks)
+    write_blocks(
+        target,
+        blocks,
+        labels,
+        codebook,
+        stored,
+        settings.layout,
+        settings.chunks,
+        settings.overviews,
+    )
 
 
 @documents(BlockwiseStorageOptions)
@@ -120,7 +129,16 @@ def write_indexed_dask(
     sample = checked(blocks.sample())
     layout = _layout_of(sample, codebook, blocks, settings.layout)
     stored = _copied_or(layout, sample, codebook, settings.layout)
-    write_blocks(target, blocks, checked, codebook, stored, settings.layout, settings.chunks)
+    write_blocks(
+        target,
+        blocks,
+        checked,
+        codebook,
+        stored,
+        settings.layout,
+        settings.chunks,
+        settings.overviews,
+    )
 
 
 def _count(blocks: Blocks) -> Histogram:

@@ -1,8 +1,10 @@
 """A file assembled from blocks, whose labels are kept in a temporary file meanwhile."""
 
 import tempfile
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import IO
 
 import numpy as np
 
@@ -18,8 +20,10 @@ from kqf.encoding.layout import (
     deflate_tiles,
     head_of,
 )
+from kqf.encoding.overviews import make_overviews, wants_overviews
 from kqf.format import chunks, writer
 from kqf.format.declarations import Predictor
+from kqf.format.grid import slices_within
 from kqf.format.header import Head
 from kqf.format.streams import deflate, inflate
 from kqf.io.files import Target, assembling, folder_of
@@ -28,6 +32,9 @@ from kqf.io.files import Target, assembling, folder_of
 _SENT_PIXELS = 2**23
 # Deflate level of labels in the temporary file.
 _SPOOL_LEVEL = 1
+# Labels of blocks kept in memory while overviews are made: boxes touch blocks several times where
+# tiles are small.
+_KEPT_LABELS = 2**26
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,7 @@ def write_blocks(
     layout: Layout | CopiedLayout,
     settings: LayoutSettings,
     metadata: Sequence[tuple[bytes, bytes]],
+    asked: bool | None,
 ) -> None:
     """Label all blocks and write the file.
 
@@ -68,6 +76,7 @@ def write_blocks(
         labels_of: returns the labels of a block's pixels; is sent to workers.
         layout: predictor and tiles of the file.
         metadata: types and payloads of chunks, from build_metadata.
+        asked: whether there are to be overviews; None if the image's size is to tell.
     """
     from dask.base import compute
     from dask.delayed import delayed
@@ -96,6 +105,13 @@ def write_blocks(
                 spool.write(part.stream)
                 if part.pairs is not None:
                     pairs += part.pairs
+        overviews: list[tuple[bytes, bytes]] = []
+        if wants_overviews(asked, blocks.width, blocks.height):
+            spooled_labels = _SpooledLabels(blocks, spool, spooled)
+            size = sum(len(payload) for _, payload in metadata)
+            overviews = make_overviews(
+                blocks.width, blocks.height, codebook, spooled_labels.read, size
+            )
         ranking = None
         if is_ranked:
             ranking = best_ranking(pairs, codebook, settings.effort.thresholds)
@@ -104,8 +120,11 @@ def write_blocks(
             table = None if ranking is None else ranking.payload
             return writer.build_prologue(head, codebook, table, metadata, lengths)
 
+        chunks_of_overviews = [chunks.build_chunk(*chunk) for chunk in overviews]
+
         # Its size does not depend on the lengths, which are known last.
         file.write(prologue([0] * head.tiles))
+        file.writelines(chunks_of_overviews)
         lengths: list[int] = []
         shared = delayed((head, ranking, copied, codebook), traverse=False)
         do = delayed(deflate_block, pure=False)
@@ -122,6 +141,52 @@ def write_blocks(
         file.write(chunks.END)
         file.seek(0)
         file.write(prologue(lengths))
+
+
+class _SpooledLabels:
+    """The labels of blocks in a temporary file, read box by box.
+
+    Arguments:
+        places: offset, bytes and shape of each block's stream, by its number.
+    """
+
+    def __init__(
+        self,
+        blocks: Blocks,
+        file: IO[bytes],
+        places: dict[int, tuple[int, int, tuple[int, int]]],
+    ) -> None:
+        self._blocks = blocks
+        self._file = file
+        self._places = places
+        self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._kept_bytes = 0
+
+    def read(self, left: int, upper: int, right: int, lower: int) -> np.ndarray:
+        """Return the labels (h, w) uint8 of a box."""
+        labels = np.empty((lower - upper, right - left), np.uint8)
+        for number in self._blocks.touched(left, upper, right, lower):
+            rows, columns = self._blocks.box(number)
+            box = columns.start, rows.start, columns.stop, rows.stop
+            part = self._block(number)[slices_within(box, (left, upper, right, lower))]
+            labels[slices_within((left, upper, right, lower), box)] = part
+        return labels
+
+    def _block(self, number: int) -> np.ndarray:
+        if number in self._kept:
+            self._kept.move_to_end(number)
+            return self._kept[number]
+        position, size, shape = self._places[number]
+        self._file.seek(position)
+        labels = np.frombuffer(
+            inflate(self._file.read(size), shape[0] * shape[1], "LABL"), np.uint8
+        )
+        # Where blocks are as large as the boxes that are read, none is needed again.
+        self._kept[number] = labels.reshape(shape)
+        self._kept_bytes += labels.size
+        while self._kept_bytes > _KEPT_LABELS and len(self._kept) > 1:
+            self._kept_bytes -= self._kept.popitem(last=False)[1].size
+        return labels.reshape(shape)
 
 
 def deflate_block(

@@ -57,6 +57,13 @@ class Blocks:
             slice(left, min(left + width, self.width)),
         )
 
+    def touched(self, left: int, upper: int, right: int, lower: int) -> Iterator[int]:
+        """Yield the numbers of the blocks that a box of pixels touches."""
+        width, height = self._size
+        for row in range(upper // height, (lower - 1) // height + 1):
+            for column in range(left // width, (right - 1) // width + 1):
+                yield row * self.columns + column
+
     def batches(self) -> Iterator[list[int]]:
         """Yield the numbers of blocks to work on at once: about a square, as chunks may be."""
         across, down = (max(isqrt(_BATCH_PIXELS) // side, 1) for side in self._size)

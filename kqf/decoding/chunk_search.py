@@ -17,7 +17,7 @@ TYPES = re.compile(
         [
             *(b"CODE", b"PCOD", b"RANK", b"SHAP", b"ANIM", b"tidx"),
             *METADATA_TYPES.values(),
-            *(b"LABL", b"FRAM", b"fidx", b"DONE"),
+            *(b"oidx", b"over", b"LABL", b"FRAM", b"fidx", b"DONE"),
         ]
     )
 )

@@ -11,9 +11,16 @@ import numpy as np
 from kqf.decoding.indexing import split_index
 from kqf.decoding.information import Info, info_of
 from kqf.decoding.labels import Region, read_labels, read_pixels
+from kqf.decoding.scaled import level_of, read_scaled_labels, read_scaled_pixels, stored_level
 from kqf.errors import Box
-from kqf.format.declarations import MAX_METADATA, MAX_PIXELS, MAX_PROLOGUE_CHUNKS
+from kqf.format.declarations import (
+    MAX_METADATA,
+    MAX_PIXELS,
+    MAX_PROLOGUE_CHUNKS,
+    OVERVIEW_TILE,
+)
 from kqf.format.header import Head
+from kqf.format.overviews import level_size
 from kqf.format.reader import ImageReader
 from kqf.image import IndexedImage
 from kqf.io.files import Source, open_stream, size_of
@@ -192,6 +199,7 @@ class KqfFile:
         self,
         region: Region | None = None,
         *,
+        scale: int = 1,
         threads: int | None = None,
         max_pixels: int | None = MAX_PIXELS,
     ) -> IndexedImage:
@@ -201,6 +209,11 @@ class KqfFile:
             region: box (left, upper, right, lower) in pixels, any sequence or array of four
                 integers; of a file with ``tidx``, only the tiles that it touches are fetched. None
                 for the whole image.
+            scale: 1, 2, 4, 8 or another power of 2: the side of the squares of pixels, counted from
+                the image's upper left corner, that become one label each. Squares that the region
+                touches in part count whole: w is ceil(right / scale) - left // scale. What the
+                file has as overviews (``info.scales``) is read from them, other scales from the
+                next lower one.
             threads: at most so many; None for one for each processor.
             max_pixels: pixels of all tiles to inflate; None for no limit.
 
@@ -208,13 +221,18 @@ class KqfFile:
             FormatError: the file breaks a rule. LimitError: too many pixels. ValueError: the region
             is empty or not inside the image.
         """
-        labels = read_labels(self.reader(), region, threads, max_pixels)
+        reader, level = self.reader(), level_of(scale)
+        if level:
+            labels = read_scaled_labels(reader, region, level, threads, max_pixels)
+        else:
+            labels = read_labels(reader, region, threads, max_pixels)
         return IndexedImage(labels, self.codebook, self.metadata)
 
     def read(
         self,
         region: Region | None = None,
         *,
+        scale: int = 1,
         threads: int | None = None,
         max_pixels: int | None = MAX_PIXELS,
     ) -> np.ndarray:
@@ -224,6 +242,11 @@ class KqfFile:
             region: box (left, upper, right, lower) in pixels, any sequence or array of four
                 integers; of a file with ``tidx``, only the tiles that it touches are fetched. None
                 for the whole image.
+            scale: 1, 2, 4, 8 or another power of 2: the side of the squares of pixels, counted from
+                the image's upper left corner, that become one pixel each. Squares that the region
+                touches in part count whole: w is ceil(right / scale) - left // scale. What the
+                file has as overviews (``info.scales``) is read from them, other scales from the
+                next lower one.
             threads: at most so many; None for one for each processor.
             max_pixels: pixels of all tiles to inflate; None for no limit.
 
@@ -231,27 +254,38 @@ class KqfFile:
             FormatError: the file breaks a rule. LimitError: too many pixels. ValueError: the region
             is empty or not inside the image.
         """
-        return read_pixels(self.reader(), region, threads, max_pixels)
+        reader, level = self.reader(), level_of(scale)
+        if level:
+            return read_scaled_pixels(reader, region, level, threads, max_pixels)
+        return read_pixels(reader, region, threads, max_pixels)
 
-    def to_dask(self, *, indexed: bool = False) -> "Array":
+    def to_dask(self, *, indexed: bool = False, level: int = 0) -> "Array":
         """Return the image as a dask array that reads its blocks, whole tiles, when they are due.
 
         Arguments:
             indexed: labels (H, W) in place of pixels.
+            level: 0 for full size, 1 for half of the width and height, 2 for a quarter and so on,
+                rounded up; ``read`` with scale 2**level gives the same.
         """
         try:
             import dask.array
         except ImportError as error:
             raise ImportError(f"dask arrays need dask: {how_to_install('dask')}") from error
-        height, width = self.shape[:2]
-        tile = min(self.head.tile_width, width), min(self.head.tile_height, height)
-        across = max(_BLOCK // (tile[0] * tile[1]), 1)
+        level_of(1 << level)
+        head = self.head
+        width, height = level_size(head.width, head.height, level)
+        source = stored_level(self._reader, level) if level else 0
+        tile = (OVERVIEW_TILE,) * 2 if source else (head.tile_width, head.tile_height)
+        # Tiles of what is read, in labels of the level.
+        tile = min(-(-tile[0] >> level - source), width), min(-(-tile[1] >> level - source), height)
+        across = max((_BLOCK >> 2 * (level - source)) // (tile[0] * tile[1]), 1)
         sides = [_chunks(height, tile[1]), _chunks(width, tile[0] * across)]
         rest = () if indexed else self.shape[2:]
         return dask.array.map_blocks(
             _read_block,
             self,
             indexed,
+            level,
             chunks=(*sides, *((side,) for side in rest)),
             dtype=self.dtype,
             meta=np.empty((0,) * (2 + len(rest)), self.dtype),
@@ -276,12 +310,13 @@ def _chunks(side: int, step: int) -> tuple[int, ...]:
     return (step,) * (side // step) + ((side % step,) if side % step else ())
 
 
-def _read_block(file: KqfFile, indexed: bool, block_info: Any = None) -> np.ndarray:
+def _read_block(file: KqfFile, indexed: bool, level: int, block_info: Any = None) -> np.ndarray:
     (upper, lower), (left, right) = block_info[None]["array-location"][:2]
-    region = left, upper, right, lower
+    right, lower = min(right << level, file.head.width), min(lower << level, file.head.height)
+    region, scale = (left << level, upper << level, right, lower), 1 << level
     if indexed:
-        return file.read_indexed(region, threads=1, max_pixels=None).labels
-    return file.read(region, threads=1, max_pixels=None)
+        return file.read_indexed(region, scale=scale, threads=1, max_pixels=None).labels
+    return file.read(region, scale=scale, threads=1, max_pixels=None)
 
 
 class _Shared:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kqf.errors import FormatError
 from kqf.format.animation import Timing
 from kqf.format.reader import ImageReader
 
@@ -26,12 +27,14 @@ class Info:
         missing_bytes: how many more it must have, at the least, to be complete: 0 for a whole file.
         version: of the format, 1 or 2.
         part_bytes: what the parts of the file take, in bytes: ``codebook``, ``ranking`` (the table
-            of label prediction), ``shapes`` (what repeats in the image) and ``tiles`` (labels, and
-            where shapes are placed).
+            of label prediction), ``shapes`` (what repeats in the image), ``overviews`` (the image
+            in smaller sizes) and ``tiles`` (labels, and where shapes are placed).
         frames: number of frames, 1 for a still.
         loop: how often an animation is to be played, 0 for ever; 1 for a still.
         durations: milliseconds of each frame, int where all are whole, else float; empty for a
             still.
+        scales: those in which the file has the image, too, ascending: 4 stands for a quarter of
+            the width and height. Empty without overviews, or where these are damaged.
     """
 
     width: int
@@ -50,6 +53,7 @@ class Info:
     frames: int = 1
     loop: int = 1
     durations: tuple[float, ...] = ()
+    scales: tuple[int, ...] = ()
 
     @property
     def bits_per_pixel(self) -> float:
@@ -77,6 +81,7 @@ def info_of(reader: ImageReader) -> Info:
         frames=1 if timing is None else timing.frames,
         loop=1 if timing is None else timing.plays,
         durations=() if timing is None else _milliseconds(timing),
+        scales=_scales(reader),
     )
 
 
@@ -86,3 +91,11 @@ def _milliseconds(timing: Timing) -> tuple[float, ...]:
     if 1000 % timing.ticks_per_second == 0:
         return tuple((ticks * (1000 // timing.ticks_per_second)).tolist())
     return tuple((ticks * 1000 / timing.ticks_per_second).tolist())
+
+
+def _scales(reader: ImageReader) -> tuple[int, ...]:
+    try:
+        index = reader.overviews
+    except FormatError:
+        return ()
+    return tuple(1 << level for level in reversed(index.levels)) if index else ()

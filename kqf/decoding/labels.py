@@ -85,7 +85,7 @@ def read_pixels(
 def check_tiles(reader: ImageReader, threads: int | None, max_pixels: int | None) -> None:
     """Inflate all tiles, a few at a time, for their errors alone."""
     head = reader.head
-    _check_pixels(head.width * head.height, max_pixels)
+    check_pixels(head.width * head.height, max_pixels)
     reader.check_room()
     # Read before threads are started.
     _ = reader.order, reader.shapes
@@ -99,6 +99,7 @@ def check_tiles(reader: ImageReader, threads: int | None, max_pixels: int | None
                 placements.add(found)
 
     count = thread_count(threads)
+    reader.check_overviews()
     run(check, _batches(reader, range(head.tiles), count), count)
     reader.finish()
     if reader.shapes:
@@ -173,7 +174,7 @@ def _read_symbols(
     """
     head = reader.head
     pixels = touched_pixels(head, box)
-    _check_pixels(pixels, max_pixels)
+    check_pixels(pixels, max_pixels)
     reader.check_room()
     # Read before threads are started.
     _ = reader.order, reader.shapes
@@ -264,7 +265,8 @@ def _batches(
         yield batch
 
 
-def _check_pixels(pixels: int, max_pixels: int | None) -> None:
+def check_pixels(pixels: int, max_pixels: int | None) -> None:
+    """Raise LimitError if there are more pixels to read than the caller allows."""
     if max_pixels is not None and pixels > max_pixels:
         raise LimitError("pixels of the tiles to read", "max_pixels", max_pixels, pixels)
 

@@ -26,10 +26,10 @@ def measure_parts(source: Source) -> dict[str, int]:
 
     Returns:
         any of ``codebook``, ``ranking`` (the table of label prediction), ``shapes`` (what the image
-        repeats), ``placements`` (where it does), ``codes`` (where predictor copy copies from),
-        ``labels``, ``ranks``, ``new_labels`` or ``packed_labels`` by the predictor,
-        ``later_frames`` (all of an animation but the first one), and ``chunks`` (metadata, and all
-        that holds the parts together).
+        repeats), ``overviews`` (the image in smaller sizes), ``placements`` (where shapes are),
+        ``codes`` (where predictor copy copies from), ``labels``, ``ranks``, ``new_labels`` or
+        ``packed_labels`` by the predictor, ``later_frames`` (all of an animation but the first
+        one), and ``chunks`` (metadata, and all that holds the parts together).
 
     Raises:
         FormatError: the file breaks a rule. OSError: it can't be read.
@@ -37,7 +37,8 @@ def measure_parts(source: Source) -> dict[str, int]:
     with open_source(source) as (stream, size):
         reader = ImageReader(stream, size)
         head = reader.head
-        found = {part: reader.part_bytes[part] for part in ("codebook", "ranking", "shapes")}
+        known = "codebook", "ranking", "shapes", "overviews"
+        found = {part: reader.part_bytes[part] for part in known}
         found |= {"placements": 0, "codes": 0, _STORED_AS[head.predictor]: 0}
         for number, payload in reader.tiles(range(head.tiles)):
             parts = split_tile(payload, head, number)

@@ -34,7 +34,8 @@ def encode(pixels: np.ndarray, **options: Unpack[EncodeOptions]) -> bytes:
         TypeError, ValueError: an argument is not as above.
         TargetError: a target can't be met.
     """
-    return _label(as_pixels(pixels), EncodeSettings(options)).file
+    settings = EncodeSettings(options)
+    return settings.with_overviews(_label(as_pixels(pixels), settings).file)
 
 
 @documents(EncodeOptions)
@@ -110,7 +111,8 @@ def encode_indexed(
         labels = image_or_labels
     check_indexed(labels, codebook)
     settings = StorageSettings(options)
-    return Labelled(labels, codebook, settings.layout, settings.chunks).file
+    labelled = Labelled(labels, codebook, settings.layout, settings.chunks)
+    return settings.with_overviews(labelled.file)
 
 
 @documents(StorageOptions)

@@ -150,6 +150,15 @@ class _Layout(TypedDict, total=False):
             "None (default) for the sizes that suit the image.",
         ),
     ]
+    overviews: Annotated[
+        bool | None,
+        Option(
+            None,
+            "whether to store smaller pictures of the image, too, from which a part of the file "
+            "shows all of it; about a tenth more bytes. None (default): for images of 2**24 pixels "
+            "or more, unless there is max_bytes. Images of at most 512 pixels a side have none.",
+        ),
+    ]
     metadata: Annotated[
         Mapping[str, object] | None,
         Option(
@@ -197,7 +206,7 @@ def options_of(kind: type) -> dict[str, Option]:
     """Return all options of a TypedDict of this module by name, in the order of its documentation.
 
     >>> list(options_of(StorageOptions))
-    ['predictor', 'tile', 'metadata', 'effort', 'threads']
+    ['predictor', 'tile', 'overviews', 'metadata', 'effort', 'threads']
     """
     return {name: hint.__metadata__[0] for name, hint in kind.__annotations__.items()}
 

@@ -10,6 +10,7 @@ from kqf.encoding.effort import PRESETS
 from kqf.encoding.label_search import LabelSettings
 from kqf.encoding.layout import LayoutSettings
 from kqf.encoding.options import DEFAULT_METHOD, EncodeOptions, StorageOptions, with_defaults
+from kqf.encoding.overviews import with_overviews
 from kqf.format.declarations import MAX_COLORS, MAX_SIDE, Predictor
 from kqf.format.metadata import build_metadata
 from kqf.palettes.coerce import as_codebook, match_channels
@@ -36,6 +37,7 @@ class StorageSettings:
     Attributes:
         preset: settings of the effort.
         layout: layouts that the file may have.
+        overviews: whether it has overviews; None if its size is to tell.
         metadata: as ``IndexedImage.metadata``.
         chunks: types and payloads of the metadata's chunks.
         threads: at most so many are used.
@@ -51,9 +53,18 @@ class StorageSettings:
         self.threads = thread_count(options["threads"])
         tile = _tile(options["tile"])
         self.layout = LayoutSettings(predictors, tile, self.preset.layout, self.threads)
+        self.overviews = options["overviews"]
+        if not isinstance(self.overviews, bool | None):
+            found = type(self.overviews).__name__
+            raise TypeError(f"overviews must be True, False or None, not {found}")
         metadata = {} if options["metadata"] is None else options["metadata"]
         self.chunks = list(build_metadata(metadata))
         self.metadata: dict[str, object] = dict(metadata)
+
+    def with_overviews(self, file: bytes) -> bytes:
+        """Return a file with overviews, if it gets any."""
+        size = sum(len(payload) for _, payload in self.chunks)
+        return with_overviews(file, self.overviews, self.threads, size)
 
 
 class EncodeSettings(StorageSettings):
@@ -91,6 +102,10 @@ class EncodeSettings(StorageSettings):
         self.target_ssim = _positive("target_ssim", options["target_ssim"])
         limit = options["max_bytes"]
         self.max_bytes = None if limit is None else _integer("max_bytes", limit, 1, _MAX_INTEGER)
+        if self.max_bytes is not None:
+            if self.overviews:
+                raise ValueError("max_bytes= is for files without overviews: leave overviews out")
+            self.overviews = False
         targets = [name for name in _TARGETS if getattr(self, name) is not None]
         if len(targets) > 1:
             raise ValueError(f"only one target can be met at a time, not {' and '.join(targets)}")

@@ -116,6 +116,11 @@ class ChunkReader:
             raise self.truncated(kind.decode(), "payload", expected, self.left)
         self.seek(self.offset + length + CRC_SIZE)
 
+    def read_part(self, offset: int, count: int, chunk: str) -> bytes:
+        """Return a part of a chunk's payload, which is not checked."""
+        self.seek(offset)
+        return self.read(count, chunk, "payload")
+
     def seek(self, offset: int) -> None:
         """Go to an offset, at most ``size``."""
         self._stream.seek(self._start + offset)

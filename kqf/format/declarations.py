@@ -26,6 +26,9 @@ MAX_COLORS = 256
 MAX_METADATA_CHUNK = 16 * 2**20
 MAX_METADATA = 64 * 2**20
 MAX_PROLOGUE_CHUNKS = 1024
+# Section 6.8: the highest level of overviews, and the side of their tiles in labels.
+MAX_LEVEL = 31
+OVERVIEW_TILE = 256
 # Pillow's own default, so that Pillow and kqf apply the same limit.
 MAX_PIXELS = 2 * 89_478_485
 
@@ -121,3 +124,9 @@ Physical = Struct(
 
 # Section 6.6.
 TileIndex = Struct("lengths" / Array(this._.tiles, Int32ub))
+
+# Section 6.8, up to the lengths of the tiles.
+Overviews = Struct(
+    _field("oidx", "first", Int8ub, 1, MAX_LEVEL),
+    _field("oidx", "levels", Int8ub, 1, MAX_LEVEL),
+)

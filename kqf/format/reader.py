@@ -22,6 +22,8 @@ from kqf.format.declarations import (
 )
 from kqf.format.header import Head, parse_header
 from kqf.format.metadata import parse_metadata
+from kqf.format.overview_reader import OverviewReader
+from kqf.format.overviews import OverviewIndex
 from kqf.format.prediction import read_order
 from kqf.format.shapes import Placements, Shapes, check_used, paint, parse_placements, parse_shapes
 from kqf.format.streams import MIN_STREAM, check_ratio, inflate
@@ -74,6 +76,7 @@ class ImageReader:
         self._chunks.read_signature()
         self.head = parse_header(self._chunks.read_fixed(b"HEAD", HEADER_SIZE))
         self.codebook, self.codebook_bytes = self._read_codebook()
+        self._overviews = OverviewReader(self.head)
         payloads = self._read_prologue(max_metadata, max_chunks)
         self.ranking = payloads.get(b"RANK")
         if self.head.version == 1 and self.head.predictor.is_ranked and self.ranking is None:
@@ -100,11 +103,12 @@ class ImageReader:
 
     @property
     def part_bytes(self) -> dict[str, int]:
-        """Bytes of the payloads of codebook, ranking and shapes, and of all from the tiles on."""
+        """Bytes of codebook, ranking, shapes, overviews, and of all from the tiles on."""
         return {
             "codebook": self.codebook_bytes,
             "ranking": len(self.ranking or b""),
             "shapes": len(self.shape_payload or b""),
+            "overviews": self._overviews.bytes,
             "tiles": self.file_bytes - self._labels_at,
         }
 
@@ -174,6 +178,7 @@ class ImageReader:
             name = kind.decode()
             if kind == b"LABL":
                 self._labels_at = self._chunks.offset - HEAD_SIZE
+                self._overviews.finish(self._labels_at)
                 if self.head.tiles == 1:
                     self._chunks.whole_size = self._chunks.offset + length + CRC_SIZE + FRAME_SIZE
                 return payloads
@@ -203,7 +208,16 @@ class ImageReader:
                 raise UnsupportedError("file", "critical chunk", "a known one", name)
             else:
                 total += length
-                self._check_metadata_length(name, length, total, max_metadata)
+                # Overviews are not kept in memory.
+                most = MAX_METADATA if kind == b"over" else max_metadata
+                self._check_metadata_length(name, length, total, most)
+            if kind == b"over":
+                self._overviews.skip(self._chunks, length)
+                continue
+            if kind == b"oidx":
+                self._overviews.take_index(self._chunks, length)
+                self._overviews.jump(self._chunks, total)
+                continue
             payload = self._chunks.read_body(kind, length)
             if kind in _KNOWN:
                 payloads[kind] = payload
@@ -219,6 +233,25 @@ class ImageReader:
             raise FormatError(name, "length of all metadata", f"at most {MAX_METADATA}", total)
         if total > max_metadata:
             raise LimitError("bytes of metadata", "max_metadata", max_metadata, total)
+
+    @property
+    def overviews(self) -> OverviewIndex | None:
+        """Where the tiles of overviews are, None without any.
+
+        Raises:
+            FormatError: how they are stored breaks a rule.
+        """
+        return self._overviews.index()
+
+    def overview_tiles(
+        self, level: int, box: Box | None = None
+    ) -> Iterator[tuple[Box, np.ndarray]]:
+        """Yield box and labels (h, w) uint8 of the tiles of a level that a box touches."""
+        return self._overviews.tiles(self._chunks, level, box)
+
+    def check_overviews(self) -> None:
+        """Read all overviews for their errors alone."""
+        self._overviews.check(self._chunks)
 
     def check_room(self) -> None:
         """Refuse an image that the rest of the file cannot hold (section 9.3)."""

@@ -23,9 +23,16 @@ KINDS = {"wrong": "FormatError", "truncated": "TruncatedError", "unsupported": "
 BUILT_HERE = {"R5.10-3", "R6-3"}
 
 
-def vectors(folder):
-    """Parametrize a test by the bytes and the manifest's entry of each file."""
-    entries = MANIFEST[folder].items()
+def vectors(folder, overviews=None):
+    """Parametrize a test by the bytes and the manifest's entry of each file.
+
+    ``overviews``: True for those alone whose image is right, False for the others.
+    """
+    entries = [
+        (name, entry)
+        for name, entry in MANIFEST[folder].items()
+        if overviews is None or entry.get("overviews", False) is overviews
+    ]
     cases = [pytest.param(VECTORS / folder / name, entry, id=name) for name, entry in entries]
     return pytest.mark.parametrize(("path", "entry"), cases)
 
@@ -199,7 +206,7 @@ READERS = {
 }
 
 
-@vectors("invalid")
+@vectors("invalid", overviews=False)
 def test_invalid_is_refused(path, entry):
     for name, read in READERS.items():
         if "frames" in entry and name in ("decode", "read_indexed"):
@@ -212,7 +219,35 @@ def test_invalid_is_refused(path, entry):
         assert found == (entry["error"], entry["chunk"], entry["field"]), name
 
 
-@vectors("invalid")
+@vectors("invalid", overviews=True)
+def test_only_the_overviews_of_a_right_image_are_refused(path, entry):
+    whole = kqf.read(VECTORS / "valid" / "6.8_overviews.kqf")
+    assert np.array_equal(kqf.read(path), whole)
+    with kqf.open(path) as file:
+        assert np.array_equal(file.read((1, 2, 5, 6)), whole[2:6, 1:5])
+        for read in (lambda: [file.read(scale=scale) for scale in (4, 2)], lambda: kqf.check(path)):
+            with pytest.raises(kqf.FormatError) as caught:
+                read()
+            found = type(caught.value).__name__, caught.value.chunk, caught.value.field
+            assert found == (entry["error"], entry["chunk"], entry["field"])
+
+
+def test_overviews_are_read():
+    with kqf.open(VECTORS / "valid" / "6.8_overviews.kqf") as file:
+        whole = file.read_indexed()
+        assert file.info.scales == (2, 4)
+        for scale in (2, 4):
+            labels = file.read_indexed(scale=scale).labels
+            assert np.array_equal(labels, whole.labels[::scale, ::scale])
+    with kqf.open(VECTORS / "valid" / "6.8_overviews-of-several-tiles.kqf") as file:
+        whole = file.read()
+        assert np.array_equal(file.read((1, 0, 1030, 3), scale=2), whole[::2, ::2])
+        assert np.array_equal(file.read((522, 2, 526, 3), scale=2), whole[2::2, 522:526:2])
+    with kqf.open(VECTORS / "valid" / "6.8_highest-level.kqf") as file:
+        assert file.read_indexed((3, 3, 4, 4), scale=2**31).labels.tolist() == [[2]]
+
+
+@vectors("invalid", overviews=False)
 def test_invalid_is_refused_with_default_limits(path, entry):
     with pytest.raises(kqf.KqfError) as caught:
         kqf.check(path)

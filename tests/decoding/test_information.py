@@ -38,6 +38,7 @@ def test_info_says_what_the_file_is():
         "codebook": sizes[b"CODE"],
         "ranking": sizes[b"RANK"],
         "shapes": 0,
+        "overviews": 0,
         # With the frames of their chunks and of DONE.
         "tiles": sizes[b"LABL"] + 12 * (12 + 1),
     }

@@ -38,6 +38,8 @@ def test_parts_are_those_of_the_chunks(name):
     assert parts.pop("codebook") == sizes.get(b"CODE", 0) + sizes.get(b"PCOD", 0)
     assert parts.pop("ranking", 0) == sizes.get(b"RANK", 0)
     assert parts.pop("shapes", 0) == sizes.get(b"SHAP", 0)
+    overviews = sizes.get(b"oidx", 0) + sizes.get(b"over", 0)
+    assert parts.pop("overviews", 0) == overviews == info.part_bytes["overviews"]
     del parts["chunks"]
     assert sum(parts.values()) == sizes[b"LABL"]
     own = {STORED_AS[info.predictor], *(["codes"] if info.predictor == "copy" else [])}

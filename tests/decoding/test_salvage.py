@@ -16,11 +16,11 @@ import kqf.format.chunks
 
 WIDTH, HEIGHT, TILE = 40, 30, 12
 VECTORS = Path(__file__).parents[2] / "spec" / "vectors"
-# Of animations, the image alone is read.
+# Of animations, the image alone is read; where the overviews alone are wrong, it is whole.
 INVALID = [
     VECTORS / "invalid" / name
     for name, entry in json.loads((VECTORS / "manifest.json").read_text())["invalid"].items()
-    if "frames" not in entry
+    if not entry.keys() & {"frames", "overviews"}
 ]
 
 
@@ -365,6 +365,19 @@ def test_no_file_that_breaks_a_rule_is_passed_off_as_whole(path):
     assert found.labels.size
     assert isinstance(warning, kqf.DamageWarning)
     assert str(warning)
+
+
+def test_damaged_overviews_cost_no_pixel():
+    labels = np.random.default_rng(0).integers(0, 9, (600, 900), np.uint8)
+    codebook = np.arange(27, dtype=np.uint8).reshape(9, 3)
+    file = kqf.encode_indexed(labels, codebook, overviews=True, effort=1, tile=300)
+    for kind, at in ((b"oidx", 4), (b"oidx", -4), (b"over", -4), (b"over", 0), (b"over", 90)):
+        spoiled = bytearray(file)
+        place = file.index(kind) + at
+        spoiled[place : place + 4] = bytes(4)
+        found, warning = salvage(bytes(spoiled))
+        assert np.array_equal(found.labels, labels), (kind, at)
+        assert isinstance(warning, kqf.DamageWarning)
 
 
 def test_an_unknown_value_of_errors_is_refused():

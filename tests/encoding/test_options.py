@@ -50,5 +50,7 @@ def test_an_option_that_there_is_not_names_the_nearest():
         kqf.encode(PIXELS, qualty=50)
     with pytest.raises(TypeError, match="no option 'dithering' here: did you mean 'dither'"):
         kqf.quantize(PIXELS, dithering="ordered")
-    with pytest.raises(TypeError, match="expected predictor, tile, metadata, effort, threads"):
+    with pytest.raises(
+        TypeError, match="expected predictor, tile, overviews, metadata, effort, threads"
+    ):
         kqf.encode_indexed(PIXELS, np.zeros((1, 1), np.uint8), colors=50)

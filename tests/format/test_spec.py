@@ -2,12 +2,14 @@
 
 import doctest
 import re
+import zlib
 from pathlib import Path
 
 import pytest
 from construct import FormatField
 
 from kqf.format import chunks, declarations, signature
+from kqf.format.overviews import build_overviews
 
 ROOT = Path(__file__).parents[2]
 SPEC = (ROOT / "spec" / "kqf.md").read_text(encoding="utf-8")
@@ -147,6 +149,19 @@ def test_tile_index_is_declared_as_in_the_table():
     assert built == bytes.fromhex("00000001 00000002 00000003")
 
 
+def test_overview_index_is_declared_as_in_the_table():
+    table = layout("6.8")
+    declared = declarations.Overviews.subcons
+    assert [row[3] for row in table] == [field.name for field in declared] + ["lengths", "crcs"]
+    for at, row, field in zip((0, 1), table, declared, strict=False):
+        assert (int(row[0]), int(row[1]), row[2]) == (at, 1, "u8")
+        assert allowed(field) == as_range(row[4])
+    ((_, index), (_, data)) = build_overviews([(2, [b"stream"]), (1, [b"a", b"bc"])])
+    assert len(index) == value(table[3][0], n=3) + value(table[3][1], n=3)
+    assert index[:14] == bytes.fromhex("01 02 00000006 00000001 00000002")
+    assert (index[14:18], data) == (zlib.crc32(b"stream").to_bytes(4), b"streamabc")
+
+
 def test_predictors_are_those_of_the_table():
     header = next(line for line in section("7.1").splitlines() if line.startswith("| predictor"))
     table = rows(section("7.1"), header)
@@ -164,7 +179,7 @@ def test_metadata_types_are_those_of_the_table():
     metadata = [kind.decode() for kind in declarations.METADATA_TYPES.values()]
     frames = ["ANIM", "FRAM", "fidx"]
     image = ["HEAD", "CODE", "PCOD", "SHAP", "RANK", "LABL", "DONE"]
-    assert kinds == [*image, *metadata, "tidx", *frames]
+    assert kinds == [*image, *metadata, "tidx", "oidx", "over", *frames]
     assert all(row[3] in HEADINGS for row in table)
 
 
@@ -216,7 +231,7 @@ def test_every_rule_of_layout_and_compression_is_refused_or_not_checkable():
         *("R5.4-1", "R5.4-2", "R6.1-1", "R6.2-1", "R6.3-1", "R6.4-3"),
         *("R7.1-1", "R7.2-1", "R7.2-2", "R5.1-3", "R5.1-8", "R5.7-2", "R7-1"),
         *("R7.4-1", "R7.4-3", "R7.4-4", "R7.4-5", "R7.5-1"),
-        *("R5.11-13", "R5.11-15"),
+        *("R5.11-13", "R5.11-15", "R6.8-9"),
     }
     cited = set(RULE.findall(section("10")))
     of_files = {rule for rule in RULES if int(re.match(r"R(\d+)", rule)[1]) <= 8}

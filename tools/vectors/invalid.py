@@ -38,6 +38,7 @@ class Invalid:
     chunk: str
     field: str
     in_frames: bool = False
+    overviews: bool = False
 
     @property
     def file(self) -> str:
@@ -52,6 +53,7 @@ class Invalid:
             "error": self.error,
             "chunk": self.chunk,
             "field": self.field,
+            **({"overviews": True} if self.overviews else {}),
         }
         # One that reads the first frame alone does not see it.
         return entry | {"frames": True} if self.in_frames else entry

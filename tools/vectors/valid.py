@@ -45,6 +45,7 @@ class Valid:
     index: bool = False
     rank_last: bool = False
     before: bytes = b""
+    overviews: bytes = b""
     metadata: dict[str, object] = field(default_factory=dict)
     pack: Callable[[bytes], bytes] = stored
 
@@ -76,6 +77,7 @@ class Valid:
         if self.index:
             lengths = [len(stream) for stream in streams]
             parts.append(chunk(b"tidx", struct.pack(f">{len(lengths)}I", *lengths)))
+        parts.append(self.overviews)
         parts += [chunk(b"LABL", stream) for stream in streams]
         return b"".join([*parts, DONE])
 
