@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mutator
 import numpy as np
+import payloads
 import pytest
 import targets
 from conftest import take_apart
@@ -165,4 +166,39 @@ def test_every_kind_of_error_is_met_by_changed_files():
         ("RANK", "label"),
         ("RANK", "labels of a context"),
         ("tidx", "length"),
+    } <= met
+
+
+@pytest.mark.parametrize("path", VALID[::5], ids=lambda path: path.name)
+def test_parts_are_taken_apart_and_put_together_again(path):
+    chunks = take_apart(path.read_bytes())
+    layout = dict(chunks)[b"HEAD"][19] if dict(chunks)[b"HEAD"][16] > 1 else 0
+    for kind, payload in chunks:
+        if kind in (b"PCOD", b"SHAP", b"LABL"):
+            parts = payloads.take_parts(kind, payload, layout)
+            assert b"".join(part.data() for part in parts) == payload
+
+
+def test_every_part_of_version_2_is_changed_behind_its_checks():
+    drawn = [path for path in VALID if path.name.startswith(("5.7", "5.8", "5.9", "7.4", "7.5"))]
+    met = set()
+    for seed in range(1500):
+        data = drawn[seed % len(drawn)].read_bytes()
+        change = mutator.Change(random.Random(seed), change_bytes, mutator.split(data)[0])
+        change.change_part()
+        try:
+            kqf.check(mutator.join(change.chunks))
+        except kqf.FormatError as error:
+            met.add((error.chunk, error.field.split(" of tile")[0].split(" tile ")[0]))
+    assert {
+        ("SHAP", "count"),
+        ("SHAP", "side of a shape"),
+        ("SHAP", "pixels of all shapes"),
+        ("SHAP", "label"),
+        ("LABL", "upper left pixel of placements"),
+        ("LABL", "shape in"),
+        ("LABL", "new labels"),
+        ("LABL", "new label in"),
+        ("LABL", "label in"),
+        ("LABL", "codes beyond"),
     } <= met

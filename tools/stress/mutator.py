@@ -11,10 +11,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
+from payloads import (
+    LEFT,
+    MOST_INFLATED,
+    PREDICTOR_BITS,
+    UP,
+    inflate,
+    is_table,
+    table_of,
+    take_parts,
+)
+
 SIGNATURE = bytes.fromhex("89 4B 51 46 0D 0A 1A 0A")
 KINDS = (
-    *(b"HEAD", b"CODE", b"PCOD", b"RANK", b"SHAP", b"LABL", b"DONE"),
-    *(b"iccp", b"exif", b"xmp ", b"phys", b"text", b"tidx"),
+    *(b"HEAD", b"CODE", b"PCOD", b"RANK", b"SHAP", b"ANIM", b"FRAM", b"LABL", b"DONE"),
+    *(b"iccp", b"exif", b"xmp ", b"phys", b"text", b"tidx", b"fidx"),
     *(b"abcd", b"ABCD", b"z9 0", b"1abc"),
 )
 NUMBERS = (
@@ -24,14 +35,11 @@ NUMBERS = (
 )
 HEADER = struct.Struct(">4I4B")
 FIELDS = 8
-PREDICTOR_BITS = 15
-LEFT, UP = 1, 2
 # Where to put which number: sides, then version, channels, last_label, layout.
 SMALL_NUMBERS = range(17)
 # Of the images made whole: what they take to write, and to decode by several ways.
 MOST_PIXELS = 2**22
 MOST_TILES = 2**14
-MOST_INFLATED = 2**22
 MOST_CHUNKS = 2048
 
 # (bytes, most bytes) -> bytes: a change at random.
@@ -241,6 +249,35 @@ class Change:
     def change_symbols(self) -> None:
         self._change_stream(self.find(b"LABL"))
 
+    def change_part(self) -> None:
+        """Change one of the streams, or of the numbers before them, that version 2 has."""
+        fields = self.fields()
+        at = self.find(b"PCOD", b"SHAP", b"LABL")
+        if fields is None or at is None or fields[4] < 2:
+            return
+        chunk = self.chunks[at]
+        parts = take_parts(chunk.kind, chunk.payload, fields[7])
+        which = self.rng.randrange(len(parts))
+        part = parts[which]
+        if part.number and self.rng.random() < 0.2:
+            near = int.from_bytes(part.number) + self.rng.choice((-1, 1))
+            number = self.rng.choice((near % 2**32, self.rng.choice(NUMBERS)))
+            part = replace(part, number=number.to_bytes(4))
+        elif part.stream:
+            inflated = bytearray(inflate(part.stream))
+            if inflated and self.rng.random() < 0.7:
+                # As many bytes as before get past the checks of sizes.
+                for _ in range(self.rng.choice((1, 1, 2, 9))):
+                    place = self.rng.randrange(len(inflated))
+                    byte = inflated[place] + self.rng.choice((-1, 1, self.rng.randrange(256)))
+                    inflated[place] = byte % 256
+            elif len(inflated) <= 2**16:
+                inflated[:] = self.mutate_bytes(bytes(inflated), len(inflated) + 8)
+            part = replace(part, stream=self.deflate(bytes(inflated)))
+        parts[which] = part
+        payload = b"".join(part.data() for part in parts)
+        self.chunks[at] = replace(chunk, payload=payload)
+
     def change_table(self) -> None:
         self._change_stream(self.find(b"RANK"))
 
@@ -297,6 +334,7 @@ class Change:
             if self.rng.random() < 0.6:
                 near = self.rng.choice((64, 65, 8, 32, 2 * fields[at % 2], fields[at % 2]))
                 fields[at] = self.rng.choice((self.rng.randint(1, longest), near % 2**31))
+        self.keep_first_image()
         # In version 1, symbols of any kind make whole tiles.
         fields[4] = 1
         for at, numbers in (5, range(1, 5)), (7, range(3)):
@@ -307,6 +345,17 @@ class Change:
         self.put(b"HEAD", HEADER.pack(*fields))
         self.refill()
         self.repair()
+
+    def keep_first_image(self) -> None:
+        """Make an animation a still image."""
+        if self.find(b"ANIM") is None:
+            return
+        kinds = [chunk.kind for chunk in self.chunks]
+        end = first = kinds.index(b"LABL") if b"LABL" in kinds else len(kinds)
+        while end < len(kinds) and kinds[end] == b"LABL":
+            end += 1
+        before = [chunk for chunk in self.chunks[:first] if chunk.kind not in (b"ANIM", b"FRAM")]
+        self.chunks[:] = [*before, *self.chunks[first:end], Chunk(b"DONE", b"")]
 
     def refill(self) -> None:
         """Give the image that HEAD speaks of its tiles, of the symbols that there are."""
@@ -380,27 +429,13 @@ WAYS: dict[Callable[[Change], None], int] = {
     Change.number_in_payload: 1,
     Change.change_field: 3,
     Change.change_symbols: 3,
+    Change.change_part: 4,
     Change.change_table: 2,
-    Change.spoil_table: 1,
+    Change.spoil_table: 2,
     Change.reshape: 3,
     Change.refill: 1,
     Change.reindex: 1,
 }
-
-
-def inflate(stream: bytes) -> bytes:
-    """Return what a stream holds, as far as it can be read."""
-    reader = zlib.decompressobj()
-    found = b""
-    try:
-        # Byte by byte of the stream would tell most, and take longest.
-        for at in range(0, len(stream), 256):
-            found += reader.decompress(stream[at : at + 256], MOST_INFLATED)
-            if len(found) >= MOST_INFLATED:
-                break
-    except zlib.error:
-        pass
-    return found
 
 
 def tiles(width: int, height: int, tile_width: int, tile_height: int) -> Iterator[int]:
@@ -411,20 +446,3 @@ def tiles(width: int, height: int, tile_width: int, tile_height: int) -> Iterato
     for y in range(0, height, tile_height):
         for x in range(0, width, tile_width):
             yield min(tile_width, width - x) * min(tile_height, height - y)
-
-
-def table_of(lists: list[list[int]]) -> bytes:
-    return b"".join(bytes([len(listed), *listed]) for listed in lists)
-
-
-def is_table(table: bytes, colors: int) -> bool:
-    """Whether a ranking table keeps the rules of section 7.3."""
-    at = 0
-    for _ in range(colors):
-        if at >= len(table):
-            return False
-        labels = table[at + 1 : at + 1 + table[at]]
-        if len(set(labels)) < table[at] or max(labels, default=0) >= colors:
-            return False
-        at += 1 + table[at]
-    return at == len(table)
