@@ -225,10 +225,11 @@ def _unrank(reader: Reader, area: _Area, threads: int | None) -> Iterator[int]:
             yield from rows
             return
         exhaust(rows)
-        for part in lost:
-            part[...] = 0
     if len(area.placements) and reader.shapes:
         reader.paint(labels, area.placements.joined(), area.box)
+    # Of what is lost nothing is shown, even if a shape from another tile reaches into it.
+    for part in lost:
+        part[...] = 0
     yield len(labels)
 
 

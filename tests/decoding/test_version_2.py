@@ -1,6 +1,7 @@
 """Reading files with copied, packed and transposed labels, shapes and packed codebooks."""
 
 import json
+import re
 import time
 import zlib
 from pathlib import Path
@@ -61,6 +62,19 @@ def test_a_lost_tile_costs_its_own_labels_and_shapes():
     assert caught[0].message.lost == ((0, 0, 7, 5),)
     assert np.array_equal(labels[5:], whole[5:])
     assert np.array_equal(labels[:, 10:], whole[:, 10:])
+
+
+def test_shapes_of_other_tiles_are_not_painted_where_a_tile_is_lost():
+    data = vector("5.9_tiles.kqf")
+    for number, found in enumerate(re.finditer(b"LABL", data)):
+        start = data[: found.start()]
+        with pytest.warns(kqf.DamageWarning) as caught:
+            labels = kqf.read_indexed(
+                start + damaged(data[len(start) :], b"LABL"), errors="salvage"
+            ).labels
+        ((left, upper, right, lower),) = caught[0].message.lost
+        assert (left // 7, upper // 5) == (number % 3, number // 3)
+        assert not labels[upper:lower, left:right].any()
 
 
 def test_a_damaged_codebook_is_an_error_when_salvaging():
