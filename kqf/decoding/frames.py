@@ -51,7 +51,7 @@ class Canvas:
         if self._colors is not None:
             self._colors[pixels] = self.codebook[labels]
 
-    def show(self, box: tuple[slice, slice]) -> np.ndarray:
+    def show(self, box: tuple[slice, slice] = (slice(None), slice(None))) -> np.ndarray:
         """Return a copy of the pixels of some rows and columns, (h, w) or (h, w, C) uint8."""
         if self._colors is None:
             return look_up(np.ascontiguousarray(self.labels[box]), self.codebook)

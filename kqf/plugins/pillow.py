@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image, ImageFile, ImagePalette
 
 from kqf.decoding.api import check
+from kqf.decoding.frames import Canvas, FrameDecoder
+from kqf.decoding.information import info_of
 from kqf.decoding.labels import read_labels, read_pixels
 from kqf.decoding.salvage import Salvager
 from kqf.errors import FormatError, KqfError
@@ -22,11 +24,15 @@ from kqf.format.signature import FORMAT
 from kqf.io.files import open_stream, size_of, write_whole
 from kqf.io.image_metadata import fits_profile
 from kqf.io.modes import codebook_of, in_stored_mode, without_palette
+from kqf.io.moving_pictures import MovingPicture, loop_of, plays_of
 from kqf.io.palette_images import gif_picture
 
 _OPENED_AS = {1: "L", 2: "LA", 3: "P", 4: "P"}
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 # Pillow hands out, and most of its writers expect, EXIF with JPEG's prefix; the chunk has none.
 _EXIF_PREFIX = b"Exif\0\0"
+# What save_all takes, and Pillow's writers of one frame ignore.
+_OF_ANIMATIONS = ("duration", "loop")
 # Of the warnings about an image that is saved: the line that called Image.save.
 _SAVING = 4
 
@@ -41,14 +47,18 @@ class KqfImageFile(ImageFile.ImageFile):
     of it, or convert a copy to ``RGBA`` first.
 
     Several threads may share one image that is not loaded yet.
+
+    An animation has ``n_frames``, ``seek`` and ``tell``, and in ``info`` ``duration``, the
+    milliseconds of the frame, and ``loop`` by its meaning in GIF: absent to play once, 0 for ever,
+    else how often to repeat. A frame of several codebooks opens as ``RGB`` or ``RGBA``.
     """
 
     format = FORMAT
     format_description = "KQF palette image"
-    n_frames = 1
-    is_animated = False
 
     _reader: ImageReader | Salvager | None = None
+    _decoder: FrameDecoder | None = None
+    _frame = 0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._loading = RLock()
@@ -75,6 +85,56 @@ class KqfImageFile(ImageFile.ImageFile):
             self._open_palette(reader.codebook)
         # An image that is not loaded has a tile. load() decodes it: Pillow has no such decoder.
         self.tile = [ImageFile._Tile("kqf", (0, 0, *self._size))]
+        described = info_of(reader) if isinstance(reader, ImageReader) else None
+        self.n_frames = described.frames if described else 1
+        self.is_animated = self.n_frames > 1
+        if described and self.is_animated:
+            self._durations = described.durations
+            self._close_exclusive_fp_after_loading = False
+            self.info["duration"] = self._durations[0]
+            if (loop := loop_of(described.loop)) is not None:
+                self.info["loop"] = loop
+
+    def tell(self) -> int:
+        """Return the number of the frame."""
+        return self._frame
+
+    def seek(self, frame: int) -> None:
+        """Go to a frame.
+
+        Raises:
+            EOFError: there is none. OSError: the file is damaged.
+        """
+        if not self._seek_check(frame):
+            return
+        if self.fp is None or not isinstance(self._reader, ImageReader):
+            raise ValueError("the image was closed")
+        try:
+            if self._decoder is None:
+                # Pillow has checked the size when it opened the file, against its own limit.
+                self._decoder = FrameDecoder(self._reader, max_pixels=None)
+            canvas = self._decoder.decode(frame)
+        except KqfError as error:
+            raise OSError(str(error)) from error
+        self._show(canvas)
+        self._frame = frame
+        self.info["duration"] = self._durations[frame]
+
+    def _show(self, canvas: Canvas) -> None:
+        """Take over the pixels of a frame."""
+        self.info.pop("transparency", None)
+        self.palette = None
+        channels = canvas.codebook.shape[1]
+        if canvas.is_indexed and channels > 2:
+            self._mode = "P"
+            self._open_palette(canvas.codebook)
+            pixels = canvas.labels.copy()
+        else:
+            self._mode = _MODES[channels]
+            pixels = canvas.show()
+        self.tile = []
+        self.im = Image.frombuffer(self.mode, self.size, pixels, "raw", self.mode, 0, 1).im
+        self.readonly = 0
 
     def _open_palette(self, codebook: np.ndarray) -> None:
         if codebook.shape[1] == 4:
@@ -93,7 +153,8 @@ class KqfImageFile(ImageFile.ImageFile):
                 self.im = self._decode().im
                 self.readonly = 0
                 self.tile = []
-                self._release()
+                if not self.is_animated:
+                    self._release()
             return super().load()
 
     def _decode(self) -> Image.Image:
@@ -197,7 +258,9 @@ def save(im: Image.Image, fp: IO[bytes]) -> None:
     options = dict(im.encoderinfo)
     # Pillow comes here with save_all=False, where its own writers ignore append_images.
     if list(options.pop("append_images", None) or ()):
-        raise ValueError("a KQF file holds one image: append_images must be empty")
+        raise ValueError("append_images needs save_all=True")
+    for name in _OF_ANIMATIONS:
+        options.pop(name, None)
     metadata = _metadata(im, options)
     im = _with_transparency(im, options)
     if "metadata" in options:
@@ -219,18 +282,56 @@ def save(im: Image.Image, fp: IO[bytes]) -> None:
 
 
 def save_all(im: Image.Image, fp: IO[bytes]) -> None:
-    """Write an image of one frame, as save does.
+    """Write all frames of an image, and those of ``append_images``, as one animation.
+
+    ``duration`` is one number of milliseconds, or one for each frame; without it frames keep what
+    their ``info`` says. ``loop`` has its meaning in GIF. Frames that come from palettes are stored
+    exactly, unless options ask for another codebook or quality. One frame is written as by save.
 
     Raises:
-        ValueError: the image has several frames.
+        OSError, TypeError, ValueError: see save; or frames differ in size.
     """
-    frames = getattr(im, "n_frames", 1)
-    if frames > 1:
-        raise ValueError(
-            f"a KQF file holds one image, and save_all was to save {frames} frames: "
-            "without save_all the current frame is saved"
-        )
-    save(im, fp)
+    from kqf.encoding.animation.api import write_animation
+    from kqf.encoding.options import EncodeOptions, StorageOptions, options_of, with_defaults
+
+    options = dict(im.encoderinfo)
+    images = [im, *(options.pop("append_images", None) or ())]
+    if len(images) == 1 and getattr(im, "n_frames", 1) == 1:
+        save(im, fp)
+        return
+    duration = options.pop("duration", None)
+    plays = _plays(options.pop("loop")) if "loop" in options else plays_of(im)
+    metadata = _metadata(im, options)
+    if "metadata" in options:
+        raise TypeError(f"metadata is given by its keys: {', '.join(METADATA_TYPES)}")
+    with_defaults(options, EncodeOptions)
+    try:
+        moving = MovingPicture(images)
+    except ValueError as error:
+        raise OSError(f"cannot write the frames as KQF: {error}") from error
+    for note in moving.notes:
+        warnings.warn(note, stacklevel=_SAVING)
+    if duration is None:
+        duration = [time or 0 for time in moving.durations]
+    storage = options_of(StorageOptions)
+    write_animation(
+        cast(Any, fp),
+        moving,
+        durations=duration,
+        loop=plays,
+        exact=moving.is_palette and not options.keys() - storage,
+        metadata=metadata,
+        **options,
+    )
+
+
+def _plays(loop: object) -> int:
+    """Return how often to play for Pillow's ``loop``."""
+    if loop is None:
+        return 1
+    if isinstance(loop, bool) or not isinstance(loop, int) or loop < 0:
+        raise ValueError(f"loop must be an integer of at least 0, not {loop!r}")
+    return loop + 1 if loop else 0
 
 
 def _metadata(im: Image.Image, options: dict[str, Any]) -> dict[str, object]:

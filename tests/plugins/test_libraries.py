@@ -61,9 +61,13 @@ class TestImageio:
             data = iio.imwrite("<bytes>", few(), plugin="pillow", format="KQF")
         assert np.array_equal(iio.imread(data), few())
 
-    def test_several_images_are_refused(self, iio):
-        with pytest.raises(ValueError, match="a KQF file holds one image"):
-            iio.imwrite("a.kqf", np.stack([few(), few()]))
+    def test_several_images_become_frames(self, iio):
+        frames = np.stack([few(), few()[::-1], few()])
+        iio.imwrite("a.kqf", frames, duration=40, loop=0)
+        with kqf.open_animation("a.kqf") as animation:
+            assert np.array_equal(animation, frames)
+            assert animation.durations == (40, 40, 40)
+        assert np.array_equal(iio.imread("a.kqf", index=1), frames[1])
 
 
 def test_scikit_image_reads_and_writes():

@@ -1,6 +1,10 @@
 """From frames to the bytes of an animation."""
 
-from typing import BinaryIO, Unpack
+import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Unpack, cast
 
 import numpy as np
 
@@ -18,6 +22,8 @@ from kqf.io.files import Target, assembling
 from kqf.quantization.histogram import pack
 
 _PIECE = 2**20
+# Bytes of groups that are kept in memory.
+_IN_MEMORY = 2**24
 DEFAULT_DURATION = 100
 
 
@@ -50,8 +56,7 @@ def encode_animation(
         TypeError, ValueError: an argument is not as above.
         TargetError: a target can't be met.
     """
-    start, groups, end = _encode(frames, durations, loop, exact, options)
-    with groups:
+    with _encoded(frames, durations, loop, exact, options) as (start, groups, end):
         return start + groups.read() + end
 
 
@@ -81,17 +86,21 @@ def write_animation(
         OSError: the file can't be written.
     """
     check_kqf_target(target)
-    start, groups, end = _encode(frames, durations, loop, exact, options)
-    with groups, assembling(target) as file:
+    with (
+        _encoded(frames, durations, loop, exact, options) as (start, groups, end),
+        assembling(target) as file,
+    ):
         file.write(start)
         while piece := groups.read(_PIECE):
             file.write(piece)
         file.write(end)
 
 
-def _encode(
+@contextmanager
+def _encoded(
     frames: Frames, durations: Durations, loop: int, exact: bool, options: EncodeOptions
-) -> tuple[bytes, BinaryIO, bytes]:
+) -> Iterator[tuple[bytes, BinaryIO, bytes]]:
+    """Give a file in three parts, the groups of frames in a file at its beginning."""
     settings = EncodeSettings(options)
     plays, seconds = check_loop(loop), seconds_of(durations)
     if settings.target_ssim is not None:
@@ -103,26 +112,33 @@ def _encode(
     def size_of(writer: AnimationWriter) -> int:
         return writer.size(timing_for(writer))
 
-    source = FrameSource(frames)
-    writer = _written_exactly(source, settings, exact)
-    if writer is not None and settings.max_bytes is not None:
-        size = size_of(writer)
-        if size > settings.max_bytes:
-            if exact:
-                limit = settings.max_bytes
-                raise TargetError(f"max_bytes={limit} can't be met: all colours take {size} bytes")
-            writer = None
-    writer = writer or write_scenes(source, settings, size_of)
-    return writer.finish(timing_for(writer))
+    with FrameSource(frames) as source, tempfile.SpooledTemporaryFile(_IN_MEMORY) as temporary:
+        groups = cast(BinaryIO, temporary)
+        writer = _written_exactly(source, settings, exact, groups)
+        if writer is not None and settings.max_bytes is not None:
+            size = size_of(writer)
+            if size > settings.max_bytes:
+                if exact:
+                    limit = f"max_bytes={settings.max_bytes}"
+                    raise TargetError(f"{limit} can't be met: all colours take {size} bytes")
+                writer = None
+        writer = writer or write_scenes(source, settings, groups, size_of)
+        timing = timing_for(writer)
+        if writer.frames == 1:
+            yield writer.still, io.BytesIO(), b""
+            return
+        start, end = writer.finish(timing)
+        groups.seek(0)
+        yield start, groups, end
 
 
 def _written_exactly(
-    source: FrameSource, settings: EncodeSettings, exact: bool
+    source: FrameSource, settings: EncodeSettings, exact: bool, groups: BinaryIO
 ) -> AnimationWriter | None:
     """Return a writer of all colours as they are, None if one codebook can't hold them.
 
     Arguments:
-        exact: whether they may take several codebooks.
+        exact: whether they may take several codebooks. groups: see AnimationWriter.
     """
     channels = next(iter(source)).shape[2]
     if exact or settings.palette(channels) is None:
@@ -131,5 +147,5 @@ def _written_exactly(
             kept = pack(settings.codebook(channels).fixed[None])[0]
             keys = keys if exact else np.union1d(keys, kept)
             if len(keys) <= settings.colors:
-                return exactly.write_with_one_codebook(source, keys, settings)
-    return exactly.write_with_codebooks(source, settings) if exact else None
+                return exactly.write_with_one_codebook(source, keys, settings, groups)
+    return exactly.write_with_codebooks(source, settings, groups) if exact else None

@@ -1,6 +1,7 @@
 """Frames as labels without loss: of one codebook, or of as many as their colours take."""
 
 from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 import numpy as np
 
@@ -51,14 +52,14 @@ def distinct(frames: Iterable[np.ndarray], limit: int) -> np.ndarray | None:
 
 
 def write_with_one_codebook(
-    frames: Iterable[np.ndarray], keys: np.ndarray, settings: StorageSettings
+    frames: Iterable[np.ndarray], keys: np.ndarray, settings: StorageSettings, groups: BinaryIO
 ) -> AnimationWriter:
     """Return a writer of frames (H, W, C) uint8 whose colours are ``keys``, all written."""
     pending = iter(frames)
     first = next(pending)
     table = _Keys(keys, first.shape[2])
     labels, _ = table.labels(pack(first))
-    writer = AnimationWriter(labels, table.codebook, settings)
+    writer = AnimationWriter(labels, table.codebook, settings, groups)
     for frame in pending:
         labels, _ = table.labels(pack(frame))
         writer.add(labels)
@@ -66,7 +67,7 @@ def write_with_one_codebook(
 
 
 def write_with_codebooks(
-    frames: Iterable[np.ndarray], settings: StorageSettings
+    frames: Iterable[np.ndarray], settings: StorageSettings, groups: BinaryIO
 ) -> AnimationWriter:
     """Return a writer of frames (H, W, C) uint8 of any colours, all written.
 
@@ -82,19 +83,23 @@ def write_with_codebooks(
     kept = np.sort(keys[np.argsort(-counts, kind="stable")[:MAX_COLORS]])
     table = _Keys(kept, channels)
     labels, painted = table.labels(canvas)
-    writer = AnimationWriter(labels, table.codebook, settings)
+    writer = AnimationWriter(labels, table.codebook, settings, groups)
     _paint_rest(writer, canvas, ~painted, channels)
     waiting: list[tuple[np.ndarray, np.ndarray]] = []
     union = np.empty(0, np.uint32)
 
     def flush() -> None:
-        if waiting:
+        if not len(union):
+            # Nothing changes, which no codebook is needed for.
+            for _, changed in waiting:
+                writer.add_changes(np.zeros(changed.shape, np.uint8), changed, changed)
+        elif waiting:
             table = _Keys(union, channels)
             writer.change_codebook(table.codebook)
             for keys, changed in waiting:
                 labels, valid = table.labels(keys)
                 writer.add_changes(labels, changed, valid)
-            waiting.clear()
+        waiting.clear()
 
     for frame in pending:
         keys = pack(frame)

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -36,6 +37,13 @@ class FrameSource:
         elif not callable(frames) and not isinstance(frames, Iterable):
             raise TypeError(f"frames must be arrays, not {type(frames).__name__}")
 
+    def __enter__(self) -> "FrameSource":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._kept is not None:
+            self._kept.close()
+
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield each frame as (H, W, C) uint8.
 
@@ -65,26 +73,31 @@ class FrameSource:
         if callable(frames):
             return frames()
         if isinstance(frames, Iterator):
-            self._kept = _KeptFrames()
-            return self._kept.filled_from(frames)
+            self._kept = _KeptFrames(frames)
+            return self._kept
         return frames
 
 
 class _KeptFrames:
-    """Frames in a temporary file, which is gone with this object."""
+    """Frames of an iterator, kept in a temporary file that is gone once it is closed."""
 
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed with this object
-        self._count = 0
+    def __init__(self, frames: Iterator[Any]) -> None:
+        self._frames = frames
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
+        self.close = self._file.close
+        self._offsets = [0]
 
-    def filled_from(self, frames: Iterator[Any]) -> Iterator[Any]:
-        """Yield frames, and keep them."""
-        for frame in frames:
+    def __iter__(self) -> Iterator[Any]:
+        for number in count():
+            if number + 1 < len(self._offsets):
+                self._file.seek(self._offsets[number])
+                yield np.load(self._file, allow_pickle=False)
+                continue
+            try:
+                frame = next(self._frames)
+            except StopIteration:
+                return
+            self._file.seek(self._offsets[number])
             np.save(self._file, np.asarray(frame), allow_pickle=False)
-            self._count += 1
+            self._offsets.append(self._file.tell())
             yield frame
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        self._file.seek(0)
-        for _ in range(self._count):
-            yield np.load(self._file, allow_pickle=False)

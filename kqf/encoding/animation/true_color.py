@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import BinaryIO
 
 import numpy as np
 
@@ -14,12 +15,14 @@ from kqf.encoding.settings import EncodeSettings
 def write_scenes(
     frames: Iterable[np.ndarray],
     settings: EncodeSettings,
+    groups: BinaryIO,
     size_of: Callable[[AnimationWriter], int],
 ) -> AnimationWriter:
     """Return a writer of frames (H, W, C) uint8 of any colours, all written.
 
     Arguments:
         frames: can be gone through several times.
+        groups: see AnimationWriter.
         size_of: returns the bytes that the file of a writer takes.
 
     Raises:
@@ -27,18 +30,20 @@ def write_scenes(
         ValueError: frames have transparency that the palette does not have.
     """
     search = SceneSearch(frames.__iter__, settings)
-    write = partial(_written, search, settings)
+    write = partial(_written, search, settings, groups)
     return write(quality_for(search, settings, lambda quality: size_of(write(quality))))
 
 
-def _written(search: SceneSearch, settings: EncodeSettings, quality: int) -> AnimationWriter:
+def _written(
+    search: SceneSearch, settings: EncodeSettings, groups: BinaryIO, quality: int
+) -> AnimationWriter:
     """Return a writer of the frames at a quality."""
     writer = None
     for codebook, frames in search.at(quality):
         new: np.ndarray | None = codebook
         for labels in frames:
             if writer is None:
-                writer = AnimationWriter(labels, codebook, settings)
+                writer = AnimationWriter(labels, codebook, settings, groups)
             else:
                 writer.add(labels, new)
             new = None

@@ -1,8 +1,6 @@
 """The file of an animation, put together frame by frame."""
 
 import io
-import tempfile
-import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO
@@ -45,23 +43,34 @@ class AnimationWriter:
     Arguments:
         labels: (H, W) uint8 of the first frame. codebook: (K, C) uint8.
         settings: how to store them.
+        groups: file to write groups to, which is emptied: they may take more than there is memory
+            for.
+
+    Attributes:
+        frames: how many were added. still: the file of the first frame alone.
     """
 
-    def __init__(self, labels: np.ndarray, codebook: np.ndarray, settings: StorageSettings) -> None:
+    def __init__(
+        self,
+        labels: np.ndarray,
+        codebook: np.ndarray,
+        settings: StorageSettings,
+        groups: BinaryIO,
+    ) -> None:
         self._settings = settings
         self._labels, self._in_force = labels.copy(), InForce(codebook)
         self._height, self._width = labels.shape
-        reader, chunks = self._image(labels, codebook, settings.layout, settings.chunks)
+        data, reader, chunks = self._image(labels, codebook, settings.layout, settings.chunks)
         self._in_force.shapes = reader.shapes
-        self._tiles = chunks.pop(b"LABL")
+        self.still, self._tiles = data, chunks.pop(b"LABL")
         chunks[b"HEAD"] = build_chunk(b"HEAD", build_header(replace(reader.head, version=2)))
         del chunks[b"DONE"]
         self._start = SIGNATURE + b"".join(chunks.values())
         # The tiles of whole frames are those of the first one.
         self._layout = replace(settings.layout, tile=reader.head.tile)
-        # Groups may take more than there is memory for.
-        self._groups: BinaryIO = tempfile.SpooledTemporaryFile(2**24)  # type: ignore[assignment] # noqa: SIM115
-        self._closing = weakref.finalize(self, self._groups.close)
+        self._groups = groups
+        groups.seek(0)
+        groups.truncate()
         self._whole: list[tuple[int, int]] = []
         self._codebook_chunk = b""
         self._deltas: list[Delta] = []
@@ -113,23 +122,8 @@ class AnimationWriter:
         """
         self._add(delta_of(labels, labels, changed, valid))
 
-    def size(self, timing: Timing) -> int:
-        """Return how many bytes the file takes."""
-        start, end = self._ends(timing)
-        return len(start) + self._groups.seek(0, io.SEEK_END) + len(end)
-
-    def finish(self, timing: Timing) -> tuple[bytes, BinaryIO, bytes]:
-        """Return the file: its start, a file of the groups at its beginning, and its end.
-
-        Whoever calls this closes the file of the groups.
-        """
-        start, end = self._ends(timing)
-        self._closing.detach()
-        self._groups.seek(0)
-        return start, self._groups, end
-
-    def _ends(self, timing: Timing) -> tuple[bytes, bytes]:
-        """Return the start of the file and its end, between which the groups stand."""
+    def finish(self, timing: Timing) -> tuple[bytes, bytes]:
+        """Write what is left to be written, and return what stands before groups and after them."""
         self._flush()
         start = self._start + build_chunk(b"ANIM", build_animation(timing)) + self._tiles
         end = END
@@ -137,6 +131,12 @@ class AnimationWriter:
             offsets = [(number, len(start) + offset) for number, offset in self._whole]
             end = build_chunk(b"fidx", build_frame_index(offsets)) + END
         return start, end
+
+    def size(self, timing: Timing) -> int:
+        """Return how many bytes the file takes, once all frames were added."""
+        if self.frames == 1:
+            return len(self.still)
+        return sum(map(len, self.finish(timing))) + self._groups.tell()
 
     def _add(self, delta: Delta) -> None:
         pixels, box = int(delta.changed.sum()), delta.labels.size
@@ -190,7 +190,7 @@ class AnimationWriter:
     def _add_whole(self, labels: np.ndarray, codebook: np.ndarray) -> None:
         self._flush()
         self._whole.append((self.frames, self._groups.tell()))
-        reader, chunks = self._image(labels, codebook, self._layout)
+        _, reader, chunks = self._image(labels, codebook, self._layout)
         whole = Whole(self.frames, layout_of(reader.head))
         chunks[b"FRAM"] = build_chunk(b"FRAM", build_whole(whole))
         for kind in (b"CODE", b"PCOD", b"RANK", b"SHAP", b"FRAM", b"LABL"):
@@ -206,11 +206,11 @@ class AnimationWriter:
         codebook: np.ndarray,
         layout: LayoutSettings,
         metadata: Sequence[tuple[bytes, bytes]] = (),
-    ) -> tuple[ImageReader, dict[bytes, bytes]]:
-        """Return an image's reader, and its chunks as they stand in a file, by type."""
+    ) -> tuple[bytes, ImageReader, dict[bytes, bytes]]:
+        """Return an image's file, its reader, and the chunks in it by type."""
         data = smallest(labels, codebook, layout, metadata)
         reader = ImageReader(io.BytesIO(data), len(data))
-        return reader, _chunks(data)
+        return data, reader, _chunks(data)
 
 
 def _chunks(data: bytes) -> dict[bytes, bytes]:
