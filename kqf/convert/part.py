@@ -9,6 +9,7 @@ from kqf.convert.options import ConversionOptions
 from kqf.io.large_image import MOST_PIXELS, LargeImage, Report, is_large
 from kqf.io.modes import without_palette
 from kqf.io.pictures import Picture
+from kqf.quantization.pixels import as_pixels
 
 # Rows of a large image that are read at a time, about.
 _ROWS = 1024
@@ -92,7 +93,7 @@ def resized(image: LargeImage, options: ConversionOptions, report: Report) -> Pi
 
 def whole(image: LargeImage) -> Picture:
     """Return an image that is small by now, with its pixels."""
-    shown = Image.fromarray(np.asarray(image.pixels))
+    shown = _shown(np.asarray(image.pixels))
     shown.info.update(image.metadata)
     return Picture(shown, [], [], [])
 
@@ -103,10 +104,15 @@ def _reduced(image: LargeImage, factor: int, report: Report) -> Image.Image:
     rows = factor * max(_ROWS // factor, 1)
     bands = []
     for upper in range(0, height, rows):
-        band = Image.fromarray(np.asarray(pixels[upper : upper + rows]))
-        bands.append(np.asarray(_colored(band).reduce(factor)))
+        band = _shown(np.asarray(pixels[upper : upper + rows]))
+        bands.append(np.asarray(band.reduce(factor)))
         report(min(upper + rows, height) / height)
     return Image.fromarray(np.concatenate(bands))
+
+
+def _shown(pixels: np.ndarray) -> Image.Image:
+    pixels = as_pixels(pixels)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
 def _colored(image: Image.Image) -> Image.Image:

@@ -69,6 +69,19 @@ def _exif(image: Image.Image) -> Image.Exif:
     return kept
 
 
+def exif_of(metadata: Mapping[str, Any]) -> Image.Exif:
+    """Return the EXIF in metadata; empty, with a warning, where it is damaged."""
+    exif = Image.Exif()
+    try:
+        exif.load(metadata.get("exif", b""))
+        # Damage may show only where a tag is read.
+        dict(exif)
+    except Exception as error:
+        warnings.warn(f"EXIF is damaged and dropped: {reason(error)}", stacklevel=1)
+        return Image.Exif()
+    return exif
+
+
 def fits_profile(image: Image.Image, profile: object) -> bool:
     """Tell whether an ICC profile still describes an image once it is gray or RGB."""
     if image.mode in _CONVERTED_COLORS:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from kqf.image import look_up
+from kqf.io.image_metadata import exif_of
 
 if TYPE_CHECKING:
     from dask.array import Array
@@ -72,9 +72,7 @@ class LargeImage:
         """Return the image without metadata, turned upright if EXIF says how."""
         from dask.array import swapaxes
 
-        exif = Image.Exif()
-        exif.load(self.metadata.get("exif", b""))
-        orientation = exif.get(_ORIENTATION, 1)
+        orientation = exif_of(self.metadata).get(_ORIENTATION, 1)
         array = self.array
         if orientation in _TRANSPOSED:
             array = swapaxes(array, 0, 1)

@@ -94,6 +94,9 @@ def open_tiff(name: str) -> LargeImage:
             dtype=series.dtype,
             meta=np.empty((0,) * len(series.shape), series.dtype),
         )
+    if codebook is not None:
+        # Labels of a palette of two colours are read as bool.
+        array = array.astype(np.uint8)
     return LargeImage(array, codebook, _metadata_of(name))
 
 

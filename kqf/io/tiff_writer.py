@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from PIL import Image
 
 from kqf.image import look_up
+from kqf.io.image_metadata import exif_of
 from kqf.io.large_image import Report
 from kqf.text import how_to_install
 
@@ -37,7 +37,7 @@ def write_tiff(
         metadata: as ``IndexedImage.metadata``.
 
     Returns:
-        keys of the metadata that the file does not hold, or not all of.
+        the metadata that the file does not hold, in words.
 
     Raises:
         ImportError: tifffile is missing. OSError: the file cannot be written.
@@ -109,16 +109,14 @@ def _metadata_options(metadata: Mapping[str, Any]) -> tuple[dict[str, Any], list
     options: dict[str, Any] = {}
     tags: list[tuple[int, int, int, Any, bool]] = []
     dropped = []
-    exif = Image.Exif()
-    if "exif" in metadata:
-        exif.load(metadata["exif"])
-        tags += [(tag, _ASCII, 0, str(exif[tag]), True) for tag in _TEXTS if tag in exif]
-        if _ORIENTATION in exif:
-            tags.append((_ORIENTATION, _SHORT, 1, int(exif[_ORIENTATION]), True))
-        if set(exif) - {_DESCRIPTION, _ORIENTATION, *_TEXTS}:
-            dropped.append("all of exif")
-    description = metadata.get("comment") or exif.get(_DESCRIPTION)
-    if description:
+    exif = exif_of(metadata)
+    tags += [(tag, _ASCII, 0, str(exif[tag]).encode(), True) for tag in _TEXTS if tag in exif]
+    if exif.get(_ORIENTATION) in range(1, 9):
+        tags.append((_ORIENTATION, _SHORT, 1, exif[_ORIENTATION], True))
+    descriptions = {str(text) for text in (metadata.get("comment"), exif.get(_DESCRIPTION)) if text}
+    if len(descriptions) > 1 or set(exif) - {_DESCRIPTION, _ORIENTATION, *_TEXTS}:
+        dropped.append("further EXIF")
+    if description := metadata.get("comment") or exif.get(_DESCRIPTION):
         options["description"] = str(description).encode()
     if "icc_profile" in metadata:
         options["iccprofile"] = metadata["icc_profile"]

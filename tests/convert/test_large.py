@@ -62,7 +62,7 @@ def test_metadata_goes_to_tiff_and_back():
     metadata = {"icc_profile": ICC, "dpi": (300, 300), "xmp": b"<x/>", "comment": "a field"}
     write("a.kqf", 3, metadata=metadata | {"exif": exif.tobytes().removeprefix(b"Exif\0\0")})
     result = run("convert", "a.kqf", "-o", "b.tif")
-    assert result.stderr == "kqf: a.kqf: TIFF keeps no all of exif\n"
+    assert result.stderr == "kqf: a.kqf: TIFF keeps no further EXIF\n"
     run("convert", "b.tif", "-o", "c.kqf")
     found = kqf.read_indexed("c.kqf").metadata
     assert {key: found[key] for key in ("icc_profile", "dpi", "xmp")} == {
@@ -98,6 +98,25 @@ def test_a_small_array_is_an_image_like_any_other(monkeypatch):
     run("convert", "a.zarr", "-o", "b.png", "--colors", 8)
     with Image.open("b.png") as image:
         assert image.mode == "P"
+
+
+@pytest.mark.parametrize("limit", [0, 2**26])
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 1), (20, 30, 3)])
+def test_arrays_of_bool_are_images(monkeypatch, limit, shape):
+    monkeypatch.setattr("kqf.io.large_image.MOST_PIXELS", limit)
+    pixels = np.random.default_rng(0).random(shape) < 0.5
+    zarr.create_array("a.zarr", data=pixels)
+    run("convert", "a.zarr", "--effort", 1)
+    assert np.array_equal(kqf.read("a.kqf").reshape(shape), pixels * np.uint8(255))
+
+
+@pytest.mark.filterwarnings("always:EXIF")
+def test_damaged_exif_is_dropped():
+    write("a.kqf", 3, metadata={"exif": b"no EXIF at all"})
+    for options in ([], ["--strip"]):
+        result = run("convert", "a.kqf", "-o", "b.tif", *options)
+        assert "warning: EXIF is damaged and dropped" in result.stderr
+        assert "b.tif" in result.stdout
 
 
 def test_a_large_file_is_stored_anew():
