@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from kqf.quantization.histogram import bands_of
+
 # Steps between entries cost about the square roots of their differences, here in sixteenths. In
 # whole numbers, so that all machines agree.
 _COSTS = np.round(16 * np.sqrt(np.arange(511))).astype(np.int32)
@@ -85,4 +87,8 @@ def reorder(
     """Return labels (H, W) and codebook (K, C) with the entries in another order."""
     places = np.empty(len(order), np.uint8)
     places[order] = np.arange(len(order))
-    return places.take(labels), codebook[order]
+    reordered = np.empty_like(labels)
+    # A band at a time: numpy makes an index of eight bytes of every label.
+    for rows in bands_of(labels.shape):
+        reordered[rows] = places.take(labels[rows])
+    return reordered, codebook[order]

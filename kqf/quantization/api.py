@@ -16,13 +16,14 @@ from kqf.quantization.histogram import (
     count,
     pack,
     spread,
+    unpack,
     without_hidden,
 )
 from kqf.quantization.kmeans import in_order
 from kqf.quantization.methods import Method
 from kqf.quantization.nearest import assign, squared_error
 from kqf.quantization.visibility import CLASSES, WEIGHTS, weight_classes
-from kqf.threads import each
+from kqf.threads import each, run
 
 # A codeword becomes the colour that makes so large a share of its pixels.
 _FLAT_SHARE = 0.75
@@ -31,6 +32,8 @@ _LARGE = 2**21
 # Pixels of a band of an image of many colours, and threads that work on bands, to bound memory.
 BAND = 2**19
 BAND_THREADS = 4
+# Colours of a table that are given their labels at a time.
+_FILLED = 2**18
 
 
 @dataclass(frozen=True)
@@ -255,29 +258,51 @@ class Quantized:
     def part(self, box: Box) -> "Quantized":
         """Return a part of the image with exact colours, however many the whole has."""
         image = self.image.part(box)
-        labels = assign(image.histogram.colors, self.codebook, self.metric)
-        return replace(self, image=image, color_labels=labels)
+        return replace(self, image=image, color_labels=self._nearest_of(image.histogram.colors))
+
+    def _nearest_of(self, colors: np.ndarray) -> np.ndarray:
+        """Return the label of each of some of the image's colours, (N,) uint8."""
+        if colors.shape[1] == 3 and self.image.histogram.in_cells:
+            labels: np.ndarray = self._table[pack(colors[None])[0]]
+            return labels
+        return assign(colors, self.codebook, self.metric)
 
     @cached_property
-    def _in_bands(self) -> tuple[np.ndarray, float]:
-        """The nearest labels of many colours and their error, found band by band."""
-        labels = np.empty(self.image.keys.shape, np.uint8)
+    def _table(self) -> np.ndarray:
+        """The label of every colour of three channels, (2**24,) uint8; 0 of those not there."""
+        keys = self.image.keys
+        present, table = np.zeros(2**24, np.bool_), np.zeros(2**24, np.uint8)
+        for rows in bands_of(keys.shape):
+            present[keys[rows]] = True
 
-        def find(rows: slice) -> float:
-            # Not by ``labels`` and ``error``: Python 3.11 lets one thread at a time find each.
-            part = self.part((rows, slice(None)))
-            labels[rows] = part.image.spread(part.color_labels)
-            return part._nearest_error()
+        def fill(first: int) -> None:
+            found = np.flatnonzero(present[first : first + _FILLED]) + first
+            table[found] = assign(unpack(found, 3), self.codebook, self.metric)
 
-        bands = bands_of(labels.shape, BAND)
-        return labels, sum(each(find, bands, min(self.image.threads, BAND_THREADS)))
+        run(fill, range(0, len(present), _FILLED), self.image.threads)
+        return table
+
+    def _bands(self) -> list[Box]:
+        return [(rows, slice(None)) for rows in bands_of(self.image.keys.shape, BAND)]
 
     @cached_property
     def labels(self) -> np.ndarray:
         """The nearest labels, (H, W) uint8."""
-        if self.image.histogram.in_cells:
-            return self._in_bands[0]
-        return self.image.spread(self.color_labels)
+        image = self.image
+        if not image.histogram.in_cells:
+            return image.spread(self.color_labels)
+        labels = np.empty(image.keys.shape, np.uint8)
+        is_rgb = image.histogram.colors.shape[1] == 3
+
+        def find(box: Box) -> None:
+            if is_rgb:
+                labels[box] = self._table.take(image.keys[box])
+            else:
+                part = self.part(box)
+                labels[box] = part.image.spread(part.color_labels)
+
+        run(find, self._bands(), min(image.threads, BAND_THREADS))
+        return labels
 
     @cached_property
     def exact(self) -> bool:
@@ -302,7 +327,9 @@ class Quantized:
     def error(self) -> float:
         """Weighted squared error in the metric of the nearest labels, summed over all pixels."""
         if self.image.histogram.in_cells:
-            return self._in_bands[1]
+            threads = min(self.image.threads, BAND_THREADS)
+            # Not by ``error``: Python 3.11 lets one thread at a time find it.
+            return sum(each(lambda box: self.part(box)._nearest_error(), self._bands(), threads))
         return self._nearest_error()
 
     def _nearest_error(self) -> float:
