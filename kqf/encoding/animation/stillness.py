@@ -13,6 +13,8 @@ _AHEAD = 7
 # Differences are noise up to so many times those of the stillest tenth of the blocks that are not
 # the same, but not beyond a limit.
 _NOISE, _STILLEST, _MOST_NOISE = 3.0, 0.1, 64.0
+# Two frames on, noise differs no more than after one; motion does.
+_GROWTH = 1.3
 # Labels are found again for a block that stands still for more than so many times as long.
 _LONGER = 2
 
@@ -87,29 +89,38 @@ class Aims:
         return differ
 
 
-def aims_of(window: list[Frame], active: np.ndarray, unseen: float) -> Aims:
-    """Return what blocks of the first frame of a window are to show.
+def noise_of(window: list[Frame], active: np.ndarray) -> float:
+    """Return the mean squared difference of gray up to which blocks differ by noise alone.
 
-    Noise is alike everywhere: differences as small as those of the stillest blocks are no motion.
+    Noise is alike everywhere, and does not grow with time as the differences by motion do.
+
+    Arguments:
+        window: at least three frames. active: (n,) numbers of blocks, at least one.
+    """
+    once, twice = (
+        float(np.quantile(_distances(later.luma[active], window[0].luma[active]), _STILLEST))
+        for later in window[1:3]
+    )
+    return min(_NOISE * once, _MOST_NOISE) if twice <= _GROWTH * once else 0.0
+
+
+def aims_of(window: list[Frame], active: np.ndarray, limit: float) -> Aims:
+    """Return what blocks of the first frame of a window are to show.
 
     Arguments:
         active: (n,) numbers of blocks.
-        unseen: mean squared difference of gray that is no motion either.
+        limit: mean squared difference of gray that is no motion.
     """
     means = window[0].blocks[active]
     luma = window[0].luma[active]
     frames = np.ones(len(active), np.int32)
     sums = means.astype(np.uint16)
-    rows, limit = np.arange(len(active)), unseen
-    for number in range(1, len(window)):
+    rows = np.arange(len(active))
+    for later in window[1:]:
+        rows = rows[_distances(later.luma[active[rows]], luma[rows]) <= limit]
         if not len(rows):
             break
-        moved = _distances(window[number].luma[active[rows]], luma[rows])
-        if number == 1:
-            noise = _NOISE * float(np.quantile(moved, _STILLEST))
-            limit = max(limit, min(noise, _MOST_NOISE))
-        rows = rows[moved <= limit]
-        sums[rows] += window[number].blocks[active[rows]]
+        sums[rows] += later.blocks[active[rows]]
         frames[rows] += 1
     several = np.flatnonzero(frames > 1)
     divisors = frames[several].astype(np.uint16)[:, None, None]

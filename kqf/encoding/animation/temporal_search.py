@@ -13,7 +13,7 @@ import numpy as np
 
 from kqf.encoding.animation.blocks import AREA, BlockGrid, deviations, flat
 from kqf.encoding.animation.codeword_candidates import CodewordCandidates
-from kqf.encoding.animation.stillness import Aims, Frame, aims_of, windows
+from kqf.encoding.animation.stillness import Aims, Frame, aims_of, noise_of, windows
 from kqf.encoding.rate_distortion import (
     MAX_CANDIDATES,
     best_chains,
@@ -54,9 +54,12 @@ class TemporalSearch:
     def labels(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the labels (H, W) uint8 of frames (H, W, C) uint8, a few frames late."""
         labels = decided = None
+        noise = 0.0
         for grid, window in windows(frames):
             active = np.flatnonzero(~window[0].same)
-            aims = aims_of(window, active, _STILL * self._lambda)
+            if len(active) and len(window) > 2:
+                noise = noise_of(window, active)
+            aims = aims_of(window, active, max(noise, _STILL * self._lambda))
             if labels is None or decided is None:
                 labels, decided = self._first(window[0], aims, grid), aims
             elif len(active):
