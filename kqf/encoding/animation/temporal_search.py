@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from kqf.encoding.animation.blocks import AREA, BlockGrid, deviations, flat
+from kqf.encoding.animation.change_costs import RepeatCosts, TransitionCosts, count_pairs
 from kqf.encoding.animation.codeword_candidates import CodewordCandidates
 from kqf.encoding.animation.stillness import Aims, Frame, aims_of, noise_of, windows
 from kqf.encoding.rate_distortion import (
@@ -28,14 +29,8 @@ from kqf.quantization.visibility import weights_of
 _STILL = 0.5
 # Rounds of search in the first frame.
 _FIRST_ROUNDS = 2
-# Tenths of the counts of the frames before that still count with each new frame.
-_MEMORY = 7
-# Bits of a label that stays and of one that changes, before any are counted.
-_STAYS, _CHANGES = 1, 5
-# The least and greatest share of blocks that are expected to change.
-_LEAST_SHARE, _GREATEST_SHARE = 0.01, 0.99
-# Lengths are given in this fraction of a bit.
-_UNITS = 64
+# What the costs of the frames before still count with each new frame.
+_DECAY = 0.8
 
 
 class TemporalSearch:
@@ -49,7 +44,9 @@ class TemporalSearch:
 
     def __init__(self, candidates: CodewordCandidates, lambda_: float, *, weighted: bool) -> None:
         self._candidates, self._lambda, self._weighted = candidates, lambda_, weighted
-        self._costs = _TransitionCosts(candidates.codebook)
+        self._costs = TransitionCosts(candidates.codebook)
+        self._repeats = RepeatCosts()
+        self._ranked_cost = self._raw_cost = 0.0
 
     def labels(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the labels (H, W) uint8 of frames (H, W, C) uint8, a few frames late."""
@@ -95,7 +92,7 @@ class TemporalSearch:
         chosen = np.take_along_axis(labels, errors.argmin(axis=0)[None], 0)[0]
         codebook = candidates.codebook
         for _ in range(_FIRST_ROUNDS):
-            counts = _pairs(chosen[:-1], chosen[1:], len(codebook))
+            counts = count_pairs(chosen[:-1], chosen[1:], len(codebook))
             chosen = best_chains(labels, costs, lengths_of(counts, codebook, Predictor.LEFT))
         return grid.cut(chosen.T[..., None])[..., 0]
 
@@ -128,73 +125,13 @@ class TemporalSearch:
         errors[:, held] = 0
         found = np.concatenate([before[None], found])
         errors = np.concatenate([kept[None], errors])
-        changes, chosen = costs.choose(before, found, errors)
         if not costs.are_known:
-            costs.count(before.reshape(-1, AREA)[changes], chosen, len(labels))
-            changes, chosen = costs.choose(before, found, errors)
-        costs.count(before.reshape(-1, AREA)[changes], chosen, len(labels))
-        labels[active[changes]] = chosen
-
-
-class _TransitionCosts:
-    """What labels of blocks that change cost after the labels before them.
-
-    Arguments:
-        codebook: (K, C) uint8.
-    """
-
-    def __init__(self, codebook: np.ndarray) -> None:
-        self._codebook = codebook
-        self._counts = np.zeros((len(codebook), len(codebook)), np.int64)
-        self.are_known = False
-        lengths = np.full((256, 256), _CHANGES * _UNITS, np.int32)
-        np.fill_diagonal(lengths, _STAYS * _UNITS)
-        self._set(lengths, 0.5)
-
-    def _set(self, lengths: np.ndarray, share: float) -> None:
-        """Take lengths from lengths_of, and the share of blocks that change."""
-        self._bits = (lengths.reshape(256, 256) / np.float32(_UNITS)).astype(np.float32)
-        count = len(self._codebook)
-        self._least = self._bits[:count, :count].min(axis=1)
-        share = min(max(share, _LEAST_SHARE), _GREATEST_SHARE)
-        # What a block costs in the map if it changes, more than if it stays.
-        self._change = np.float32(np.log2((1 - share) / share))
-
-    def count(self, before: np.ndarray, labels: np.ndarray, blocks: int) -> None:
-        """Learn from the labels (n, 16) of the blocks of a frame that change, and those before."""
-        self._counts = self._counts * _MEMORY // 10
-        self._counts += _pairs(before, labels, len(self._codebook))
-        if self._counts.any():
-            self.are_known = True
-            lengths = lengths_of(self._counts, self._codebook, Predictor.LEFT)
-            self._set(lengths, len(labels) / blocks)
-
-    def least(self, before: np.ndarray) -> np.ndarray:
-        """Return the fewest bits that blocks can cost if they change, (n,), after (n, 16)."""
-        least: np.ndarray = self._least.take(before).sum(axis=1) + self._change
-        return least
-
-    def choose(
-        self, before: np.ndarray, labels: np.ndarray, errors: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return which blocks to change, (n,) bool, and the labels of those, (m, 16) uint8.
-
-        Arguments:
-            before: (n * 16,) uint8, labels in the frame before.
-            labels: (candidates, n * 16) uint8, the first of them the labels before.
-            errors: (candidates, n * 16) float32, in bits.
-        """
-        pairs = before.astype(np.intp) << 8
-        costs = self._bits.take(pairs + labels)
-        costs += errors
-        best = costs.argmin(axis=0)[None]
-        changed = np.take_along_axis(costs, best, 0).reshape(-1, AREA).sum(axis=1) + self._change
-        changes = changed < errors[0].reshape(-1, AREA).sum(axis=1)
-        chosen = np.take_along_axis(labels, best, 0).reshape(-1, AREA)
-        return changes, chosen[changes]
-
-
-def _pairs(before: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    """Return how often each label comes after each other, (count, count) int64."""
-    pairs = before.ravel().astype(np.intp) * count + labels.ravel()
-    return np.bincount(pairs, minlength=count * count).reshape(count, count)
+            ranked = costs.choose(before, found, errors)
+            costs.count(before.reshape(-1, AREA)[ranked.changes], ranked.labels, len(labels))
+        ranked = costs.choose(before, found, errors)
+        costs.count(before.reshape(-1, AREA)[ranked.changes], ranked.labels, len(labels))
+        raw = self._repeats.choose(found, errors, costs.change)
+        self._ranked_cost = _DECAY * self._ranked_cost + ranked.cost
+        self._raw_cost = _DECAY * self._raw_cost + raw.cost
+        choice = raw if self._raw_cost < self._ranked_cost else ranked
+        labels[active[choice.changes]] = choice.labels
