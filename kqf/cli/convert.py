@@ -187,6 +187,15 @@ def convert(
             rich_help_panel=_STORAGE,
         ),
     ] = None,
+    overviews: Annotated[
+        bool | None,
+        typer.Option(
+            "--overviews/--no-overviews",
+            help="Store smaller pictures of the image, too. [default: from 16 megapixels on]",
+            show_default=False,
+            rich_help_panel=_STORAGE,
+        ),
+    ] = None,
     effort: Annotated[
         int | None,
         typer.Option(
@@ -366,6 +375,7 @@ def convert(
         "max_bytes": max_bytes,
         "predictor": predictor,
         "tile": parse_tile(tile),
+        "overviews": overviews,
         "effort": effort,
         "seed": seed,
         "threads": threads,

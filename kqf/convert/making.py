@@ -19,9 +19,9 @@ from kqf.io.palette_images import FORMATS, save_palette_image
 from kqf.io.pictures import Picture, format_of, is_kqf, load, load_picture, save
 
 # The options of the encoder that leave labels as they are.
-STORAGE = ("predictor", "tile", "effort", "threads")
+STORAGE = ("predictor", "tile", "overviews", "effort", "threads")
 # Those that mean nothing where the result is not KQF.
-_KQF_ONLY = ("predictor", "tile")
+_KQF_ONLY = ("predictor", "tile", "overviews")
 # Those that a stored palette might not satisfy: they are applied to the pixels instead.
 _OF_PIXELS = {"palette", "keep", "max_bytes"}
 # With any of these, a KQF file that becomes another format is quantized anew.

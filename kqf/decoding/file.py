@@ -1,7 +1,5 @@
 """Files that stay open and are read region by region, from a path, a URL or a binary file."""
 
-import io
-import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 from uuid import uuid4
@@ -24,6 +22,8 @@ from kqf.format.overviews import level_size
 from kqf.format.reader import ImageReader
 from kqf.image import IndexedImage
 from kqf.io.files import Source, open_stream, size_of
+from kqf.io.remote import is_url
+from kqf.io.shared import SharedFile, View
 from kqf.text import how_to_install
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class KqfFile:
         # A file that could not seek has been read to its end by now.
         self._source = stream if hasattr(source, "read") else source
         try:
-            self._stream = _Shared(stream)
+            self._stream = SharedFile(stream, is_url(source))
             size = size_of(stream)
             self._reader = ImageReader(self._view(), size, max_metadata, max_chunks, trailing)
         except BaseException:
@@ -121,7 +121,7 @@ class KqfFile:
         return f"<kqf.KqfFile {self.shape}, {len(self.codebook)} colours>"
 
     def _view(self) -> BinaryIO:
-        return cast(BinaryIO, _View(self._stream))
+        return cast(BinaryIO, View(self._stream))
 
     def reader(self) -> ImageReader:
         """Return a reader of the file with a place of its own in it."""
@@ -317,38 +317,3 @@ def _read_block(file: KqfFile, indexed: bool, level: int, block_info: Any = None
     if indexed:
         return file.read_indexed(region, scale=scale, threads=1, max_pixels=None).labels
     return file.read(region, scale=scale, threads=1, max_pixels=None)
-
-
-class _Shared:
-    """A binary file that several threads read, each at its own place."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.file = file
-        self.start = file.tell()
-        self._lock = threading.Lock()
-
-    def read_at(self, at: int, count: int) -> bytes:
-        with self._lock:
-            self.file.seek(self.start + at)
-            return self.file.read(count)
-
-
-class _View(io.RawIOBase):
-    """A shared file with a place of its own."""
-
-    def __init__(self, shared: _Shared) -> None:
-        self._shared = shared
-        self._at = 0
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        assert whence == io.SEEK_SET
-        self._at = offset
-        return offset
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._shared.read_at(self._at, size)
-        self._at += len(data)
-        return data

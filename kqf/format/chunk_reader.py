@@ -1,7 +1,8 @@
 """The chunks of a file, read one after another."""
 
 import copy
-from typing import BinaryIO
+from collections.abc import Iterable
+from typing import Any, BinaryIO, cast
 
 from kqf.errors import FormatError, TruncatedError
 from kqf.format import foreign
@@ -120,6 +121,16 @@ class ChunkReader:
         """Return a part of a chunk's payload, which is not checked."""
         self.seek(offset)
         return self.read(count, chunk, "payload")
+
+    @property
+    def fetches(self) -> bool:
+        """Whether ``fetch`` saves requests."""
+        return bool(getattr(self._stream, "fetches", False))
+
+    def fetch(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Have ranges (start, end) of the file that will be read fetched at once."""
+        shifted = [(self._start + start, self._start + end) for start, end in ranges]
+        cast(Any, self._stream).fetch(shifted)
 
     def seek(self, offset: int) -> None:
         """Go to an offset, at most ``size``."""

@@ -106,7 +106,10 @@ class OverviewReader:
         """
         index = self.index()
         assert index is not None
-        for run in _runs(index, index.tiles(level, box)):
+        runs = list(_runs(index, index.tiles(level, box)))
+        if chunks.fetches:
+            self._fetch(chunks, index, runs)
+        for run in runs:
             first = index.span(run[0][0])[0]
             data = b"".join(
                 chunks.read_part(self._at + offset, count, "over")
@@ -115,6 +118,17 @@ class OverviewReader:
             for number, tile in run:
                 start, end = index.span(number)
                 yield tile, index.decode(number, tile, data[start - first : end - first])
+
+    def _fetch(
+        self, chunks: ChunkReader, index: OverviewIndex, runs: list[list[tuple[int, Box]]]
+    ) -> None:
+        places = [
+            (self._at + offset, self._at + offset + count)
+            for run in runs
+            for offset, count in pieces(index.span(run[0][0])[0], index.span(run[-1][0])[1])
+        ]
+        if places[-1][1] <= chunks.size:
+            chunks.fetch(places)
 
     def check(self, chunks: ChunkReader) -> None:
         """Read all overviews.

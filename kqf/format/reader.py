@@ -29,6 +29,8 @@ from kqf.format.shapes import Placements, Shapes, check_used, paint, parse_place
 from kqf.format.streams import MIN_STREAM, check_ratio, inflate
 from kqf.format.tiles import check_tile, check_tile_length, decode_tiles, split_tile
 
+# Bytes of tiles that are fetched of a remote file before they are used.
+_FETCHED = 2**23
 _KNOWN = (b"RANK", b"SHAP", b"ANIM", b"tidx", *METADATA_TYPES.values())
 _CRITICAL = (b"HEAD", b"CODE", b"PCOD", b"RANK", b"SHAP", b"ANIM", b"LABL", b"FRAM", b"DONE")
 
@@ -278,6 +280,8 @@ class ImageReader:
             numbers: ascending, each below ``head.tiles``.
         """
         chunks = self._chunks
+        if chunks.fetches and self._offsets is not None:
+            numbers = self._fetched(numbers)
         chunks.seek(self._labels_at)
         at = 0
         for number in numbers:
@@ -292,6 +296,30 @@ class ImageReader:
                 at += 1
             yield number, chunks.read_body(b"LABL", self._read_tile_length(number))
             at += 1
+
+    def _fetched(self, numbers: Iterable[int]) -> Iterator[int]:
+        """Yield numbers of tiles, whose chunks are fetched some MiB at a time."""
+        assert self._lengths is not None
+        group: list[int] = []
+        total = 0
+        for number in numbers:
+            group.append(number)
+            total += int(self._lengths[number])
+            if total >= _FETCHED:
+                yield from self._fetch(group)
+                group, total = [], 0
+        yield from self._fetch(group)
+
+    def _fetch(self, numbers: Sequence[int]) -> Sequence[int]:
+        assert self._offsets is not None
+        assert self._lengths is not None
+        places = []
+        for number in numbers:
+            start = int(self._offsets[number])
+            places.append((start, start + int(self._lengths[number]) + FRAME_SIZE))
+        if places and places[-1][1] <= self.file_bytes:
+            self._chunks.fetch(places)
+        return numbers
 
     def _read_tile_length(self, number: int) -> int:
         kind, length = self._chunks.read_head()

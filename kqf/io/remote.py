@@ -6,7 +6,7 @@ for an unknown one), plain errors and protocols that it does not list would stil
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC
 from pathlib import PurePosixPath
@@ -87,6 +87,32 @@ def _renames(files: Any) -> bool:
     from fsspec import AbstractFileSystem
 
     return type(files).mv is not AbstractFileSystem.mv
+
+
+def has_ranges(file: object) -> bool:
+    """Tell whether ranges of an open file can be had from its file system."""
+    return hasattr(file, "path") and hasattr(getattr(file, "fs", None), "cat_ranges")
+
+
+def read_ranges(file: Any, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+    """Return the bytes of ranges (start, end) of a file that ``has_ranges``, one request for each.
+
+    File systems that can make several requests at a time do. What is tried again after a failure,
+    and how often, is a setting of theirs.
+
+    Raises:
+        OSError: a range can't be read.
+    """
+    starts, ends = ([place[at] for place in ranges] for at in (0, 1))
+    try:
+        found: list[bytes] = file.fs.cat_ranges(
+            [file.path] * len(ranges), starts, ends, on_error="raise"
+        )
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
+    return found
 
 
 def remove(url: str) -> None:

@@ -16,9 +16,11 @@ from kqf.decoding.frames import Canvas, FrameDecoder
 from kqf.decoding.information import info_of
 from kqf.decoding.labels import read_labels, read_pixels
 from kqf.decoding.salvage import Salvager
+from kqf.decoding.scaled import read_scaled_labels, read_scaled_pixels
 from kqf.errors import FormatError, KqfError
 from kqf.format.declarations import MAX_COLORS, METADATA_TYPES
 from kqf.format.metadata import build_metadata
+from kqf.format.overviews import level_size
 from kqf.format.reader import ImageReader
 from kqf.format.signature import FORMAT
 from kqf.io.files import open_stream, size_of, write_whole
@@ -59,6 +61,8 @@ class KqfImageFile(ImageFile.ImageFile):
     _reader: ImageReader | Salvager | None = None
     _decoder: FrameDecoder | None = None
     _frame = 0
+    # Of the overviews, where draft asked for one.
+    _level = 0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._loading = RLock()
@@ -146,6 +150,38 @@ class KqfImageFile(ImageFile.ImageFile):
         self.palette = ImagePalette.ImagePalette(mode, codebook.tobytes())
         self.palette.dirty = 1
 
+    def draft(
+        self, mode: str | None, size: tuple[int, int] | None
+    ) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Let the image be loaded in a smaller size, not below ``size``, if the file has one.
+
+        ``thumbnail`` calls it. Without overviews, or where they are damaged, nothing changes.
+
+        Arguments:
+            mode: not used: images keep their mode. size: (width, height) in pixels.
+
+        Returns:
+            the mode, and the box of the smaller image; None if nothing changes.
+        """
+        reader = self._reader
+        if not self.tile or self.is_animated or self._level or size is None:
+            return None
+        if not isinstance(reader, ImageReader):
+            return None
+        width, height = self.size
+        try:
+            levels = reader.overviews.levels if reader.overviews else ()
+        except KqfError:
+            return None
+        for level in levels:
+            reduced = level_size(width, height, level)
+            if reduced[0] >= size[0] and reduced[1] >= size[1]:
+                self._level = level
+                self._size = reduced
+                self.tile = [ImageFile._Tile("kqf", (0, 0, *reduced))]
+                return self.mode, (0, 0, width / (1 << level), height / (1 << level))
+        return None
+
     def load(self) -> Any:
         """Decode the pixels, unless that is done."""
         with self._loading:
@@ -162,6 +198,10 @@ class KqfImageFile(ImageFile.ImageFile):
             raise ValueError("the image was closed before it was loaded")
         try:
             reader = self._reader
+            if self._level and isinstance(reader, ImageReader):
+                scaled = read_scaled_labels if self.mode == "P" else read_scaled_pixels
+                pixels = scaled(reader, None, self._level, None, None)
+                return Image.frombuffer(self.mode, self.size, pixels, "raw", self.mode, 0, 1)
             if ImageFile.LOAD_TRUNCATED_IMAGES:
                 # The setting may be newer than the reader.
                 self.fp.seek(self._start)

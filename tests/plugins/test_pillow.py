@@ -1067,3 +1067,44 @@ def test_a_tag_deleted_from_exif_is_not_written():
         opened.save(buffer, "KQF")
     assert b"where I live" not in buffer.getvalue()
     assert dict(Image.open(buffer).getexif()) == {0x131: "a program"}
+
+
+# Overviews.
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_thumbnail_reads_an_overview(channels):
+    codebook = np.random.default_rng(1).integers(0, 256, (20, channels), np.uint8)
+    labels = np.repeat(np.repeat(np.arange(20, dtype=np.uint8).reshape(4, 5), 300, 0), 500, 1)
+    data = kqf.encode_indexed(labels, codebook, effort=1, overviews=True)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.draft(None, (250, 150)) == (image.mode, (0, 0, 312.5, 150))
+        assert image.size == (313, 150)
+        with kqf.open(data) as file:
+            small = file.read_indexed(scale=8)
+        expected = small.labels if image.mode == "P" else small.pixels
+        assert np.array_equal(np.asarray(image), expected)
+    with Image.open(io.BytesIO(data)) as image:
+        image.thumbnail((100, 100))
+        assert image.size == (100, 48)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.draft(None, (626, 1)) is None
+        assert image.size == (2500, 1200)
+        image.load()
+        assert image.draft(None, (250, 150)) is None
+
+
+def test_an_image_whose_overviews_are_damaged_is_loaded_whole():
+    labels = np.zeros((600, 1100), np.uint8)
+    data = bytearray(kqf.encode_indexed(labels, np.zeros((1, 3), np.uint8), overviews=True))
+    data[data.index(b"oidx") + 4] ^= 1
+    with Image.open(io.BytesIO(data)) as image:
+        image.thumbnail((100, 100))
+        assert image.size == (100, 55)
+
+
+def test_save_takes_overviews():
+    image = Image.new("P", (600, 10))
+    buffer = io.BytesIO()
+    image.save(buffer, "KQF", overviews=True)
+    assert kqf.info(buffer.getvalue()).scales == (4,)
