@@ -628,12 +628,22 @@ function unrank(tile, w, order, up) {
  */
 function countNew(codes, w, h, number) {
   checkPadding(codes, w, h % 4 && 2 * (h % 4), `codes beyond tile ${number}`);
+  // Most codes are 0: a word of them is skipped at once.
+  const words = asWords(codes);
   let count = 0;
   for (let i = 0; i < codes.length; i++) {
+    while (!words[i >> 2] && i < codes.length) i = (i | 3) + 1;
     const both = codes[i] & (codes[i] >> 1) & 0x55;
     if (both) count += (both & 1) + ((both >> 2) & 1) + ((both >> 4) & 1) + (both >> 6);
   }
   return count;
+}
+
+/** Return four bytes at a time, with zeros after the last ones. @param {Uint8Array} bytes */
+function asWords(bytes) {
+  const words = new Uint32Array((bytes.length + 3) >> 2);
+  new Uint8Array(words.buffer).set(bytes);
+  return words;
 }
 
 /** @param {Uint8Array} packed @param {number} w @param {number} used bits of the last row, 0 for all @param {string} field */
@@ -655,46 +665,57 @@ function checkPadding(packed, w, used, field) {
  */
 function copied(codes, symbols, w, h, order) {
   const tile = new Uint8Array(w * h);
+  const words = asWords(codes);
   const fresh = new Uint8Array(16 * w);
-  const columns = new Uint32Array(w);
+  // Of each four rows of a band, the columns that do not copy all four labels from above.
+  const columns = new Uint32Array(4 * w);
+  const counts = new Uint32Array(4);
+  const marked = new Uint8Array(w);
   // Above the tile there are zeros.
   let above = new Uint8Array(w);
   let next = 0;
-  for (let y = 0; y < h; y++) {
-    const packed = codes.subarray((y >> 2) * w, (y >> 2) * w + w);
-    if (y % 16 === 0) {
-      for (let x = 0; x < w; x++) {
-        for (let four = 0; four < 16 && y + four < h; four += 4) {
-          const code = codes[((y + four) >> 2) * w + x];
-          if (!(code & (code >> 1) & 0x55)) continue;
-          for (let k = 0; k < 4; k++) {
-            if (((code >> (2 * k)) & 3) === 3) fresh[(four + k) * w + x] = symbols[next++];
-          }
+  for (let top = 0; top < h; top += 16) {
+    const band = codes.subarray((top >> 2) * w, ((top >> 2) + 4) * w);
+    marked.fill(0);
+    for (let four = 0, start = band.byteOffset - codes.byteOffset; four < 4; four++, start += w) {
+      let count = four * w;
+      const end = Math.min(start + w, codes.length);
+      for (let i = start; i < end; i++) {
+        if (!words[i >> 2]) {
+          i |= 3;
+        } else if (codes[i]) {
+          const x = i - start;
+          columns[count++] = x;
+          if (codes[i] & (codes[i] >> 1) & 0x55) marked[x] = 1;
+        }
+      }
+      counts[four] = count;
+    }
+    for (let x = 0; x < w; x++) {
+      if (!marked[x]) continue;
+      for (let at = x, y = 0; at < band.length; at += w, y += 4) {
+        for (let k = 0, code = band[at]; code; k++, code >>= 2) {
+          if ((code & 3) === 3) fresh[(y + k) * w + x] = symbols[next++];
         }
       }
     }
-    if (y % 4 === 0) {
-      // Most columns copy all four labels from above.
-      let count = 0;
-      for (let x = 0; x < w; x++) if (packed[x]) columns[count++] = x;
-      columns.fill(w, count);
-    }
-    const row = tile.subarray(y * w, y * w + w);
-    row.set(above);
-    const shift = 2 * (y & 3);
-    const band = (y & 15) * w;
-    for (let i = 0; i < w; i++) {
-      const x = columns[i];
-      if (x === w) break;
-      const code = (packed[x] >> shift) & 3;
-      if (code === 1) row[x] = x && row[x - 1];
-      else if (code === 2) row[x] = x + 1 < w ? above[x + 1] : 0;
-      else if (code === 3) {
-        const symbol = fresh[band + x];
-        row[x] = order ? order[(above[x] << 8) | symbol] : symbol;
+    for (let y = 0; y < 16 && top + y < h; y++) {
+      const row = tile.subarray((top + y) * w, (top + y + 1) * w);
+      row.set(above);
+      const four = y >> 2;
+      const shift = 2 * (y & 3);
+      const codesAt = four * w;
+      for (let i = four * w; i < counts[four]; i++) {
+        const x = columns[i];
+        const code = (band[codesAt + x] >> shift) & 3;
+        if (code === 3) {
+          const symbol = fresh[y * w + x];
+          row[x] = order ? order[(above[x] << 8) | symbol] : symbol;
+        } else if (code === 1) row[x] = x && row[x - 1];
+        else if (code === 2) row[x] = x + 1 < w ? above[x + 1] : 0;
       }
+      above = row;
     }
-    above = row;
   }
   return tile;
 }
@@ -1316,21 +1337,22 @@ export class KqfFile {
     const most = (width + 2 * (REACH + 1)) * (height + 2 * (REACH + 1));
     const painted = new Uint8Array(target.length);
     let total = 0;
-    for (const placement of placements) {
-      const shape = shapes[placement.shape];
-      const x = placement.x - left;
-      const y = placement.y - upper;
-      if (x >= width || y >= height || x + shape.width <= 0 || y + shape.height <= 0) continue;
-      total += shape.labels.length;
+    for (const { x: column, y: row, shape } of placements) {
+      const { width: w, height: h, offsets, labels } = shapes[shape];
+      const x = column - left;
+      const y = row - upper;
+      if (x >= width || y >= height || x + w <= 0 || y + h <= 0) continue;
+      total += labels.length;
       if (total > most) fail("wrong", "LABL", "pixels painted", `at most ${most}`, total);
-      for (let k = 0; k < shape.labels.length; k++) {
-        const column = x + (shape.offsets[k] >> 8);
-        const row = y + (shape.offsets[k] & 255);
-        if (column < 0 || row < 0 || column >= width || row >= height) continue;
-        const pixel = row * width + column;
+      const inside = x >= 0 && y >= 0 && x + w <= width && y + h <= height;
+      for (let k = 0; k < labels.length; k++) {
+        const across = x + (offsets[k] >> 8);
+        const down = y + (offsets[k] & 255);
+        if (!inside && (across < 0 || down < 0 || across >= width || down >= height)) continue;
+        const pixel = down * width + across;
         if (painted[pixel]) fail("wrong", "LABL", "pixels painted", "once each", "some twice");
         painted[pixel] = 1;
-        target[pixel] = shape.labels[k];
+        target[pixel] = labels[k];
       }
     }
   }
