@@ -18,7 +18,10 @@ const COPY = 3;
 const PACKED = 4;
 const PREDICTORS = ["none", "left", "up", "copy", "packed"];
 const METADATA = ["iccp", "exif", "xmp ", "phys", "text"];
-const CRITICAL = ["HEAD", "CODE", "PCOD", "RANK", "SHAP", "LABL", "DONE"];
+const CRITICAL = ["HEAD", "CODE", "PCOD", "RANK", "SHAP", "ANIM", "LABL", "FRAM", "DONE"];
+// What a group of frames may hold, in this order.
+const GROUP = ["CODE", "PCOD", "RANK", "SHAP", "FRAM"];
+const MAX_SIDE_OF_TILES = 65281;
 // A placed shape reaches at most this far to the right of and below its upper left pixel.
 const REACH = 254;
 // Streams of fewer bytes are inflated faster here than by a DecompressionStream.
@@ -46,12 +49,19 @@ const FETCH = 65536;
  * @property {number} [maxPixels] of the tiles to decode, MAX_PIXELS unless given
  * @property {AbortSignal} [signal] ends the reading
  */
+/**
+ * @typedef {object} FrameOptions
+ * @property {number} [maxPixels] of a frame, MAX_PIXELS unless given
+ * @property {number} [maxWork] pixels and blocks of all frames to decode, 64 MAX_PIXELS unless given
+ * @property {AbortSignal} [signal] ends the reading
+ */
 /** @typedef {{offset: number, type: string, length: number}} Chunk */
 /** @typedef {{x: number, y: number, shape: number}} Placement */
 /**
  * @typedef {object} Shape
  * @property {number} height
  * @property {number} width
+ * @property {number} area
  * @property {Uint16Array} offsets of the painted pixels, x * 256 + y
  * @property {Uint8Array} labels of the painted pixels
  */
@@ -370,6 +380,14 @@ async function inflate(data, size, chunk) {
   return inflateHere(data, size, chunk);
 }
 
+/** @param {number} length of RANK @param {number} colors */
+function checkRanking(length, colors) {
+  const most = 512 * colors + 1024;
+  if (length < MIN_STREAM || length > most) {
+    fail("wrong", "RANK", "length", `${MIN_STREAM} to ${most}`, length);
+  }
+}
+
 /** @param {number} length @param {number} size @param {string} chunk */
 function checkRatio(length, size, chunk) {
   if (length < MIN_STREAM || length * MAX_RATIO < size) {
@@ -520,14 +538,17 @@ export class KqfImage {
    * @param {Uint8Array} codebook entries of `channels` bytes each
    * @param {number} channels 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA
    * @param {Metadata} metadata
+   * @param {Uint32Array | null} [pixels] of a frame with colours of several codebooks; its labels
+   *     say nothing
    */
-  constructor(width, height, labels, codebook, channels, metadata) {
+  constructor(width, height, labels, codebook, channels, metadata, pixels = null) {
     this.width = width;
     this.height = height;
     this.labels = labels;
     this.codebook = codebook;
     this.channels = channels;
     this.metadata = metadata;
+    this.pixels = pixels;
   }
 
   /** Return the entries of the codebook as red, green, blue and alpha, four bytes each. */
@@ -543,11 +564,15 @@ export class KqfImage {
 
   /** Return the pixels as red, green, blue and alpha, four bytes each. */
   rgba() {
+    return new Uint8ClampedArray((this.pixels?.slice() ?? this.#look()).buffer);
+  }
+
+  #look() {
     const { labels } = this;
     const colors = new Uint32Array(this.palette().buffer);
     const pixels = new Uint32Array(labels.length);
     for (let i = 0; i < labels.length; i++) pixels[i] = colors[labels[i]];
-    return new Uint8ClampedArray(pixels.buffer);
+    return pixels;
   }
 
   /** Return the image as its Exif data say that it is to be looked at. */
@@ -555,20 +580,23 @@ export class KqfImage {
     const { exif } = this.metadata;
     const orientation = exif ? orientationOf(exif) : 1;
     if (orientation < 2) return this;
-    const { width, height, labels } = this;
+    const { width, height, labels, pixels } = this;
     const turned = orientation > 4;
     const mirroredX = [2, 3, 7, 8].includes(orientation);
     const mirroredY = [3, 4, 6, 7].includes(orientation);
     const [w, h] = turned ? [height, width] : [width, height];
-    const target = new Uint8Array(labels.length);
+    const target = labels.slice();
+    const turnedPixels = pixels && pixels.slice();
     for (let y = 0; y < h; y++) {
       for (let x = 0; x < w; x++) {
         const [column, row] = turned ? [y, x] : [x, y];
-        const from = mirroredX ? width - 1 - column : column;
-        target[y * w + x] = labels[(mirroredY ? height - 1 - row : row) * width + from];
+        const across = mirroredX ? width - 1 - column : column;
+        const from = (mirroredY ? height - 1 - row : row) * width + across;
+        target[y * w + x] = labels[from];
+        if (pixels && turnedPixels) turnedPixels[y * w + x] = pixels[from];
       }
     }
-    return new KqfImage(w, h, target, this.codebook, this.channels, this.metadata);
+    return new KqfImage(w, h, target, this.codebook, this.channels, this.metadata, turnedPixels);
   }
 
   toImageData() {
@@ -720,6 +748,167 @@ function copied(codes, symbols, w, h, order) {
   return tile;
 }
 
+/** @param {Uint8Array} planes of differences (section 5.7) @param {number} channels */
+function unpackCodebook(planes, channels) {
+  const colors = planes.length / channels;
+  const codebook = new Uint8Array(planes.length);
+  for (let channel = 0; channel < channels; channel++) {
+    // Red and blue are stored less green.
+    const green = channels > 2 && (channel === 0 || channel === 2);
+    for (let k = 0, value = 0; k < colors; k++) {
+      value += planes[channel * colors + k] + (green ? planes[colors + k] : 0);
+      codebook[k * channels + channel] = value;
+    }
+  }
+  return codebook;
+}
+
+/**
+ * Return labels by context * 256 + rank (section 7.2).
+ *
+ * @param {Uint8Array} codebook
+ * @param {number} channels
+ * @param {Uint8Array} [stream] of RANK
+ */
+async function rankLabels(codebook, channels, stream) {
+  const colors = codebook.length / channels;
+  const most = colors * (1 + Math.min(colors, 255));
+  const table = stream ? await inflate(stream, most, "RANK") : new Uint8Array(colors);
+  const order = new Uint8Array(colors * 256);
+  const others = new Uint32Array(colors);
+  let at = 0;
+  for (let context = 0; context < colors; context++) {
+    const count = table[at++];
+    if (!(at + count <= table.length))
+      fail("wrong", "RANK", "entries", "one list for each context", "fewer");
+    const listed = new Uint8Array(colors);
+    for (let k = 0; k < count; k++) {
+      const label = table[at++];
+      if (label >= colors) fail("wrong", "RANK", "label", `at most ${colors - 1}`, label);
+      if (listed[label]) fail("wrong", "RANK", "labels of a context", "distinct", `${label} twice`);
+      listed[label] = 1;
+      order[context * 256 + k] = label;
+    }
+    let n = 0;
+    for (let label = 0; label < colors; label++) {
+      if (listed[label]) continue;
+      let distance = 0;
+      for (let k = 0; k < channels; k++) {
+        distance += (codebook[label * channels + k] - codebook[context * channels + k]) ** 2;
+      }
+      others[n++] = distance * 256 + label;
+    }
+    const sorted = others.subarray(0, n).sort();
+    for (let k = 0; k < n; k++) order[context * 256 + count + k] = sorted[k] & 255;
+  }
+  if (at !== table.length) fail("wrong", "RANK", "inflated size", at, table.length);
+  return order;
+}
+
+/**
+ * Return the shapes of a payload of SHAP (section 5.8).
+ *
+ * @param {Uint8Array} data
+ * @param {number} lastLabel
+ * @param {number} most pixels of all
+ */
+async function readShapes(data, lastLabel, most) {
+  if (data.length < 8) fail("wrong", "SHAP", "length", "at least 8", data.length);
+  const count = u32(data, 0);
+  const length = u32(data, 4);
+  if (count < 1 || count > 65536) fail("wrong", "SHAP", "count", "1 to 65536", count);
+  if (length > data.length - 8) {
+    fail("wrong", "SHAP", "sides_length", `at most ${data.length - 8}`, length);
+  }
+  const sides = await inflateTo(
+    data.subarray(8, 8 + length),
+    3 * count,
+    "SHAP",
+    "inflated size of sides",
+  );
+  let area = 0;
+  for (let i = 0; i < count; i++) {
+    if (!sides[i] || !sides[count + i]) fail("wrong", "SHAP", "side of a shape", "1 to 255", 0);
+    area += sides[i] * sides[count + i];
+  }
+  if (area > most) fail("wrong", "SHAP", "pixels of all shapes", `at most ${most}`, area);
+  const labels = await inflateTo(
+    data.subarray(8 + length),
+    area,
+    "SHAP",
+    "inflated size of labels",
+  );
+  checkLabels(labels, lastLabel, "SHAP", "label");
+  checkLabels(sides.subarray(2 * count), lastLabel, "SHAP", "label");
+  /** @type {Shape[]} */
+  const shapes = [];
+  for (let i = 0, at = 0; i < count; i++) {
+    const [height, width, ground] = [sides[i], sides[count + i], sides[2 * count + i]];
+    const offsets = new Uint16Array(height * width);
+    const painted = new Uint8Array(height * width);
+    let n = 0;
+    for (let k = 0; k < height * width; k++) {
+      const label = labels[at++];
+      if (label === ground) continue;
+      painted[n] = label;
+      offsets[n++] = (Math.floor(k / height) << 8) | k % height;
+    }
+    if (n < 4) fail("wrong", "SHAP", `pixels that shape ${i} paints`, "at least 4", n);
+    shapes.push({
+      height,
+      width,
+      area: height * width,
+      offsets: offsets.slice(0, n),
+      labels: painted.slice(0, n),
+    });
+  }
+  return shapes;
+}
+
+/**
+ * Return placements (section 5.9).
+ *
+ * @param {Uint8Array} planes
+ * @param {Shape[]} shapes
+ * @param {Box} box of the tile
+ * @param {number} imageWidth
+ * @param {number} imageHeight
+ * @param {string} chunk
+ * @param {string} what has them
+ */
+function readPlacements(planes, shapes, box, imageWidth, imageHeight, chunk, what) {
+  const [left, upper, right, lower] = box;
+  const count = planes.length / 6;
+  const field = `placements of ${what}`;
+  /** @type {Placement[]} */
+  const placements = [];
+  let edge = 0;
+  let end = 0;
+  for (let i = 0; i < count; i++) {
+    const down = planes[i] + 256 * planes[count + i];
+    const across = planes[2 * count + i] + 256 * planes[3 * count + i];
+    const shape = planes[4 * count + i] + 256 * planes[5 * count + i];
+    if (shape >= shapes.length) {
+      fail("wrong", chunk, `shape in ${what}`, `at most ${shapes.length - 1}`, shape);
+    }
+    const { height, width } = shapes[shape];
+    edge = (edge + down) & 0xffff;
+    const dx = ((i && !down ? end : 0) + across) & 0xffff;
+    const dy = edge - height;
+    end = dx + width;
+    const x = left + dx;
+    const y = upper + dy;
+    if (dy < 0 || y >= lower || x >= right) {
+      fail("wrong", chunk, `upper left pixel of ${field}`, "one of the tile", "another");
+    }
+    if (x + width > imageWidth || y + height > imageHeight) {
+      fail("wrong", chunk, field, "inside the image", "one beyond its edge");
+    }
+    placements.push({ x, y, shape });
+  }
+  return placements;
+}
+
 /** @param {number} lastLabel */
 function labelsPerByte(lastLabel) {
   return !lastLabel ? 64 : lastLabel < 2 ? 8 : lastLabel < 4 ? 4 : 2;
@@ -751,6 +940,187 @@ function checkLabels(symbols, lastLabel, chunk, field) {
   for (let i = 0; i < symbols.length; i++) {
     if (symbols[i] > lastLabel) fail("wrong", chunk, field, `at most ${lastLabel}`, symbols[i]);
   }
+}
+
+// Groups of frames (section 5.11).
+
+/** @typedef {{map: Uint8Array | null, placements: Uint8Array}} FrameChanges */
+/**
+ * @typedef {object} Changes
+ * @property {number} side of a block
+ * @property {boolean} ranked whether labels are stored as ranks
+ * @property {FrameChanges[]} frames
+ * @property {Uint8Array} labels of all blocks that change
+ * @property {number} work pixels that change, and blocks of maps
+ */
+/** @typedef {{labels: Uint8Array, pixels: Uint32Array | null, colors: Uint32Array}} Canvas */
+
+/**
+ * Call a function for each block that changes, with its box.
+ *
+ * @param {Uint8Array} map
+ * @param {number} side
+ * @param {number} width
+ * @param {number} height
+ * @param {(left: number, upper: number, right: number, lower: number) => void} each
+ */
+function eachBlock(map, side, width, height, each) {
+  const columns = Math.ceil(width / side);
+  const blocks = columns * Math.ceil(height / side);
+  for (let i = 0; i < map.length; i++) {
+    for (let bits = map[i], n = 8 * i; bits; bits >>= 1, n++) {
+      if (!(bits & 1)) continue;
+      if (n >= blocks) fail("wrong", "FRAM", "bits beyond the last block", 0, `bit ${n}`);
+      const left = (n % columns) * side;
+      const upper = Math.floor(n / columns) * side;
+      each(left, upper, Math.min(left + side, width), Math.min(upper + side, height));
+    }
+  }
+}
+
+/**
+ * Return what a payload of FRAM says; null for a whole frame.
+ *
+ * @param {Uint8Array} data
+ * @param {number} width
+ * @param {number} height
+ * @param {number} lastLabel
+ * @returns {Promise<Changes | null>}
+ */
+async function readChanges(data, width, height, lastLabel) {
+  /** @type {(field: string, expected: unknown, found: unknown) => never} */
+  const wrong = (field, expected, found) => fail("wrong", "FRAM", field, expected, found);
+  if (data.length < 5) wrong("length", "at least 5", data.length);
+  if (data[4] > 1) fail("unsupported", "FRAM", "kind", "0 to 1", data[4]);
+  if (!data[4]) return data.length === 6 ? null : wrong("length of a whole frame", 6, data.length);
+  if (data.length < 23) wrong("length of changes", "at least 23", data.length);
+  const count = u32(data, 5);
+  const side = data[9];
+  if (count < 1 || count > 65536) wrong("frames", "1 to 65536", count);
+  if (![1, 2, 4, 8, 16].includes(side)) wrong("side", "1, 2, 4, 8 or 16", side);
+  if (data[10] > 1) wrong("ranked", "0 to 1", data[10]);
+  let rest = data.subarray(23);
+  const [countsStream, mapsStream, placementsStream] = ["counts", "maps", "placements"].map(
+    (name, i) => {
+      const length = u32(data, 11 + 4 * i);
+      if (length > rest.length) wrong(`${name}_length`, `at most ${rest.length}`, length);
+      const stream = rest.subarray(0, length);
+      rest = rest.subarray(length);
+      return stream;
+    },
+  );
+  /** @param {Uint8Array} stream @param {string} name @param {number} size @param {number} most */
+  const part = async (stream, name, size, most) => {
+    if (!size && stream.length) wrong(`length of ${name}`, 0, stream.length);
+    if (!size) return stream;
+    if (count > 1 && size > most) wrong(`${name} of several frames`, `at most ${most}`, size);
+    return inflateTo(stream, size, "FRAM", `inflated size of ${name}`);
+  };
+  const counts = await part(countsStream, "counts", 5 * count, Infinity);
+  const mapBytes = Math.ceil((Math.ceil(width / side) * Math.ceil(height / side)) / 8);
+  const mostPlaced = Math.floor((width * height) / 4);
+  const placed = new Uint32Array(count);
+  let maps = 0;
+  let total = 0;
+  for (let i = 0; i < count; i++) {
+    if (counts[i] > 1) wrong("first plane of counts", "0 to 1", counts[i]);
+    maps += counts[i];
+    for (let plane = 4; plane; plane--) placed[i] = placed[i] * 256 + counts[plane * count + i];
+    if (placed[i] > mostPlaced) wrong("placements of a frame", `at most ${mostPlaced}`, placed[i]);
+    total += placed[i];
+  }
+  const bits = await part(mapsStream, "maps", maps * mapBytes, 2 ** 22);
+  const planes = await part(placementsStream, "placements", 6 * total, 6 * 2 ** 20);
+  /** @type {FrameChanges[]} */
+  const frames = [];
+  let pixels = 0;
+  for (let i = 0, mapAt = 0, at = 0; i < count; i++) {
+    const map = counts[i] ? bits.subarray(mapAt, (mapAt += mapBytes)) : null;
+    if (map) {
+      eachBlock(map, side, width, height, (left, upper, right, lower) => {
+        pixels += (right - left) * (lower - upper);
+      });
+    }
+    frames.push({ map, placements: planes.subarray(at, (at += 6 * placed[i])) });
+  }
+  const labels = await part(rest, "labels", pixels, 2 ** 22);
+  checkLabels(labels, lastLabel, "FRAM", "label");
+  return { side, ranked: data[10] > 0, frames, labels, work: pixels + 8 * maps * mapBytes };
+}
+
+/**
+ * Give the blocks that change in a frame their labels.
+ *
+ * @param {Uint8Array} map
+ * @param {Changes} changes
+ * @param {number} at which of their labels are the frame's
+ * @param {Uint8Array | null} order for ranks
+ * @param {Canvas} canvas
+ * @param {number} width
+ * @param {number} height
+ * @returns where the labels of the next frame begin
+ */
+function paintBlocks(map, { side, labels: from }, at, order, canvas, width, height) {
+  const { labels, pixels, colors } = canvas;
+  eachBlock(map, side, width, height, (left, upper, right, lower) => {
+    for (let x = left; x < right; x++) {
+      const end = lower * width + x;
+      for (let pixel = upper * width + x; pixel < end; pixel += width) {
+        const label = order ? order[(labels[pixel] << 8) | from[at]] : from[at];
+        at++;
+        labels[pixel] = label;
+        if (pixels) pixels[pixel] = colors[label];
+      }
+    }
+  });
+  return at;
+}
+
+/**
+ * Paint placements over a canvas, and return how many pixels they have.
+ *
+ * @param {Uint8Array} planes
+ * @param {Shape[] | null} shapes
+ * @param {Canvas} canvas
+ * @param {number} width
+ * @param {number} height
+ * @param {number} number of the frame
+ */
+function paintFrame(planes, shapes, { labels, pixels, colors }, width, height, number) {
+  const side = Math.max(width, height);
+  if (side > MAX_SIDE_OF_TILES)
+    fail("wrong", "FRAM", "canvas with placements", `at most ${MAX_SIDE_OF_TILES}`, side);
+  if (!shapes) return fail("wrong", "FRAM", "shapes in force", "at least 1", 0);
+  const name = `frame ${number}`;
+  const found = readPlacements(planes, shapes, [0, 0, width, height], width, height, "FRAM", name);
+  let total = 0;
+  for (const { shape } of found) total += shapes[shape].labels.length;
+  const most = width * height;
+  if (total > most) fail("wrong", "FRAM", "pixels painted", `at most ${most}`, total);
+  for (const { x, y, shape } of found) {
+    const { offsets, labels: painted } = shapes[shape];
+    for (let k = 0; k < painted.length; k++) {
+      const pixel = (y + (offsets[k] & 255)) * width + x + (offsets[k] >> 8);
+      labels[pixel] = painted[k];
+      if (pixels) pixels[pixel] = colors[painted[k]];
+    }
+  }
+  return total;
+}
+
+/** @param {Uint8Array} data of fidx @param {[frame: number, offset: number][]} whole */
+function checkFrameIndex(data, whole) {
+  const { length } = data;
+  if (length < 16 || length % 12 !== 4) {
+    fail("wrong", "fidx", "length", "4 more than a multiple of 12", length);
+  }
+  const stated = u32(data, length - 4);
+  if (stated !== length) fail("wrong", "fidx", "payload_length", length, stated);
+  const listed = [];
+  for (let at = 0; at < length - 4; at += 12) {
+    listed.push([u32(data, at), u32(data, at + 4) * 2 ** 32 + u32(data, at + 8)]);
+  }
+  if (String(listed) !== String(whole)) fail("wrong", "fidx", "whole frames", whole, listed);
 }
 
 // Files.
@@ -785,6 +1155,12 @@ export class KqfFile {
     this.codebook = new Uint8Array(0);
     /** @type {Metadata} */
     this.metadata = {};
+    /** How many frames there are: 1 of a still. */
+    this.frames = 1;
+    /** How often an animation is to be played, 0 for ever. */
+    this.loop = 1;
+    /** Milliseconds of each frame; none of a still. @type {number[]} */
+    this.durations = [];
     /** The chunks up to the first tile's. @type {Chunk[]} */
     this.chunks = [];
   }
@@ -885,27 +1261,34 @@ export class KqfFile {
     this.version = version;
     this.channels = channels;
     this.colors = lastLabel + 1;
-    this.#layout = version === 1 ? layout : layout & 15;
-    if (version === 1) {
+    if (version > 1) {
+      this.#readLayout(layout, "HEAD");
+    } else {
       if (layout > 2) fail("wrong", "HEAD", "predictor", "0 to 2", layout);
-      return;
+      this.#layout = layout;
     }
+  }
+
+  /** @param {number} layout of version 2 @param {string} chunk */
+  #readLayout(layout, chunk) {
+    this.#layout = layout & 15;
     if (this.#layout > PACKED)
-      fail("unsupported", "HEAD", "predictor", `0 to ${PACKED}`, this.#layout);
-    if (layout & 128) fail("unsupported", "HEAD", "reserved", 0, 1);
+      fail("unsupported", chunk, "predictor", `0 to ${PACKED}`, this.#layout);
+    if (layout & 128) fail("unsupported", chunk, "reserved", 0, 1);
     this.columnsFirst = (layout & 16) > 0;
     this.ranked = (layout & 32) > 0;
     this.#shaped = (layout & 64) > 0;
-    if (this.ranked && this.#layout !== COPY) fail("wrong", "HEAD", "ranked", "0 without copy", 1);
-    if (this.#layout === PACKED && lastLabel > 15) {
-      fail("wrong", "HEAD", "last_label", "at most 15 with packed", lastLabel);
+    if (this.ranked && this.#layout !== COPY) fail("wrong", chunk, "ranked", "0 without copy", 1);
+    if (this.#layout === PACKED && this.colors > 16) {
+      fail("wrong", chunk, "last_label", "at most 15 with packed", this.colors - 1);
     }
     const side = Math.max(
       Math.min(this.tileWidth, this.width),
       Math.min(this.tileHeight, this.height),
     );
-    if ((this.#shaped || this.#layout === COPY) && side > 65281) {
-      fail("wrong", "HEAD", "tile sides with copy or shapes", "at most 65281", side);
+    if ((this.#shaped || this.#layout === COPY) && side > MAX_SIDE_OF_TILES) {
+      const most = `at most ${MAX_SIDE_OF_TILES}`;
+      fail("wrong", chunk, "tile sides with copy or shapes", most, side);
     }
   }
 
@@ -922,15 +1305,7 @@ export class KqfFile {
         type,
         "inflated size",
       );
-      this.codebook = new Uint8Array(size);
-      for (let channel = 0; channel < channels; channel++) {
-        // Red and blue are stored less green.
-        const green = channels > 2 && (channel === 0 || channel === 2);
-        for (let k = 0, value = 0; k < colors; k++) {
-          value += planes[channel * colors + k] + (green ? planes[colors + k] : 0);
-          this.codebook[k * channels + channel] = value;
-        }
-      }
+      this.codebook = unpackCodebook(planes, channels);
       return;
     }
     if (type !== "CODE") {
@@ -970,16 +1345,18 @@ export class KqfFile {
       if (type in payloads) fail("wrong", type, "count", 1, "another");
       if (type === "RANK") {
         if (!ranked) fail("wrong", type, "count", `0 with ${this.predictor}`, 1);
-        const most = 512 * this.colors + 1024;
-        if (length < MIN_STREAM || length > most) {
-          fail("wrong", type, "length", `${MIN_STREAM} to ${most}`, length);
-        }
+        checkRanking(length, this.colors);
+      } else if (type === "ANIM") {
+        this.#needVersion2(type);
       } else if (type === "tidx") {
         if (length !== 4 * tiles) fail("wrong", type, "length", 4 * tiles, length);
       } else if (type === "SHAP") {
         this.#needVersion2(type);
         if (!this.#shaped) fail("wrong", type, "count", "0 without shapes", 1);
-      } else if (["HEAD", "CODE", "DONE"].includes(type) || (type === "PCOD" && this.version > 1)) {
+      } else if (
+        ["HEAD", "CODE", "DONE"].includes(type) ||
+        (this.version > 1 && ["PCOD", "FRAM"].includes(type))
+      ) {
         fail("wrong", "file", "chunk order", "LABL or a chunk before it", type);
       } else if (type < "a") {
         fail("unsupported", "file", "critical chunk", "a known one", type);
@@ -992,12 +1369,18 @@ export class KqfFile {
         }
       }
       const payload = await this.#chunkBody(type, length);
-      if (["RANK", "SHAP", "tidx", ...METADATA].includes(type)) payloads[type] = payload;
+      if (["RANK", "SHAP", "ANIM", "tidx", ...METADATA].includes(type)) payloads[type] = payload;
     }
     if (this.version === 1 && ranked && !payloads.RANK) fail("wrong", "RANK", "count", 1, 0);
     if (this.#shaped && !payloads.SHAP) fail("wrong", "SHAP", "count", "1 with shapes", 0);
+    if (payloads.ANIM) await this.#readAnimation(payloads.ANIM);
     this.#readMetadata();
-    // Section 9.3: no more is allocated than the bytes left can bear out.
+    this.#checkRoom();
+  }
+
+  /** Section 9.3: no more is allocated than the bytes left can bear out. */
+  #checkRoom() {
+    const tiles = this.columns * this.rows;
     let stored = this.width * this.height;
     if (this.#layout === COPY) stored = Math.ceil(stored / 4);
     if (this.#layout === PACKED) stored = Math.ceil(stored / labelsPerByte(this.colors - 1));
@@ -1031,137 +1414,16 @@ export class KqfFile {
     }
   }
 
-  /** Return labels by context * 256 + rank (section 7.2), null where no label is ranked. */
+  /** Return labels by context * 256 + rank, null where no label is ranked. */
   async #readOrder() {
-    const { colors, channels, codebook } = this;
     if (!(this.ranked || this.#layout === 1 || this.#layout === 2)) return null;
-    const most = colors * (1 + Math.min(colors, 255));
-    const stream = this.#payloads.RANK;
-    const table = stream ? await inflate(stream, most, "RANK") : new Uint8Array(colors);
-    const order = new Uint8Array(colors * 256);
-    const others = new Uint32Array(colors);
-    let at = 0;
-    for (let context = 0; context < colors; context++) {
-      const count = table[at++];
-      if (!(at + count <= table.length))
-        fail("wrong", "RANK", "entries", "one list for each context", "fewer");
-      const listed = new Uint8Array(colors);
-      for (let k = 0; k < count; k++) {
-        const label = table[at++];
-        if (label >= colors) fail("wrong", "RANK", "label", `at most ${colors - 1}`, label);
-        if (listed[label])
-          fail("wrong", "RANK", "labels of a context", "distinct", `${label} twice`);
-        listed[label] = 1;
-        order[context * 256 + k] = label;
-      }
-      let n = 0;
-      for (let label = 0; label < colors; label++) {
-        if (listed[label]) continue;
-        let distance = 0;
-        for (let k = 0; k < channels; k++) {
-          distance += (codebook[label * channels + k] - codebook[context * channels + k]) ** 2;
-        }
-        others[n++] = distance * 256 + label;
-      }
-      const sorted = others.subarray(0, n).sort();
-      for (let k = 0; k < n; k++) order[context * 256 + count + k] = sorted[k] & 255;
-    }
-    if (at !== table.length) fail("wrong", "RANK", "inflated size", at, table.length);
-    return order;
+    return rankLabels(this.codebook, this.channels, this.#payloads.RANK);
   }
 
-  /** Return the shapes (section 5.8), null where there are none. */
+  /** Return the shapes, null where there are none. */
   async #readShapes() {
     const data = this.#payloads.SHAP;
-    if (!data) return null;
-    if (data.length < 8) fail("wrong", "SHAP", "length", "at least 8", data.length);
-    const count = u32(data, 0);
-    const length = u32(data, 4);
-    if (count < 1 || count > 65536) fail("wrong", "SHAP", "count", "1 to 65536", count);
-    if (length > data.length - 8) {
-      fail("wrong", "SHAP", "sides_length", `at most ${data.length - 8}`, length);
-    }
-    const sides = await inflateTo(
-      data.subarray(8, 8 + length),
-      3 * count,
-      "SHAP",
-      "inflated size of sides",
-    );
-    let area = 0;
-    for (let i = 0; i < count; i++) {
-      if (!sides[i] || !sides[count + i]) fail("wrong", "SHAP", "side of a shape", "1 to 255", 0);
-      area += sides[i] * sides[count + i];
-    }
-    const most = this.width * this.height;
-    if (area > most) fail("wrong", "SHAP", "pixels of all shapes", `at most ${most}`, area);
-    const labels = await inflateTo(
-      data.subarray(8 + length),
-      area,
-      "SHAP",
-      "inflated size of labels",
-    );
-    checkLabels(labels, this.colors - 1, "SHAP", "label");
-    checkLabels(sides.subarray(2 * count), this.colors - 1, "SHAP", "label");
-    /** @type {Shape[]} */
-    const shapes = [];
-    for (let i = 0, at = 0; i < count; i++) {
-      const [height, width, ground] = [sides[i], sides[count + i], sides[2 * count + i]];
-      const offsets = new Uint16Array(height * width);
-      const painted = new Uint8Array(height * width);
-      let n = 0;
-      for (let k = 0; k < height * width; k++) {
-        const label = labels[at++];
-        if (label === ground) continue;
-        painted[n] = label;
-        offsets[n++] = (Math.floor(k / height) << 8) | k % height;
-      }
-      if (n < 4) fail("wrong", "SHAP", `pixels that shape ${i} paints`, "at least 4", n);
-      shapes.push({ height, width, offsets: offsets.slice(0, n), labels: painted.slice(0, n) });
-    }
-    return shapes;
-  }
-
-  /**
-   * Return the placements of a tile (section 5.9).
-   *
-   * @param {Uint8Array} stream
-   * @param {number} count
-   * @param {Shape[]} shapes
-   * @param {number} number of the tile
-   */
-  async #readPlacements(stream, count, shapes, number) {
-    const field = `placements of tile ${number}`;
-    const most = Math.floor((this.width * this.height) / 4);
-    if (count > most) fail("wrong", "LABL", `number of ${field}`, `at most ${most}`, count);
-    const planes = await inflateTo(stream, 6 * count, "LABL", `inflated size of ${field}`);
-    const [left, upper, right, lower] = this.#tileBox(number);
-    /** @type {Placement[]} */
-    const placements = [];
-    let edge = 0;
-    let end = 0;
-    for (let i = 0; i < count; i++) {
-      const down = planes[i] + 256 * planes[count + i];
-      const across = planes[2 * count + i] + 256 * planes[3 * count + i];
-      const shape = planes[4 * count + i] + 256 * planes[5 * count + i];
-      if (shape >= shapes.length) {
-        fail("wrong", "LABL", `shape in tile ${number}`, `at most ${shapes.length - 1}`, shape);
-      }
-      const { height, width } = shapes[shape];
-      edge = (edge + down) & 0xffff;
-      const dx = ((i && !down ? end : 0) + across) & 0xffff;
-      const dy = edge - height;
-      end = dx + width;
-      const x = left + dx;
-      const y = upper + dy;
-      if (dy < 0 || y >= lower || x >= right) {
-        fail("wrong", "LABL", `upper left pixel of ${field}`, "one of the tile", "another");
-      }
-      if (x + width > this.width || y + height > this.height) {
-        fail("wrong", "LABL", field, "inside the image", "one beyond its edge");
-      }
-      placements.push({ x, y, shape });
-    }
-    return placements;
+    return data ? readShapes(data, this.colors - 1, this.width * this.height) : null;
   }
 
   /** @param {number} number @returns {Box} */
@@ -1197,7 +1459,7 @@ export class KqfFile {
   /** @param {string} type */
   #refuseMisplaced(type) {
     this.#refuseUnknown(type);
-    if (type === "SHAP" && this.version > 1)
+    if (this.version > 1 && ["SHAP", "ANIM"].includes(type))
       fail("wrong", type, "count", "0 after the first LABL", 1);
   }
 
@@ -1265,13 +1527,16 @@ export class KqfFile {
     let placements = [];
     if (shapes) {
       const count = readNumber();
-      if (count)
-        placements = await this.#readPlacements(
-          readPart("placements_length"),
-          count,
-          shapes,
-          number,
-        );
+      const field = `placements of tile ${number}`;
+      const most = Math.floor((this.width * this.height) / 4);
+      if (count) {
+        const stream = readPart("placements_length");
+        if (count > most) fail("wrong", "LABL", `number of ${field}`, `at most ${most}`, count);
+        const planes = await inflateTo(stream, 6 * count, "LABL", `inflated size of ${field}`);
+        const box = this.#tileBox(number);
+        const name = `tile ${number}`;
+        placements = readPlacements(planes, shapes, box, this.width, this.height, "LABL", name);
+      }
     }
     if (!target) return placements;
     const [left, upper, right, lower] = this.#tileBox(number);
@@ -1447,7 +1712,7 @@ export class KqfFile {
       }
       this.#paint(target, box, shapes, placements);
     }
-    if (whole) await this.#finish(signal);
+    if (whole && this.frames === 1) await this.#finish(signal);
     return new KqfImage(
       right - left,
       lower - upper,
@@ -1458,9 +1723,236 @@ export class KqfFile {
     );
   }
 
+  // Animations (sections 5.10 and 5.11).
+
+  /** @param {Uint8Array} data of ANIM */
+  async #readAnimation(data) {
+    if (data.length < 12) fail("wrong", "ANIM", "length", "at least 12", data.length);
+    const frames = u32(data, 0);
+    const ticks = u32(data, 8);
+    if (frames < 2 || frames > 2 ** 24) fail("wrong", "ANIM", "frames", `2 to ${2 ** 24}`, frames);
+    if (ticks < 1 || ticks > 1e6) fail("wrong", "ANIM", "ticks_per_second", "1 to 1000000", ticks);
+    const stream = data.subarray(12);
+    const planes = await inflateTo(stream, 4 * frames, "ANIM", "inflated size of durations");
+    let total = 0;
+    for (let i = 0; i < frames; i++) {
+      const [a, b, c, d] = [0, 1, 2, 3].map((plane) => planes[plane * frames + i]);
+      const duration = u32(Uint8Array.of(d, c, b, a), 0);
+      total += duration;
+      this.durations.push((duration * 1000) / ticks);
+    }
+    const most = Number.MAX_SAFE_INTEGER;
+    if (total > most) fail("wrong", "ANIM", "sum of durations", `at most ${most}`, total);
+    this.frames = frames;
+    this.loop = u32(data, 4);
+  }
+
+  /**
+   * Read a frame. Frames that follow one another are decoded in one go.
+   *
+   * @param {number} number from 0
+   * @param {FrameOptions} [options]
+   * @returns {Promise<KqfImage>}
+   */
+  frame(number, options = {}) {
+    const result = this.#last.then(() => this.#frame(number, options));
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  /** @type {AsyncGenerator<KqfImage> | undefined} */ #player;
+  #shown = -1;
+  #next = 0;
+
+  /** @param {number} number @param {FrameOptions} options */
+  async #frame(number, options) {
+    if (!(Number.isInteger(number) && number >= 0 && number < this.frames)) {
+      throw new RangeError(`frame: expected 0 to ${this.frames - 1}, found ${number}`);
+    }
+    if (!this.#player || number <= this.#shown) {
+      this.#player = this.#play(options);
+      this.#shown = -1;
+      this.#next = 0;
+    }
+    const player = this.#player;
+    // The place in the file is that of the images that are read in between, too.
+    this.#position = this.#next;
+    try {
+      for (;;) {
+        options.signal?.throwIfAborted();
+        const { value } = await player.next();
+        this.#shown++;
+        this.#next = this.#position;
+        if (this.#shown === number) return value;
+      }
+    } catch (error) {
+      this.#player = undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Decode all frames for their errors alone.
+   *
+   * @param {FrameOptions} [options]
+   */
+  async check(options = {}) {
+    await this.frame(0, options);
+    this.#player = undefined;
+    for (let number = 0; number < this.frames; number++) await this.frame(number, options);
+  }
+
+  /** @param {FrameOptions} options @returns {AsyncGenerator<KqfImage>} */
+  async *#play({ maxPixels = MAX_PIXELS, maxWork = 64 * MAX_PIXELS, signal }) {
+    const { width, height, channels, metadata } = this;
+    let work = 0;
+    const count = (/** @type {number} */ more) => {
+      work += more;
+      if (work > maxWork) fail("limit", "file", "pixels of all frames", `at most ${maxWork}`, work);
+    };
+    const region = [0, 0, width, height];
+    count(width * height);
+    let image = await this.#read({ region, maxPixels, signal });
+    if (this.frames === 1) {
+      yield image;
+      return;
+    }
+    let { labels, codebook } = image;
+    let shapes = (await this.#shapes) ?? null;
+    /** @type {Uint8Array | undefined} */
+    let ranking;
+    /** @type {Uint8Array | null} */
+    let order = null;
+    /** @type {Uint32Array | null} */
+    let pixels = null;
+    const show = () =>
+      new KqfImage(width, height, labels.slice(), codebook, channels, metadata, pixels?.slice());
+    /** @type {[number, number][]} */
+    const whole = [];
+    let last = 0;
+    for (;;) {
+      // Chunks of a group up to its FRAM.
+      const start = this.#position;
+      /** @type {Record<string, Uint8Array>} */
+      const found = {};
+      let head = await this.#chunkHead(signal);
+      if (head.type === "fidx" || head.type === "DONE") {
+        if (last + 1 < this.frames) fail("wrong", "file", "frames", this.frames, last + 1);
+        // The last frame is shown only if the file ends as it should.
+        if (head.type === "fidx") {
+          checkFrameIndex(await this.#chunkBody("fidx", head.length, signal), whole);
+          head = await this.#chunkHead(signal);
+        }
+        await this.#finishWith(head, signal);
+        yield show();
+        return;
+      }
+      for (let at = 0; ; head = await this.#chunkHead(signal)) {
+        const { type, length } = head;
+        this.#refuseUnknown(type);
+        const place = GROUP.indexOf(type, at);
+        if (place < 0 || (type === "PCOD" && found.CODE)) {
+          fail("wrong", "file", "chunk order", "a group of frames, fidx or DONE", type);
+        }
+        at = place + 1;
+        if (type === "RANK") checkRanking(length, 256);
+        if (place < 2 && length > 2048) fail("wrong", type, "length", "at most 2048", length);
+        found[type] = await this.#chunkBody(type, length, signal);
+        if (type === "FRAM") break;
+      }
+      const { FRAM: data, CODE, PCOD, RANK, SHAP } = found;
+      const given = PCOD ? await inflate(PCOD, 256 * channels, "PCOD") : CODE;
+      if (given) {
+        const colors = given.length / channels;
+        if (!Number.isInteger(colors) || colors < 1 || colors > 256) {
+          const expected = `1 to 256 entries of ${channels} bytes`;
+          fail("wrong", PCOD ? "PCOD" : "CODE", "length", expected, given.length);
+        }
+      }
+      const ours = given ? (PCOD ? unpackCodebook(given, channels) : given.slice()) : codebook;
+      const lastLabel = ours.length / channels - 1;
+      const changes = await readChanges(data, width, height, lastLabel);
+      const first = u32(data, 0);
+      if (first !== last + 1 && !(given && changes && first === last)) {
+        fail("wrong", "FRAM", "first_frame", last + 1, first);
+      }
+      const end = first + (changes ? changes.frames.length : 1) - 1;
+      if (end >= this.frames)
+        fail("wrong", "FRAM", "last frame", `at most ${this.frames - 1}`, end);
+      if (first !== last) yield show();
+      last = end;
+      if (!changes) {
+        if (!given) fail("wrong", "FRAM", "codebook of a whole frame", "CODE or PCOD", "none");
+        const other = new KqfFile(this.#source);
+        for (const name of /** @type {const} */ (["width", "height", "tileWidth", "tileHeight"])) {
+          other[name] = this[name];
+        }
+        Object.assign(other, { version: 2, channels, colors: lastLabel + 1, codebook: ours });
+        other.metadata = metadata;
+        other.#readLayout(data[5], "FRAM");
+        if (RANK && other.#layout !== 1 && other.#layout !== 2)
+          fail("wrong", "RANK", "count", `0 with ${other.predictor}`, 1);
+        if (other.#shaped !== Boolean(SHAP))
+          fail("wrong", "SHAP", "count", Number(other.#shaped), Number(Boolean(SHAP)));
+        if (RANK) other.#payloads.RANK = RANK;
+        if (SHAP) other.#payloads.SHAP = SHAP;
+        other.#labelsAt = this.#position;
+        other.frames = this.frames;
+        other.#checkRoom();
+        count(width * height);
+        image = await other.#read({ region, maxPixels, signal });
+        this.#position = other.#position;
+        ({ labels, codebook } = image);
+        shapes = (await other.#shapes) ?? null;
+        ranking = undefined;
+        order = pixels = null;
+        whole.push([first, start]);
+        continue;
+      }
+      if (RANK && !changes.ranked) fail("wrong", "RANK", "count", "0 without ranked", 1);
+      if (given) {
+        count(width * height);
+        if (!pixels) pixels = new Uint32Array(image.rgba().buffer);
+        codebook = ours;
+        labels = new Uint8Array(labels.length);
+        shapes = ranking = order = /** @type {any} */ (null);
+      }
+      if (RANK) {
+        ranking = RANK;
+        order = null;
+      }
+      if (SHAP) {
+        const known = (shapes ?? []).reduce((sum, { area }) => sum + area, 0);
+        const more = await readShapes(SHAP, lastLabel, width * height + MIB - known);
+        shapes = [...(shapes ?? []), ...more];
+        if (shapes.length > 65536)
+          fail("wrong", "SHAP", "shapes in force", "at most 65536", shapes.length);
+      }
+      if (changes.ranked) order ??= await rankLabels(codebook, channels, ranking);
+      count(changes.work);
+      image = new KqfImage(width, height, labels, codebook, channels, metadata, pixels);
+      const target = { labels, pixels, colors: new Uint32Array(image.palette().buffer) };
+      let number = first;
+      let at = 0;
+      for (const { map, placements } of changes.frames) {
+        signal?.throwIfAborted();
+        if (map)
+          at = paintBlocks(map, changes, at, changes.ranked ? order : null, target, width, height);
+        if (placements.length) {
+          count(paintFrame(placements, shapes, target, width, height, number));
+        }
+        if (number++ < end) yield show();
+      }
+    }
+  }
+
   /** @param {AbortSignal} [signal] */
   async #finish(signal) {
-    const { type, length } = await this.#chunkHead(signal);
+    return this.#finishWith(await this.#chunkHead(signal), signal);
+  }
+
+  /** @param {{type: string, length: number}} head @param {AbortSignal} [signal] */
+  async #finishWith({ type, length }, signal) {
     if (type !== "DONE") {
       this.#refuseMisplaced(type);
       fail("wrong", "file", "chunk order", "DONE", type);

@@ -1,7 +1,7 @@
 // @ts-check
 /** Decodes files and tells, as plain values, what came out; for Node and for browsers. */
 
-import { KqfError, decode } from "../../kqf/web/kqf.js";
+import { KqfError, decode, open } from "../../kqf/web/kqf.js";
 
 /** @param {Uint8Array} data */
 const hex = (data) => Array.from(data, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -21,7 +21,7 @@ function plain(metadata) {
 }
 
 /**
- * Return what a file decodes to, whole and by a region, or how it is refused.
+ * Return what a file decodes to, whole, by a region and frame by frame, or how it is refused.
  *
  * @param {Uint8Array} data
  * @param {number} [maxPixels]
@@ -32,6 +32,12 @@ export async function answer(data, maxPixels) {
     const { width, height, labels } = image;
     const region = [Math.floor(width / 3), height >> 1, width, (height >> 1) + 1];
     const part = await decode(data, { region });
+    const file = await open(data);
+    const frames = [];
+    for (let i = 0; file.frames > 1 && i < file.frames; i++) {
+      const frame = await file.frame(i, { maxPixels, maxWork: maxPixels && 64 * maxPixels });
+      frames.push(await sha256(frame.rgba()));
+    }
     return {
       width,
       height,
@@ -41,6 +47,9 @@ export async function answer(data, maxPixels) {
       labels: await sha256(labels),
       rgba: await sha256(image.rgba()),
       region: await sha256(part.labels),
+      loop: file.loop,
+      durations: file.durations,
+      frames,
     };
   } catch (error) {
     if (!(error instanceof KqfError)) return { error: String(error) };

