@@ -3,8 +3,8 @@
     python tools/stress/differential.py [--seconds N] [--seed N]
 
 Files are the vectors of the specification, changed by ``mutator.py``. Both decoders have to accept
-a file with the same labels, codebook and frames, or to refuse it. Where they differ, the file is left in
-the folder ``differential.found``, and the command exits with 1.
+a file with the same labels, codebook and frames, or to refuse it. Where they differ, the file is
+left in the folder ``differential.found``, and the command exits with 1.
 """
 
 import argparse
