@@ -116,7 +116,10 @@ def _write_part(
     suffix = suffix or (".png" if source.is_kqf else ".kqf")
     image, data, picture = source.image, b"", None
     if isinstance(image, LargeImage):
-        picture = whole(image) if options.size is None else resized(image, options, report)
+        if options.size is None:
+            picture = whole(image)
+        else:
+            picture = resized(image, size_after(source.size, options), report, source.box)
     elif options.size is None:
         # Without the rest it is a file like any other.
         data = kqf.encode_indexed(image, effort=1)

@@ -12,7 +12,7 @@ import kqf
 from kqf.cluster.progress import reporting
 from kqf.convert.making import QUANTIZING, STORAGE, Made, colors_to_keep
 from kqf.convert.options import ConversionOptions
-from kqf.convert.part import box_of, cut
+from kqf.convert.part import box_of, cut, size_after
 from kqf.convert.sizes import compare_sizes
 from kqf.convert.targets import Job, holds_kqf, is_exclusive
 from kqf.io import large_tiff, zarr_stores
@@ -26,6 +26,8 @@ from kqf.io.tiff_writer import write_tiff
 ZARR = ".zarr"
 # Formats that large KQF files are converted to.
 _BLOCKWISE = (".kqf", ZARR, *large_tiff.SUFFIXES)
+# Pixels of an overview's sides that one pixel of a resized image needs at least.
+_PIXELS_OF_ONE = 2
 # The options of kqf.write_dask.
 _OF_BLOCKS = {*QUANTIZING - {"dither", "max_bytes", "target_psnr", "target_ssim"}, *STORAGE}
 _OF_BLOCKS |= {"seed"}
@@ -36,16 +38,19 @@ class Opened:
     """A source that is read in parts.
 
     Attributes:
-        image: the region that is converted; of a KQF file, an IndexedImage if it is not large.
+        image: the region that is converted; of a KQF file, an IndexedImage if it is not large, and
+            an overview if that is enough for the size that is asked for.
         size: width and height of all of the source.
         bytes: of the source.
         is_kqf: whether it is a KQF file.
+        box: the part of an overview that the region is; None for all of ``image``.
     """
 
     image: LargeImage | kqf.IndexedImage
     size: tuple[int, int]
     bytes: int
     is_kqf: bool = False
+    box: tuple[float, float, float, float] | None = None
 
 
 @contextmanager
@@ -97,6 +102,20 @@ def _opened_kqf(file: kqf.KqfFile, suffix: str | None, options: ConversionOption
     info = file.info
     size = info.width, info.height
     left, upper, right, lower = box = box_of(size, options)
+    if options.size is not None and suffix != ZARR and is_large((right - left, lower - upper)):
+        width, height = size_after(size, options)
+        most = min((right - left) / width, (lower - upper) / height) / _PIXELS_OF_ONE
+        scale = max((scale for scale in info.scales if scale <= most), default=1)
+        labels = file.to_dask(indexed=True, level=scale.bit_length() - 1)
+        around = left // scale, upper // scale, -(-right // scale), -(-lower // scale)
+        image = LargeImage(labels, file.codebook, file.metadata).cut(around)
+        inside = (
+            left / scale - around[0],
+            upper / scale - around[1],
+            right / scale - around[0],
+            lower / scale - around[1],
+        )
+        return Opened(image, size, info.file_bytes, True, inside)
     if suffix == ZARR or is_large((right - left, lower - upper)):
         image = LargeImage(file.to_dask(indexed=True), file.codebook, file.metadata)
         return Opened(image.cut(box), size, info.file_bytes, is_kqf=True)

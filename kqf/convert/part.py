@@ -65,15 +65,23 @@ def cut(image: LargeImage, options: ConversionOptions) -> LargeImage:
     return image if options.region is None else image.cut(box_of(image.size, options))
 
 
-def resized(image: LargeImage, options: ConversionOptions, report: Report) -> Picture:
-    """Return a large image, which is cut already, in another size, read band by band.
+def resized(
+    image: LargeImage,
+    size: tuple[int, int],
+    report: Report,
+    box: tuple[float, float, float, float] | None = None,
+) -> Picture:
+    """Return a large image in another size, read band by band.
+
+    Arguments:
+        size: width and height to make of it, in pixels.
+        box: the part of the image to take, None for all.
 
     Raises:
         ValueError: the size is too large to hold.
     """
-    size = size_after(image.size, replace(options, region=None))
-    scale = min(side / new for side, new in zip(image.size, size, strict=True))
     width, height = image.size
+    scale = min(width / size[0], height / size[1])
     # Means of squares first, as far as the filter afterwards still has pixels to choose from.
     factor = max(int(scale / 2), 1)
     if is_large((width // factor, height // factor)):
@@ -83,9 +91,9 @@ def resized(image: LargeImage, options: ConversionOptions, report: Report) -> Pi
             f"--size: {size[0]} x {size[1]} is too large: "
             f"at most {MOST_PIXELS:,} pixels can be resized"
         )
-    reduced = _reduced(image, factor, report)
-    shown = reduced.resize(
-        size, Image.Resampling.LANCZOS, box=(0, 0, width / factor, height / factor)
+    left, upper, right, lower = (side / factor for side in box or (0, 0, width, height))
+    shown = _reduced(image, factor, report).resize(
+        size, Image.Resampling.LANCZOS, box=(left, upper, right, lower)
     )
     shown.info.update(image.metadata)
     return Picture(shown, [_change(size)], [], [])

@@ -93,9 +93,9 @@ def test_a_small_array_is_an_image_like_any_other(monkeypatch):
     monkeypatch.setattr("kqf.io.large_image.MOST_PIXELS", 2**26)
     pixels = many()
     zarr.create_array("a.zarr", data=pixels)
-    run("convert", "a.zarr")
-    assert Path("a.kqf").read_bytes() == kqf.encode(pixels)
-    run("convert", "a.zarr", "-o", "b.png", "--colors", 8)
+    run("convert", "a.zarr", "--effort", 1)
+    assert Path("a.kqf").read_bytes() == kqf.encode(pixels, effort=1)
+    run("convert", "a.zarr", "-o", "b.png", "--colors", 8, "--effort", 1)
     with Image.open("b.png") as image:
         assert image.mode == "P"
 
@@ -241,10 +241,36 @@ def test_large_images_are_resized_band_by_band(monkeypatch):
     run("convert", "a.kqf", "-o", "b.tif")
     whole = Image.fromarray(image.pixels).resize((140, 120), Image.Resampling.LANCZOS)
     for source in ("a.kqf", "b.tif"):
-        options = ConversionOptions({"quality": 100}, size=Size(longer=140))
+        options = ConversionOptions({"quality": 100, "effort": 1}, size=Size(longer=140))
         made, notes = convert_file(Job(source, "c.kqf", named=True), options)
         assert (made.width, made.height) == (140, 120)
         assert notes[0] == "resized to 140 x 120 pixels"
         assert kqf.psnr(np.asarray(whole), kqf.read("c.kqf")) > 25
     result = run("convert", "a.kqf", "-o", "d.kqf", "--size", "100%", code=1)
     assert "--size: 700 x 600 is too large" in result.stderr
+
+
+@pytest.mark.parametrize("region", [(0, 0, 700, 600), (13, 51, 613, 551)])
+def test_overviews_are_read_where_they_are_enough(monkeypatch, region):
+    monkeypatch.setattr("kqf.io.large_image.MOST_PIXELS", 200_000)
+    codebook = np.arange(200, dtype=np.uint8)[:, np.newaxis].repeat(3, axis=1)
+    rows, columns = np.mgrid[:600, :700]
+    labels = ((rows + columns) // 7).astype(np.uint8)
+    kqf.write_indexed("a.kqf", labels, codebook, effort=1, tile=64, overviews=True)
+    pixels = kqf.read("a.kqf", region=region)
+    levels = []
+    to_dask = kqf.KqfFile.to_dask
+    monkeypatch.setattr(
+        kqf.KqfFile,
+        "to_dask",
+        lambda self, **options: levels.append(options["level"]) or to_dask(self, **options),
+    )
+    size = Size(share=0.1)
+    assert kqf.info("a.kqf").scales == (4,)
+    options = ConversionOptions({"quality": 100, "effort": 1}, region=region, size=size)
+    made, _ = convert_file(Job("a.kqf", "b.kqf", named=True), options)
+    assert levels == [2]
+    expected = Image.fromarray(pixels).resize((made.width, made.height), Image.Resampling.LANCZOS)
+    found = kqf.read("b.kqf").astype(int)
+    assert made.width == round(0.1 * (region[2] - region[0]))
+    assert np.abs(found - np.asarray(expected)).max() <= 2
