@@ -179,6 +179,8 @@ def test_a_block_that_fails_leaves_the_file_as_it_was(photograph, tmp_path):
 
 def test_memory_does_not_grow_with_the_colours(monkeypatch):
     monkeypatch.setattr(color_counts, "MAX_DISTINCT", 2**12)
+    monkeypatch.setattr(blocks, "BLOCK_PIXELS", 2**15)
+    monkeypatch.setattr(assembly, "BLOCK_PIXELS", 2**15)
 
     def noise(block_info):
         place = block_info[None]["array-location"]
@@ -195,7 +197,7 @@ def test_memory_does_not_grow_with_the_colours(monkeypatch):
     with dask.config.set(scheduler="synchronous"):
         tracemalloc.start()
         try:
-            encoded(array, effort=1, colors=32)
+            encoded(array, effort=1, colors=8)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
