@@ -4,6 +4,7 @@ import base64
 import io
 import math
 import platform
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -14,6 +15,7 @@ import PIL
 from PIL import Image, features
 
 import kqf
+import kqf.web
 from kqf.display import in_color as codebook_in_color
 from kqf.display import picture_of
 from kqf.report.charts import Point, curves_as_svg
@@ -94,7 +96,7 @@ def section_of(done: ImageReport, pixels: np.ndarray, images: int) -> Section:
     ]
     captions = {row.name: f"{row.name}: {row.bytes:,} bytes" for row in done.rows}
     pictures = {name: done.pictures[name] for name in _chosen(done)}
-    data = _pictures(pixels, pictures, captions, images)
+    data = _pictures(pixels, pictures, captions, images, done.files)
     return Section(
         name=escape(titles_of([done.name])[0]),
         facts=facts,
@@ -183,6 +185,7 @@ def render(
         Markup((templates / name).read_text("utf-8")) for name in ("page.css", "page.js")
     )
     return environment.get_template("page.html").render(
+        imports=Markup(kqf.web.import_map("kqf.js")),
         title=title,
         sections=sections,
         summaries=summary_tables(reports),
@@ -210,15 +213,21 @@ def _pictures(
     pictures: Mapping[str, kqf.IndexedImage],
     captions: Mapping[str, str],
     images: int,
+    files: Mapping[str, bytes] | None = None,
 ) -> dict[str, Any]:
-    """Return the original and the results, reduced until they are small enough for the page."""
+    """Return the original and the results, reduced until they are small enough for the page.
+
+    Results that are not reduced are in the page as the KQF files that they are, where ``files``
+    has them.
+    """
+    files = files or {}
     original = in_color(pixels)
     height, width = original.shape[:2]
     scale = math.ceil(max(height, width) / _SIDE)
     while True:
         small = _uri(Image.fromarray(original).reduce(scale))
         variants = [
-            _variant(name, captions.get(name, name), picture, pixels, scale)
+            _variant(name, captions.get(name, name), picture, pixels, scale, files.get(name))
             for name, picture in pictures.items()
         ]
         size = len(small) + sum(len(variant["uri"]) for variant in variants)
@@ -237,7 +246,12 @@ def _pictures(
 
 
 def _variant(
-    name: str, caption: str, picture: kqf.IndexedImage, pixels: np.ndarray, scale: int
+    name: str,
+    caption: str,
+    picture: kqf.IndexedImage,
+    pixels: np.ndarray,
+    scale: int,
+    file: bytes | None,
 ) -> dict[str, Any]:
     original = Image.fromarray(in_color(pixels))
     result = picture_of(picture.labels, picture.codebook).convert(original.mode)
@@ -251,10 +265,16 @@ def _variant(
         right, bottom = (min(left + _DETAIL, original.width), min(top + _DETAIL, original.height))
         uris = [_uri(each.crop((left, top, right, bottom))) for each in (original, result)]
         detail = {"x": left, "y": top, "uris": uris}
+    if file is not None and scale == 1:
+        # The page compares what it decodes with what was decoded here.
+        crc = zlib.crc32(np.asarray(result.convert("RGBA")).tobytes())
+        shown = {"uri": f"data:;base64,{base64.b64encode(file).decode()}", "crc": crc}
+    else:
+        shown = {"uri": _uri(result.reduce(scale)), "crc": None}
     return {
         "name": name,
         "caption": caption,
-        "uri": _uri(result.reduce(scale)),
+        **shown,
         "palette": codebook.tolist(),
         "shares": [float(f"{share:.4g}") for share in shares],
         "worst": {"x": worst.x, "y": worst.y, "distance": round(worst.distance, 1)},

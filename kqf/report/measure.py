@@ -24,6 +24,10 @@ _FULL_KQF_COLORS = (2, 4, 8, 16, 32, 64, 128, 256)
 _KQF_COLORS = (64,)
 
 
+# Of an ImageReport: what is no measurement.
+_NOT_RECORDED = ("pictures", "files")
+
+
 @dataclass(frozen=True)
 class Measurement:
     """What one image takes in one format with certain settings.
@@ -85,6 +89,7 @@ class ImageReport:
         suggested: how many colours to take.
         parts: bytes of each part of the KQF file at its default setting.
         pictures: labels and codebook of each measurement that has them, by its name.
+        files: the KQF files among them, by the same names.
     """
 
     name: str
@@ -98,6 +103,7 @@ class ImageReport:
     suggested: Suggestion
     parts: dict[str, int] = field(default_factory=dict)
     pictures: dict[str, kqf.IndexedImage] = field(repr=False, default_factory=dict)
+    files: dict[str, bytes] = field(repr=False, default_factory=dict)
 
     @property
     def default(self) -> Measurement:
@@ -106,7 +112,7 @@ class ImageReport:
 
     def record(self) -> dict[str, Any]:
         """Return the report for JSON."""
-        record = {key: value for key, value in vars(self).items() if key != "pictures"}
+        record = {key: value for key, value in vars(self).items() if key not in _NOT_RECORDED}
         rows = [row.record() for row in self.rows]
         return record | {"rows": rows, "suggested": asdict(self.suggested)}
 
@@ -165,7 +171,7 @@ def measure(
         competitors(pixels, counts=counts, more_counts=more, full=full, threads=threads)
     )
     rows: list[Measurement] = []
-    pictures = {}
+    pictures, files = {}, {}
     parts: dict[str, int] = {}
     for number, each in enumerate(candidates, 1):
         progress(number / (len(candidates) + 1))
@@ -194,6 +200,8 @@ def measure(
         parts = parts or measure_parts(data)
         if (picture := _indexed(each, data)) is not None:
             pictures[row.name] = picture
+        if each.encoder == KQF:
+            files[row.name] = data
     given = Measurement(
         f"{file_format} file as given",
         None,
@@ -214,6 +222,7 @@ def measure(
         suggested=suggested,
         parts=parts,
         pictures=pictures,
+        files=files,
     )
 
 

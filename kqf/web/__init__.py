@@ -20,13 +20,20 @@ def path() -> Path:
     return Path(__file__).parent
 
 
+def import_map(name: str) -> str:
+    """Return a script element after which modules in a page may import ``kqf.js`` by a name.
+
+    It holds all of ``kqf.js``: pages from disk may not import modules from files.
+    """
+    decoder = base64.b64encode((path() / "kqf.js").read_bytes()).decode()
+    imports = json.dumps({"imports": {name: f"data:text/javascript;base64,{decoder}"}})
+    return f'<script type="importmap">{imports}</script>'
+
+
 def viewer() -> str:
     """Return ``viewer.html`` with its scripts in it: one page that also opens from disk."""
-    # Pages from disk may not import modules from files.
-    decoder = base64.b64encode((path() / "kqf.js").read_bytes()).decode()
-    imports = json.dumps({"imports": {"./kqf.js": f"data:text/javascript;base64,{decoder}"}})
     script = (path() / "viewer.js").read_text("utf-8").replace("</script", "<\\/script")
-    inlined = f'<script type="importmap">{imports}</script><script type="module">{script}</script>'
+    inlined = f'{import_map("./kqf.js")}<script type="module">{script}</script>'
     return _page().replace(_SCRIPT, inlined)
 
 

@@ -107,8 +107,8 @@ for (let n = 0; n < 256; n++) {
 }
 for (let n = 256; n < 1024; n++) CRC[n] = (CRC[n - 256] >>> 8) ^ CRC[CRC[n - 256] & 255];
 
-/** @param {Uint8Array} data */
-function crc32(data) {
+/** Return the CRC-32 of bytes, as PNG has it. @param {Uint8Array | Uint8ClampedArray} data */
+export function crc32(data) {
   let c = -1;
   let i = 0;
   for (; i + 4 <= data.length; i += 4) {

@@ -163,7 +163,7 @@ function largePicture(file) {
     width,
     height,
     image: null,
-    draw: (scale, [left, upper, right, lower]) => {
+    draw: (_scale, [left, upper, right, lower]) => {
       context.drawImage(overview, 0, 0, width, height);
       wanted = [];
       const across = Math.ceil(right / BLOCK) - Math.floor(left / BLOCK);

@@ -1,7 +1,9 @@
 """The page of a report in a browser."""
 
 import json
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -170,7 +172,7 @@ def test_the_divider_moves_by_mouse_and_keyboard(opened):
 
 
 def test_tables_sort(opened):
-    (table,) = section(opened).find_elements(By.TAG_NAME, "table")
+    table = section(opened).find_element(By.TAG_NAME, "table")
     head = table.find_elements(By.TAG_NAME, "th")[1]
 
     def column():
@@ -194,6 +196,9 @@ def test_the_picture_and_its_error(opened, pictures, reports):
     result = reports[NAME].pictures[name].pixels.astype(int)
     canvas = section(opened).find_element(By.CLASS_NAME, "result")
     assert (pixels_of(canvas) == result).all()
+    note = section(opened).find_element(By.CLASS_NAME, "decoded")
+    assert "decoded the KQF file: 3,500 pixels, CRC-32" in note.text
+    assert "the same as the pixels that were measured" in note.text
     section(opened).find_element(By.CLASS_NAME, "as-error").click()
     wait(opened, lambda: "error" in canvas.get_attribute("aria-label"))
     assert (pixels_of(canvas) == np.minimum(8 * abs(original - result), 255)).all()
@@ -217,6 +222,19 @@ def test_close_up_of_the_largest_error(number, opened, pictures, reports):
     assert f"at {worst.x}, {worst.y}." in here.find_element(By.CLASS_NAME, "where").text
     assert ("Shown at 1/" in here.text) == (number == 2)
     assert here.find_element(By.CLASS_NAME, "aim").is_displayed() == (number == 1)
+
+
+def test_a_file_that_was_changed_is_told_apart(browser, address, tmp_path):
+    text = Path(address.removeprefix("file://")).read_text("utf-8")
+    changed = tmp_path / "changed.html"
+    changed.write_text(re.sub(r'"crc": \d+', '"crc": 1', text), "utf-8")
+    browser.get(changed.as_uri())
+    wait(browser, lambda: all(drawn(browser)))
+    note = section(browser).find_element(By.CLASS_NAME, "decoded")
+    assert "not the 00000001 of the pixels that were measured" in note.text
+    changed.write_text(text.replace("data:;base64,iUtR", "data:;base64,AAAA"), "utf-8")
+    browser.get(changed.as_uri())
+    wait(browser, lambda: "cannot be decoded: file: signature: expected" in section(browser).text)
 
 
 def test_the_page_opens_on_the_picture_at_the_default_setting(opened, reports):

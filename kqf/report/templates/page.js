@@ -1,4 +1,4 @@
-"use strict";
+import { crc32, decode } from "kqf.js";
 
 // Side of the close view, in pixels of the picture.
 const WINDOW = 48;
@@ -11,6 +11,21 @@ function css(entry) {
 function hex(entry) {
   const shown = entry.length === 4 && entry[3] === 255 ? entry.slice(0, 3) : entry;
   return "#" + shown.map((value) => value.toString(16).padStart(2, "0")).join("");
+}
+
+const hexOf = (value) => value.toString(16).padStart(8, "0");
+
+// Returns the pixels of a picture, and what is to be said of decoding it.
+async function readPicture(uri, crc) {
+  if (crc === null) return { image: await pixelsOf(uri), note: "" };
+  const bytes = Uint8Array.from(atob(uri.slice(uri.indexOf(",") + 1)), (c) => c.charCodeAt(0));
+  const decoded = await decode(bytes);
+  const image = new ImageData(decoded.rgba(), decoded.width, decoded.height);
+  const pixels = (image.width * image.height).toLocaleString("en");
+  const found = crc32(image.data);
+  const same = found === crc ? "the same as" : `not the ${hexOf(crc)} of`;
+  const note = `This page decoded the KQF file: ${pixels} pixels, CRC-32 ${hexOf(found)}, ${same} the pixels that were measured.`;
+  return { image, note };
 }
 
 async function pixelsOf(uri) {
@@ -68,8 +83,8 @@ class Picture {
     return Number(this.find(".gain").value);
   }
 
-  pixels(uri) {
-    if (!this.known.has(uri)) this.known.set(uri, pixelsOf(uri));
+  read(uri, crc = null) {
+    if (!this.known.has(uri)) this.known.set(uri, readPicture(uri, crc));
     return this.known.get(uri);
   }
 
@@ -135,9 +150,21 @@ class Picture {
     const [variant, gain] = [this.variant, this.gain];
     const asError = this.find(".as-error").checked;
     const turn = (this.drawing = (this.drawing ?? 0) + 1);
-    const uris = [this.find(".original").src, variant.uri, ...(variant.detail?.uris ?? [])];
-    const [original, result, ...detail] = await Promise.all(uris.map((uri) => this.pixels(uri)));
+    const more = (variant.detail?.uris ?? []).map((uri) => this.read(uri));
+    let found;
+    try {
+      found = await Promise.all([
+        this.read(this.find(".original").src),
+        this.read(variant.uri, variant.crc),
+        ...more,
+      ]);
+    } catch (error) {
+      this.find(".decoded").textContent = `The picture cannot be decoded: ${error.message}`;
+      throw error;
+    }
     if (turn !== this.drawing) return;
+    const [original, result, ...detail] = found.map(({ image }) => image);
+    this.find(".decoded").textContent = found[1].note;
     const { width, height } = this.data;
     this.find(".gain + output").textContent = gain;
     const canvas = this.find(".stage .result");
