@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from kqf.metrics import largest_error as largest_error
     from kqf.metrics import psnr as psnr
     from kqf.metrics import ssim as ssim
+    from kqf.metrics import ssimulacra2 as ssimulacra2
 
 __version__ = "0.1.0"
 
@@ -80,6 +81,7 @@ _MODULE_OF = {
     "read": "decoding.api",
     "read_indexed": "decoding.api",
     "ssim": "metrics",
+    "ssimulacra2": "metrics",
     "write": "encoding.api",
     "write_animation": "encoding.animation.api",
     "write_dask": "cluster.api",

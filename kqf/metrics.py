@@ -1,10 +1,13 @@
 """How far an image is from the original."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from math import inf, log10
 
 import numpy as np
+from PIL import Image
 
 from kqf.text import describe, how_to_install
 
@@ -12,6 +15,8 @@ from kqf.text import describe, how_to_install
 _BAND = 2**18
 # Side of the Gaussian window of SSIM, pixels.
 SSIM_WINDOW = 11
+# Shortest side of an image that SSIMULACRA2 compares, pixels.
+_SSIMULACRA2_SIDE = 8
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,53 @@ def ssim(original: np.ndarray, result: np.ndarray) -> float:
             use_sample_covariance=False,
         )
     )
+
+
+def ssimulacra2(original: np.ndarray, result: np.ndarray) -> float:
+    """Return the SSIMULACRA2 of a result, at most 100: how like the original it looks to people.
+
+    About 90 cannot be told from the original, 70 is of high quality, 50 of medium, 30 of low (J.
+    Sneyers, https://github.com/cloudinary/ssimulacra2). Images with alpha are compared on black and
+    on white, and the lower score counts. Needs the package ssimulacra2 (extra ``ssimulacra2``).
+
+    Arguments:
+        original, result: uint8, of one shape: (H, W), or (H, W, C) with C from 1 to 4; H and W at
+            least 8.
+
+    Raises:
+        ImportError: ssimulacra2 is not installed. TypeError, ValueError: the arrays are not as
+        above.
+    """
+    _check(original, result)
+    check_ssimulacra2(original.shape)
+    from ssimulacra2 import compute_ssimulacra2
+
+    def file_of(pixels: np.ndarray, ground: int) -> io.BytesIO:
+        values = _premultiplied(pixels)
+        if values.shape[2] in (2, 4):
+            values = values[..., :-1] + ground * (1 - values[..., -1:] / 255)
+        shown = np.rint(values).astype(np.uint8)
+        file = io.BytesIO()
+        # It takes files alone. Those without compression are read fastest.
+        Image.fromarray(shown[..., 0] if shown.shape[2] == 1 else shown).save(file, "BMP")
+        return file
+
+    has_alpha = original.ndim == 3 and original.shape[2] in (2, 4)
+    return min(
+        float(compute_ssimulacra2(file_of(original, ground), file_of(result, ground)))
+        for ground in ((0, 255) if has_alpha else (0,))
+    )
+
+
+def check_ssimulacra2(shape: tuple[int, ...]) -> None:
+    """Raise ImportError unless SSIMULACRA2 can be measured, ValueError if (H, W, ...) is small."""
+    if find_spec("ssimulacra2") is None:
+        package = how_to_install("ssimulacra2")
+        raise ImportError(f"SSIMULACRA2 needs the package ssimulacra2: {package}")
+    height, width = shape[:2]
+    if min(height, width) < _SSIMULACRA2_SIDE:
+        least = f"{_SSIMULACRA2_SIDE} x {_SSIMULACRA2_SIDE} pixels"
+        raise ValueError(f"SSIMULACRA2 needs at least {least}, not {width} x {height}")
 
 
 def check_window(shape: tuple[int, ...]) -> None:

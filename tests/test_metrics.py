@@ -6,7 +6,8 @@ from math import inf, log10
 import numpy as np
 import pytest
 
-from kqf.metrics import LargestError, largest_error, psnr, ssim
+import kqf
+from kqf.metrics import LargestError, largest_error, psnr, ssim, ssimulacra2
 
 
 def test_psnr_of_a_known_error():
@@ -57,6 +58,33 @@ def test_without_scikit_image_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage.metrics", None)
     with pytest.raises(ImportError, match=r"pip install '\.\[ssim\]'"):
         ssim(np.zeros((20, 20), np.uint8), np.zeros((20, 20), np.uint8))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_ssimulacra2_is_100_for_equal_pictures_and_falls_with_noise(channels):
+    random = np.random.default_rng(0)
+    original = random.integers(60, 200, (40, 40, channels)).astype(np.uint8)
+    assert ssimulacra2(original, original) == pytest.approx(100)
+    near, far = original.copy(), original.copy()
+    near[..., 0] += random.integers(0, 9, (40, 40), np.uint8)
+    far[..., 0] += random.integers(0, 55, (40, 40), np.uint8)
+    assert ssimulacra2(original, far) < ssimulacra2(original, near) < 100
+    if channels in (2, 4):
+        thin = original.copy()
+        thin[..., -1] //= 4
+        assert ssimulacra2(original, thin) < ssimulacra2(original, near)
+        # What is hidden does not matter.
+        original[..., -1] = near[..., -1] = 0
+        assert ssimulacra2(original, near) == pytest.approx(100)
+
+
+def test_ssimulacra2_says_what_it_needs(monkeypatch):
+    with pytest.raises(ValueError, match="at least 8 x 8 pixels, not 40 x 7"):
+        ssimulacra2(*np.zeros((2, 7, 40, 3), np.uint8))
+    monkeypatch.setitem(sys.modules, "ssimulacra2", None)
+    monkeypatch.setattr("kqf.encoding.api.quantization", None)
+    with pytest.raises(ImportError, match=r"pip install '\.\[ssimulacra2\]'"):
+        kqf.encode(np.zeros((20, 20), np.uint8), target_ssimulacra2=70)
 
 
 @pytest.mark.parametrize("shape", [(10, 40, 3), (40, 10), (1, 1)])

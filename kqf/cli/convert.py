@@ -125,6 +125,15 @@ def convert(
             rich_help_panel=_COLORS,
         ),
     ] = None,
+    dither_strength: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            parser=decimal_number,
+            help="Dither so much, 0 (not at all) to 1. [default: 1]",
+            rich_help_panel=_COLORS,
+        ),
+    ] = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(
@@ -148,6 +157,15 @@ def convert(
             metavar="X",
             parser=decimal_number,
             help="Find the lowest quality with this SSIM, up to 1.",
+            rich_help_panel=_COLORS,
+        ),
+    ] = None,
+    target_ssimulacra2: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            parser=decimal_number,
+            help="Find the lowest quality with this SSIMULACRA2: 70 looks good, 90 the same.",
             rich_help_panel=_COLORS,
         ),
     ] = None,
@@ -369,9 +387,11 @@ def convert(
         "quality": quality,
         "method": method,
         "dither": None if dither == "none" else dither,
+        "dither_strength": dither_strength,
         "keep": None if keep is None else [parse_color(text) for text in keep],
         "target_psnr": target_psnr,
         "target_ssim": target_ssim,
+        "target_ssimulacra2": target_ssimulacra2,
         "max_bytes": max_bytes,
         "predictor": predictor,
         "tile": parse_tile(tile),

@@ -10,7 +10,7 @@ import numpy as np
 
 import kqf
 from kqf.cluster.progress import reporting
-from kqf.convert.making import QUANTIZING, STORAGE, Made, colors_to_keep
+from kqf.convert.making import STORAGE, Made, colors_to_keep
 from kqf.convert.options import ConversionOptions
 from kqf.convert.part import box_of, cut, size_after
 from kqf.convert.sizes import compare_sizes
@@ -29,8 +29,7 @@ _BLOCKWISE = (".kqf", ZARR, *large_tiff.SUFFIXES)
 # Pixels of an overview's sides that one pixel of a resized image needs at least.
 _PIXELS_OF_ONE = 2
 # The options of kqf.write_dask.
-_OF_BLOCKS = {*QUANTIZING - {"dither", "max_bytes", "target_psnr", "target_ssim"}, *STORAGE}
-_OF_BLOCKS |= {"seed"}
+_OF_BLOCKS = {"colors", "keep", "method", "metric", "palette", "quality", "seed", *STORAGE}
 
 
 @dataclass(frozen=True)

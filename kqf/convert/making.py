@@ -25,8 +25,8 @@ _KQF_ONLY = ("predictor", "tile", "overviews")
 # Those that a stored palette might not satisfy: they are applied to the pixels instead.
 _OF_PIXELS = {"palette", "keep", "max_bytes"}
 # With any of these, a KQF file that becomes another format is quantized anew.
-QUANTIZING = {*_OF_PIXELS, "colors", "dither", "method", "metric", "quality"}
-QUANTIZING |= {"target_psnr", "target_ssim"}
+QUANTIZING = {*_OF_PIXELS, "colors", "dither", "dither_strength", "method", "metric", "quality"}
+QUANTIZING |= {"target_psnr", "target_ssim", "target_ssimulacra2"}
 _FEWEST_COLORS = 2
 
 

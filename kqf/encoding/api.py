@@ -13,7 +13,7 @@ from kqf.encoding.settings import EncodeSettings, StorageSettings
 from kqf.encoding.targets import reaching, within_bytes
 from kqf.image import IndexedImage, check_indexed
 from kqf.io.files import Target, write_whole
-from kqf.metrics import check_window, psnr, ssim
+from kqf.metrics import check_ssimulacra2, check_window, psnr, ssim, ssimulacra2
 from kqf.quantization import api as quantization
 from kqf.quantization.pixels import as_pixels
 
@@ -175,6 +175,8 @@ def _label(pixels: np.ndarray, settings: EncodeSettings) -> Labelled:
     """Return labels at the quality asked for, or at the one that meets the target."""
     if settings.target_ssim is not None:
         check_window(pixels.shape)
+    if settings.target_ssimulacra2 is not None:
+        check_ssimulacra2(pixels.shape)
     channels = pixels.shape[2]
     palette, label_settings = settings.palette(channels), settings.labels
     codebook_settings = settings.codebook(channels)
@@ -196,4 +198,6 @@ def _label(pixels: np.ndarray, settings: EncodeSettings) -> Labelled:
         return reaching(found, settings.quality, pixels, psnr, settings.target_psnr)
     if settings.target_ssim is not None:
         return reaching(found, settings.quality, pixels, ssim, settings.target_ssim)
+    if settings.target_ssimulacra2 is not None:
+        return reaching(found, settings.quality, pixels, ssimulacra2, settings.target_ssimulacra2)
     return found.at(settings.quality)

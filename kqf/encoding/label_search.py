@@ -25,6 +25,7 @@ from kqf.quantization.api import Quantized
 from kqf.quantization.colorspace import to_points
 from kqf.quantization.dither import Dither
 from kqf.quantization.nearest import squared_error
+from kqf.quantization.visibility import CALM
 
 # What one bit is worth (lambda), as a share of the error that the nearest labels leave: at quality
 # 99, and how many steps of quality double it.
@@ -94,7 +95,8 @@ class LabelSettings:
     Attributes:
         search: how hard to look for labels.
         layout: layouts that the file may have.
-        dither: function that mixes codewords at quality 100, None for the nearest ones.
+        dither: function that mixes codewords: everywhere at quality 100, in calm areas below; None
+            for the nearest ones.
         metadata: types and payloads of the file's chunks, from build_metadata.
     """
 
@@ -142,14 +144,14 @@ class LabelSearch:
     def __init__(
         self, quantized: Quantized, settings: LabelSettings, *, is_ordered: bool = False
     ) -> None:
-        self._quantized = quantized
+        self._nearest_labels = quantized
         self._is_ordered = is_ordered
         self._settings = settings
         self.at: Callable[[int], Labelled] = cache(self._at)
 
     def error(self, labelled: Labelled) -> float:
         """Return the weighted squared error in the metric of labels, summed over all pixels."""
-        quantized = self._quantized
+        quantized = self._nearest_labels
         codewords = to_points(labelled.codebook, quantized.metric)
         index, labels = quantized.samples.index.ravel(), labelled.labels.ravel()
         points, weights = (
@@ -160,19 +162,35 @@ class LabelSearch:
 
     def _at(self, quality: int) -> Labelled:
         """Return the labels at a quality, 1 to 100."""
-        quantized, settings = self._quantized, self._settings
+        quantized = self._nearest_labels
         if quantized.exact:
             # What is exact stays exact: no bit saved is worth an error where there was none.
-            return self._nearest()
+            return self._labelled(quantized.labels, quantized.codebook)
         if quality < 100:
             return self._search(quality)
-        if settings.dither is None:
+        if self._settings.dither is None:
             return self._nearest()
-        image, metric = quantized.image, quantized.metric
-        labels = settings.dither(
-            image.index, image.histogram.colors, quantized.codebook, metric, image.threads
+        return self._labelled(self._dithered, quantized.codebook)
+
+    @cached_property
+    def _dithered(self) -> np.ndarray:
+        """The dithered labels, (H, W) uint8."""
+        assert self._settings.dither
+        image, metric = self._nearest_labels.image, self._nearest_labels.metric
+        codebook = self._nearest_labels.codebook
+        return self._settings.dither(
+            image.index, image.histogram.colors, codebook, metric, image.threads
         )
-        return self._labelled(labels, quantized.codebook)
+
+    @cached_property
+    def _quantized(self) -> Quantized:
+        """What is searched: with dithering all but calm areas, whose labels are dithered."""
+        quantized = self._nearest_labels
+        if self._settings.dither is None or quantized.exact:
+            return quantized
+        calm = quantized.image.weight_classes >= CALM
+        # Codewords stay as they are: a mixture of moved ones would be another colour.
+        return replace(quantized, fixed=quantized.codebook, given=(self._dithered, calm))
 
     def _labelled(
         self,

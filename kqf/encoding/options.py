@@ -104,8 +104,12 @@ class _Targets(TypedDict, total=False):
             None,
             'None or "none" (default); "ordered", a pattern that compresses well; '
             '"floyd-steinberg", error diffusion, smoother and some bytes more; or a '
-            "PIL.Image.Dither. Only at quality 100.",
+            "PIL.Image.Dither. At quality 100 all of the image is dithered, below it the calm "
+            "areas, where bands would show.",
         ),
+    ]
+    dither_strength: Annotated[
+        float, Option(1.0, "0 (none) to 1 (default); share of the error that dithering passes on.")
     ]
     target_psnr: Annotated[
         float | None,
@@ -121,6 +125,14 @@ class _Targets(TypedDict, total=False):
             None,
             "above 0, by default None; find the lowest quality whose kqf.ssim is at least this. "
             "Images must be 11 x 11 pixels or larger.",
+        ),
+    ]
+    target_ssimulacra2: Annotated[
+        float | None,
+        Option(
+            None,
+            "above 0, at most 100, by default None; find the lowest quality whose kqf.ssimulacra2 "
+            "is at least this: about 70 is high quality, 90 cannot be told from the original.",
         ),
     ]
     max_bytes: Annotated[

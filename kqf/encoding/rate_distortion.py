@@ -174,7 +174,11 @@ def nearest_codewords(quantized: Quantized, count: int) -> NearestCodewords:
     labels, errors = nearest_few(quantized.points, codewords, count, banned, threads)
     errors *= samples.weights[:, None]
     held = are_among(colors, quantized.fixed)[samples.colors]
-    hold_labels(labels, errors, held, quantized.color_labels.take(samples.colors))
+    own = quantized.color_labels.take(samples.colors)
+    if samples.held:
+        held[-samples.held :] = True
+        own[-samples.held :] = np.arange(samples.held)
+    hold_labels(labels, errors, held, own)
     return NearestCodewords(labels, errors)
 
 

@@ -21,7 +21,7 @@ from kqf.text import describe
 from kqf.threads import thread_count
 
 _PREDICTORS = {predictor.name.lower(): predictor for predictor in Predictor}
-_TARGETS = ("target_psnr", "target_ssim", "max_bytes")
+_TARGETS = ("target_psnr", "target_ssim", "target_ssimulacra2", "max_bytes")
 _MAX_INTEGER = 2**63 - 1
 
 
@@ -80,7 +80,8 @@ class EncodeSettings(StorageSettings):
         colors: entries of the codebook at most.
         metric: one of ``colorspace.METRICS``.
         quality: asked for or by default; with a target, the highest to try.
-        target_psnr, target_ssim, max_bytes: targets, at most one of them not None.
+        target_psnr, target_ssim, target_ssimulacra2, max_bytes: targets, at most one of them not
+            None.
     """
 
     def __init__(self, given: Mapping[str, object], kind: type = EncodeOptions) -> None:
@@ -91,6 +92,9 @@ class EncodeSettings(StorageSettings):
         self._seed = _integer("seed", options["seed"], 0, _MAX_INTEGER)
         self._method = options["method"]
         self._dither = dither.name_of(options["dither"])
+        self._dither_strength = _share("dither_strength", options["dither_strength"])
+        if self._dither_strength < 1 and not self._dither:
+            raise ValueError("dither_strength= is for dithering: give dither= with it")
         self._keep = options["keep"]
         self._palette: np.ndarray | None = None
         if options["palette"] is not None:
@@ -100,6 +104,7 @@ class EncodeSettings(StorageSettings):
                 raise ValueError(f"a palette of {count} colours exceeds colors={self.colors}")
         self.target_psnr = _positive("target_psnr", options["target_psnr"])
         self.target_ssim = _positive("target_ssim", options["target_ssim"])
+        self.target_ssimulacra2 = _positive("target_ssimulacra2", options["target_ssimulacra2"])
         limit = options["max_bytes"]
         self.max_bytes = None if limit is None else _integer("max_bytes", limit, 1, _MAX_INTEGER)
         if self.max_bytes is not None:
@@ -116,9 +121,6 @@ class EncodeSettings(StorageSettings):
             raise ValueError(f"method={self._method!r} has nothing to learn with palette=")
         if self._palette is not None and self._keep is not None:
             raise ValueError("keep= is for codebooks that are learned: add its colours to palette=")
-        if self._dither and (targets or self.quality < 100):
-            found = f"{targets[0]}=" if targets else f"quality={self.quality}"
-            raise ValueError(f"dither={self._dither!r} needs quality 100, which {found} is not")
 
     def codebook(self, channels: int) -> CodebookSettings:
         """Return how to learn a codebook for an image of so many channels."""
@@ -130,7 +132,7 @@ class EncodeSettings(StorageSettings):
     @property
     def labels(self) -> LabelSettings:
         """How to find labels."""
-        dithering = dither.find(self._dither)
+        dithering = dither.find(self._dither, self._dither_strength)
         return LabelSettings(self.preset.search, self.layout, dithering, self.chunks)
 
     def palette(self, channels: int) -> np.ndarray | None:
@@ -200,4 +202,12 @@ def _positive(name: str, value: object) -> float | None:
         raise TypeError(f"{name} must be a number, not {type(value).__name__}")
     if not float(value) > 0:
         raise ValueError(f"{name} must be above 0, not {value}")
+    return float(value)
+
+
+def _share(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}")
+    if not 0 <= float(value) <= 1:
+        raise ValueError(f"{name} must be 0 to 1, not {value}")
     return float(value)

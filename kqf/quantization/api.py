@@ -202,12 +202,15 @@ class Samples:
         colors: (R,) rows of the image's histogram.
         weights: (R,) float32, what an error counts: whole sixteenths.
         mass: (R,) float64, weight of all pixels of a row together.
+        held: so many of the last rows stand for pixels whose labels are given, one row for each
+            label from 0 on. They weigh nothing, and their colours do not matter.
     """
 
     index: np.ndarray
     colors: np.ndarray
     weights: np.ndarray
     mass: np.ndarray
+    held: int = 0
 
     @classmethod
     def unweighted(cls, image: ColorImage) -> "Samples":
@@ -229,6 +232,20 @@ class Samples:
         mass = counts[rows] * weights
         return cls(positions.take(keys), rows // CLASSES, weights.astype(np.float32), mass)
 
+    def holding(self, labels: np.ndarray, where: np.ndarray, count: int) -> "Samples":
+        """Return the samples with labels, (H, W) uint8 below ``count``, given for some pixels."""
+        first = len(self.colors)
+        index = np.where(where, labels + np.int32(first), self.index)
+        none = np.zeros(count)
+        return Samples(
+            index,
+            np.concatenate([self.colors, none.astype(self.colors.dtype)]),
+            np.concatenate([self.weights, none.astype(np.float32)]),
+            np.bincount(index.ravel(), minlength=first + count)
+            * np.concatenate([self.weights, none]),
+            count,
+        )
+
 
 @dataclass(frozen=True)
 class Quantized:
@@ -241,6 +258,8 @@ class Quantized:
         fixed: (n, C) uint8, codewords that must stay as they are, and so must their pixels.
         color_labels: (N,) uint8, the nearest codeword of each distinct colour.
         weighted: whether pixels of calm areas count more.
+        given: labels (H, W) uint8, and the pixels (H, W) bool that keep them, as dithered ones do;
+            None if there are none.
     """
 
     image: ColorImage
@@ -249,16 +268,21 @@ class Quantized:
     fixed: np.ndarray
     color_labels: np.ndarray
     weighted: bool
+    given: tuple[np.ndarray, np.ndarray] | None = None
 
     @cached_property
     def samples(self) -> Samples:
         """The pixels, with their weights."""
-        return self.image.weighted_samples if self.weighted else Samples.unweighted(self.image)
+        image = self.image
+        samples = image.weighted_samples if self.weighted else Samples.unweighted(image)
+        return samples.holding(*self.given, len(self.codebook)) if self.given else samples
 
     def part(self, box: Box) -> "Quantized":
         """Return a part of the image with exact colours, however many the whole has."""
         image = self.image.part(box)
-        return replace(self, image=image, color_labels=self._nearest_of(image.histogram.colors))
+        labels = self._nearest_of(image.histogram.colors)
+        given = self.given and (self.given[0][box], self.given[1][box])
+        return replace(self, image=image, color_labels=labels, given=given)
 
     def _nearest_of(self, colors: np.ndarray) -> np.ndarray:
         """Return the label of each of some of the image's colours, (N,) uint8."""
@@ -287,7 +311,12 @@ class Quantized:
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """The nearest labels, (H, W) uint8."""
+        """The nearest labels, or those given, (H, W) uint8."""
+        nearest = self._nearest()
+        return np.where(self.given[1], self.given[0], nearest) if self.given else nearest
+
+    def _nearest(self) -> np.ndarray:
+        """Return the nearest labels, (H, W) uint8."""
         image = self.image
         if not image.histogram.in_cells:
             return image.spread(self.color_labels)

@@ -18,7 +18,12 @@ _KEPT = 0.05
 
 
 def floyd_steinberg(
-    index: np.ndarray, colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int
+    index: np.ndarray,
+    colors: np.ndarray,
+    codebook: np.ndarray,
+    metric: str,
+    threads: int,
+    strength: float = 1.0,
 ) -> np.ndarray:
     """Return labels by error diffusion, (H, W) uint8.
 
@@ -31,6 +36,7 @@ def floyd_steinberg(
         colors: (N, C) uint8, distinct. codebook: (K, C) uint8. metric: one of
             ``colorspace.METRICS``.
         threads: is not used: each step depends on the one before.
+        strength: 0 to 1, the share of each error that is passed on, of what is best.
     """
     height, width = index.shape
     channels = colors.shape[1]
@@ -42,7 +48,7 @@ def floyd_steinberg(
     squares = (codewords * codewords).sum(axis=1, keepdims=True)
     right = np.concatenate([codewords * np.float32(-2), squares], axis=1).T
     limit = _LIMIT * _spacing(entries)
-    strength = (1 - _KEPT * max(np.log2(len(codebook) / 16), 0)) / 16
+    passed = strength * (1 - _KEPT * max(np.log2(len(codebook) / 16), 0)) / 16
     flat, labels = index.ravel(), np.empty(index.size, np.uint8)
     # The errors of the last three steps by row, behind one that stands for the row above the first.
     before, before_2, before_3, errors = np.zeros((4, height + 1, channels))
@@ -53,7 +59,7 @@ def floyd_steinberg(
         picked = flat.take(positions)
         carried = _RIGHT * before[rows] + _BELOW_LEFT * before[above]
         carried += _BELOW * before_2[above] + _BELOW_RIGHT * before_3[above]
-        aims = values.take(picked, axis=0) + carried * strength
+        aims = values.take(picked, axis=0) + carried * passed
         points = to_points_between(aims, metric)
         left = np.concatenate([points, np.ones((len(points), 1), np.float32)], axis=1)
         distances = left @ right

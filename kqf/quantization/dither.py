@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import IntEnum
+from functools import partial
 
 import numpy as np
 
@@ -52,16 +53,21 @@ def name_of(dither: object) -> str | None:
     raise ValueError(f"dither must be one of none, {', '.join(_DITHERS)}, not {dither!r}")
 
 
-def find(name: str | None) -> Dither | None:
-    """Return the dithering of a name from name_of, None for none."""
-    return None if name is None else _DITHERS[name]
+def find(name: str | None, strength: float = 1.0) -> Dither | None:
+    """Return the dithering of a name from name_of, of a strength from 0 to 1; None for none."""
+    return None if name is None or not strength else partial(_DITHERS[name], strength=strength)
 
 
 def ordered(
-    index: np.ndarray, colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int
+    index: np.ndarray,
+    colors: np.ndarray,
+    codebook: np.ndarray,
+    metric: str,
+    threads: int,
+    strength: float = 1.0,
 ) -> np.ndarray:
     """Return labels by a pattern for each colour, which repeats and so costs fewer bytes."""
-    patterns = mix(colors, codebook, metric, threads)
+    patterns = mix(colors, codebook, metric, threads, strength)
     height, width = index.shape
     side = len(_MATRIX)
     places = np.tile(_MATRIX.astype(np.uint8), (1, -(-width // side)))[:, :width]
@@ -75,7 +81,9 @@ def ordered(
     return labels
 
 
-def mix(colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int) -> np.ndarray:
+def mix(
+    colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int, strength: float = 1.0
+) -> np.ndarray:
     """Return the labels that each colour is mixed of, darkest first, (N, 16) uint8.
 
     One after the other, each label is the one that leaves the least of
@@ -88,6 +96,7 @@ def mix(colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int) -> 
 
     Arguments:
         colors: (N, C) uint8; codebook: (K, C) uint8; metric: of ``colorspace.METRICS``.
+        strength: 0 to 1, what the error so far counts.
     """
     codewords = to_points(codebook, metric)
     by_lightness = np.argsort(lightness(codebook), kind="stable").astype(np.uint8)
@@ -105,7 +114,7 @@ def mix(colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int) -> 
         errors = points - codewords[first[inexact]]
         banned = ban(colors[rows], codebook)
         for number in range(1, _MATRIX.size):
-            aims = points + errors / np.float32(1 + _SCATTER * (number + 1))
+            aims = points + errors * np.float32(strength) / np.float32(1 + _SCATTER * (number + 1))
             labels = nearest(snap(aims.clip(-_REACH, _REACH)), codewords, banned)
             patterns[rows, number] = labels
             errors += points - codewords[labels]
@@ -116,4 +125,7 @@ def mix(colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int) -> 
     return patterns
 
 
-_DITHERS: dict[str, Dither] = {"ordered": ordered, "floyd-steinberg": floyd_steinberg}
+_DITHERS: dict[str, Callable[..., np.ndarray]] = {
+    "ordered": ordered,
+    "floyd-steinberg": floyd_steinberg,
+}

@@ -15,6 +15,8 @@ _UNIT_DEVIATION = 8.0
 _LEAST_CLASS, _GREATEST_CLASS = -5, 1
 CLASSES = _GREATEST_CLASS - _LEAST_CLASS + 1
 WEIGHTS = np.rint(16 * 2.0 ** (np.arange(_LEAST_CLASS, _GREATEST_CLASS + 1) / 2)) / 16
+# Classes from this one on are calm: there dots are less seen than bands.
+CALM = 5
 # Deviations from which on a pixel falls into the next lower class.
 _BOUNDS = (
     _UNIT_DEVIATION

@@ -324,7 +324,11 @@ def test_methods_dithers_and_targets_are_those_of_encode():
     draw("a.png", pixels)
     for words, options in [
         (["--method", "median-cut"], {"method": "median-cut"}),
-        (["--dither", "floyd-steinberg"], {"dither": "floyd-steinberg"}),
+        (
+            ["--dither", "floyd-steinberg", "--dither-strength", "0.4"],
+            {"dither": "floyd-steinberg", "dither_strength": 0.4},
+        ),
+        (["--target-ssimulacra2", "30"], {"target_ssimulacra2": 30}),
         (["--keep", "#ff00ff", "--keep", "000102"], {"keep": [(255, 0, 255), (0, 1, 2)]}),
         (["--max-bytes", "1800"], {"max_bytes": 1800}),
         (["--metric", "mse", "--target-psnr", "18"], {"metric": "mse", "target_psnr": 18}),

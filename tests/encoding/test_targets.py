@@ -137,6 +137,11 @@ class TestTargets:
         data = kqf.encode(photograph, target_ssim=best - 0.02, effort=2)
         assert best - 0.02 <= kqf.ssim(photograph, kqf.decode(data)) < best - 0.01
 
+    def test_ssimulacra2_is_reached(self, photograph):
+        best = kqf.ssimulacra2(photograph, kqf.decode(kqf.encode(photograph, effort=2)))
+        data = kqf.encode(photograph, target_ssimulacra2=best - 4, effort=2)
+        assert best - 4 <= kqf.ssimulacra2(photograph, kqf.decode(data)) < best - 2
+
     def test_bytes_are_kept_within(self, photograph):
         limit = int(0.7 * len(kqf.encode(photograph, effort=2)))
         data = kqf.encode(photograph, max_bytes=limit, effort=2)

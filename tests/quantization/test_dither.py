@@ -232,9 +232,65 @@ def test_pillows_names_of_dithers_are_taken(name):
     assert kqf.encode(pixels, dither=pillows[name], **options) == ours
 
 
+def sky(height=96, width=120):
+    """Return a calm gradient beside noise, (H, W, 3) uint8, and which pixels are well inside it."""
+    random = np.random.default_rng(5)
+    pixels = np.empty((height, width, 3))
+    pixels[:] = np.linspace(90, 200, height)[:, None, None] + [0, 10, 40]
+    half = width // 2
+    pixels[:, half:] += random.normal(0, 30, (height, half, 3))
+    calm = np.zeros((height, width), bool)
+    calm[10:-10, 10 : half - 10] = True
+    return np.rint(pixels.clip(0, 255)).astype(np.uint8), calm
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_dithering_below_quality_100_is_a_value_error(name):
-    with pytest.raises(
-        ValueError, match=f"dither='{name}' needs quality 100, which quality=99 is not"
-    ):
-        kqf.encode(smooth_image(5, 5, 3), dither=name, quality=99)
+@pytest.mark.parametrize("metric", ["mse", "perceptual"])
+def test_below_quality_100_calm_areas_are_dithered_and_busy_ones_searched(name, metric):
+    pixels, calm = sky()
+    options = {"colors": 24, "metric": metric, "effort": 3}
+    plain = kqf.quantize(pixels, quality=60, **options)
+    whole = kqf.quantize(pixels, dither=name, **options)
+    part = kqf.quantize(pixels, dither=name, quality=60, **options)
+    assert np.array_equal(part.pixels[calm], whole.pixels[calm])
+    assert not np.array_equal(part.pixels[~calm], whole.pixels[~calm])
+    rows = slice(20, 76), slice(10, 50)
+    assert drift(pixels[rows], part.pixels[rows]) < 0.5 * drift(pixels[rows], plain.pixels[rows])
+    sizes = [len(kqf.encode(pixels, dither=name, quality=q, **options)) for q in (100, 30)]
+    assert sizes[1] < 0.9 * sizes[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_targets_are_met_by_dithered_images(name):
+    pixels, _ = sky(64, 64)
+    options = {"colors": 16, "dither": name, "effort": 1}
+    limit = int(0.9 * len(kqf.encode(pixels, **options)))
+    assert len(kqf.encode(pixels, max_bytes=limit, **options)) <= limit
+    target = kqf.psnr(pixels, kqf.decode(kqf.encode(pixels, **options))) - 1
+    assert kqf.psnr(pixels, kqf.decode(kqf.encode(pixels, target_psnr=target, **options))) >= target
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dither_strength_goes_from_nothing_to_all(name):
+    pixels, _ = sky()
+    options = {"colors": 12, "effort": 1}
+    plain = kqf.encode(pixels, **options)
+    assert kqf.encode(pixels, dither=name, dither_strength=0, **options) == plain
+    whole = kqf.encode(pixels, dither=name, **options)
+    assert kqf.encode(pixels, dither=name, dither_strength=1, **options) == whole
+    half = kqf.encode(pixels, dither=name, dither_strength=0.5, **options)
+    assert len(plain) < len(half) < len(whole)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"dither_strength": 0.5}, ValueError, "dither_strength= is for dithering"),
+        ({"dither": "ordered", "dither_strength": 1.5}, ValueError, "must be 0 to 1, not 1.5"),
+        ({"dither": "ordered", "dither_strength": "1"}, TypeError, "must be a number, not str"),
+        ({"dither": "ordered", "dither_strength": float("nan")}, ValueError, "0 to 1, not nan"),
+    ],
+)
+def test_a_wrong_dither_strength_is_an_error(options, error, message):
+    with pytest.raises(error, match=message):
+        kqf.encode(smooth_image(5, 5, 3), **options)

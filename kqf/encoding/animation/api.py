@@ -103,8 +103,11 @@ def _encoded(
     """Give a file in three parts, the groups of frames in a file at its beginning."""
     settings = EncodeSettings(options)
     plays, seconds = check_loop(loop), seconds_of(durations)
-    if settings.target_ssim is not None:
-        raise ValueError("target_ssim is for still images: an animation can have target_psnr")
+    for name in ("target_ssim", "target_ssimulacra2"):
+        if getattr(settings, name) is not None:
+            raise ValueError(f"{name} is for still images: an animation can have target_psnr")
+    if settings.labels.dither and (settings.quality < 100 or settings.target_psnr):
+        raise ValueError("an animation is dithered at quality 100 alone, without target_psnr")
 
     def timing_for(writer: AnimationWriter) -> Timing:
         return timing_of(seconds, writer.frames, plays)

@@ -42,6 +42,8 @@ def test_targets_hold_for_the_whole_file(frames):
     assert limit // 2 < len(kqf.encode_animation(frames, max_bytes=limit, **options)) <= limit
     with pytest.raises(ValueError, match="target_ssim is for still images"):
         kqf.encode_animation(frames, target_ssim=0.9)
+    with pytest.raises(ValueError, match="dithered at quality 100 alone"):
+        kqf.encode_animation(frames, dither="ordered", quality=75)
 
 
 def test_few_colours_are_exact_unless_they_take_too_many_bytes(frames):
