@@ -20,6 +20,7 @@ NAMES = (
     "masks",
     "others",
     "published",
+    "rare",
     "speed",
     "large",
     "batch",

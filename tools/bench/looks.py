@@ -8,10 +8,10 @@ PSNR of both images after a blur of sigma 3 (flat areas as seen from afar), and 
 search: label changes at the edges of tiles as a share of those in the columns beside them, and in
 calm areas changes along rows as a share of those along columns; both are 1 where nothing is seen.
 
-PNG8 is by libimagequant (speed 3) and oxipng. Below, geometric means; the bytes of KQF at the
-SSIMULACRA2 of dithered PNG8, interpolated between qualities, as a share of its bytes; and on how
-many images KQF is better by both measures. Without folders or images it takes scikit-learn's two
-sample photographs; images with alpha are left out.
+PNG8 is by libimagequant (speed 3) and oxipng. Below, the SSIMULACRA2 of each way of KQF, mean and
+worst; geometric means; the bytes of KQF at the SSIMULACRA2 of dithered PNG8, interpolated between
+qualities, as a share of its bytes; and on how many images KQF is better by both measures. Without
+folders or images it takes scikit-learn's two sample photographs; images with alpha are left out.
 """
 
 import io
@@ -31,13 +31,24 @@ from .output import add_images, add_output, geometric_mean, parser_for, table, w
 
 DEFAULT, DITHERED = "KQF", "KQF dithered"
 PNG8, PNG8_DITHERED = "PNG8", "PNG8 dithered"
+FEWER, FEWER_DITHERED = "KQF, 64 colours", "KQF, 64 colours dithered"
+PNG8_FEWER, PNG8_FEWER_DITHERED = "PNG8, 64 colours", "PNG8, 64 colours dithered"
 KQF_OPTIONS: dict[str, kqf.EncodeOptions] = {
     DEFAULT: {},
     "KQF, quality 50": {"quality": 50},
     "KQF, quality 25": {"quality": 25},
     DITHERED: {"dither": "floyd-steinberg"},
-    "KQF, 64 colours": {"colors": 64},
+    "KQF, calm areas dithered": {"dither": "floyd-steinberg", "quality": 75},
+    FEWER: {"colors": 64},
+    FEWER_DITHERED: {"colors": 64, "dither": "floyd-steinberg"},
     "KQF, 16 colours": {"colors": 16},
+    "KQF, 16 colours dithered": {"colors": 16, "dither": "floyd-steinberg"},
+}
+PNG8_OPTIONS = {
+    PNG8: (256, False),
+    PNG8_DITHERED: (256, True),
+    PNG8_FEWER: (64, False),
+    PNG8_FEWER_DITHERED: (64, True),
 }
 # Those that differ in quality alone.
 BY_QUALITY = ("KQF, quality 25", "KQF, quality 50", DEFAULT)
@@ -92,8 +103,8 @@ def measure(name: str, original: np.ndarray) -> list[Look]:
         image, tile = kqf.read_indexed(data), kqf.info(data).tile_width
         marks = seams(image.labels, tile), streaks(original, image.labels)
         found.append(look(name, way, original, image.pixels, len(data), *marks))
-    for way, dithered in ((PNG8, False), (PNG8_DITHERED, True)):
-        image = by_libimagequant(original, speed=3, dithered=dithered)
+    for way, (colors, dithered) in PNG8_OPTIONS.items():
+        image = by_libimagequant(original, colors, speed=3, dithered=dithered)
         found.append(look(name, way, original, image.pixels, len(png8(image))))
     return found
 
@@ -146,7 +157,16 @@ def summary(looks: Sequence[Look]) -> str:
     for one in looks:
         by_image.setdefault(one.image, {})[one.way] = one
     lines = []
-    for way, other in ((DEFAULT, PNG8), (DITHERED, PNG8_DITHERED)):
+    for way in KQF_OPTIONS:
+        scores = [ways[way].ssimulacra2 for ways in by_image.values()]
+        mean, worst = np.mean(scores), min(scores)
+        lines.append(f"{way}: SSIMULACRA2 {mean:.1f} in the mean, {worst:.1f} at worst.")
+    for way, other in (
+        (DEFAULT, PNG8),
+        (DITHERED, PNG8_DITHERED),
+        (FEWER, PNG8_FEWER),
+        (FEWER_DITHERED, PNG8_FEWER_DITHERED),
+    ):
         pairs = [(ways[way], ways[other]) for ways in by_image.values()]
         share = geometric_mean([ours.bytes / theirs.bytes for ours, theirs in pairs])
         better = sum(a.ssimulacra2 > b.ssimulacra2 and a.flip < b.flip for a, b in pairs)
