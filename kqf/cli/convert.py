@@ -25,7 +25,7 @@ from kqf.palettes.files import read_palette
 
 _METRICS = ("perceptual", "mse")
 _PREDICTORS = ("auto", "none", "left", "up", "copy", "packed")
-_DITHERS = ("none", "ordered", "floyd-steinberg")
+_DITHERS = ("none", "auto", "ordered", "floyd-steinberg")
 _COLORS, _STORAGE, _FILES, _BATCH = (
     "Colours",
     "Storage in a KQF file",
@@ -121,7 +121,8 @@ def convert(
         typer.Option(
             metavar="NAME",
             parser=choice(*_DITHERS),
-            help="Mix colours where one is missing: ordered or floyd-steinberg. [default: none]",
+            help="Mix colours where one is missing: ordered, floyd-steinberg, or auto, where bands "
+            "would be seen. [default: none]",
             rich_help_panel=_COLORS,
         ),
     ] = None,

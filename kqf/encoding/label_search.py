@@ -22,6 +22,7 @@ from kqf.encoding.rate_distortion import (
 )
 from kqf.encoding.storage import smallest
 from kqf.quantization.api import Quantized
+from kqf.quantization.bands import bands_are_seen
 from kqf.quantization.colorspace import to_points
 from kqf.quantization.dither import Dither
 from kqf.quantization.nearest import squared_error
@@ -97,6 +98,7 @@ class LabelSettings:
         layout: layouts that the file may have.
         dither: function that mixes codewords: everywhere at quality 100, in calm areas below; None
             for the nearest ones.
+        dither_if_seen: whether to dither only where the nearest labels would show bands.
         metadata: types and payloads of the file's chunks, from build_metadata.
     """
 
@@ -104,6 +106,7 @@ class LabelSettings:
     layout: LayoutSettings
     dither: Dither | None
     metadata: Sequence[tuple[bytes, bytes]]
+    dither_if_seen: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,29 +171,32 @@ class LabelSearch:
             return self._labelled(quantized.labels, quantized.codebook)
         if quality < 100:
             return self._search(quality)
-        if self._settings.dither is None:
-            return self._nearest()
-        return self._labelled(self._dithered, quantized.codebook)
+        dithered = self._dithered
+        return self._nearest() if dithered is None else self._labelled(dithered, quantized.codebook)
 
     @cached_property
-    def _dithered(self) -> np.ndarray:
-        """The dithered labels, (H, W) uint8."""
-        assert self._settings.dither
-        image, metric = self._nearest_labels.image, self._nearest_labels.metric
-        codebook = self._nearest_labels.codebook
-        return self._settings.dither(
-            image.index, image.histogram.colors, codebook, metric, image.threads
-        )
+    def _dithered(self) -> np.ndarray | None:
+        """The dithered labels, (H, W) uint8; None if nothing is dithered."""
+        quantized, dither = self._nearest_labels, self._settings.dither
+        image, codebook = quantized.image, quantized.codebook
+        if dither is None or quantized.exact:
+            return None
+        if self._settings.dither_if_seen and not bands_are_seen(
+            image, codebook, quantized.color_labels
+        ):
+            return None
+        colors = image.histogram.colors
+        return dither(image.index, colors, codebook, quantized.metric, image.threads)
 
     @cached_property
     def _quantized(self) -> Quantized:
         """What is searched: with dithering all but calm areas, whose labels are dithered."""
-        quantized = self._nearest_labels
-        if self._settings.dither is None or quantized.exact:
+        quantized, dithered = self._nearest_labels, self._dithered
+        if dithered is None:
             return quantized
         calm = quantized.image.weight_classes >= CALM
         # Codewords stay as they are: a mixture of moved ones would be another colour.
-        return replace(quantized, fixed=quantized.codebook, given=(self._dithered, calm))
+        return replace(quantized, fixed=quantized.codebook, given=(dithered, calm))
 
     def _labelled(
         self,

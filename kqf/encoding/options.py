@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kqf.palettes.coerce import Palette
 
 Metric = Literal["mse", "perceptual"]
-Dither: TypeAlias = "Literal['none', 'ordered', 'floyd-steinberg'] | PillowDither"
+Dither: TypeAlias = "Literal['none', 'auto', 'ordered', 'floyd-steinberg'] | PillowDither"
 PredictorName = Literal["auto", "none", "left", "up", "copy", "packed"]
 Colors: TypeAlias = np.ndarray | Sequence[Sequence[int]]
 Tile: TypeAlias = int | Sequence[int] | np.ndarray
@@ -104,8 +104,9 @@ class _Targets(TypedDict, total=False):
             None,
             'None or "none" (default); "ordered", a pattern that compresses well; '
             '"floyd-steinberg", error diffusion, smoother and some bytes more; or a '
-            "PIL.Image.Dither. At quality 100 all of the image is dithered, below it the calm "
-            "areas, where bands would show.",
+            'PIL.Image.Dither; or "auto", error diffusion where bands would be seen in more than '
+            "1 % of the image, and else none. At quality 100 all of the image is dithered, below "
+            "it the calm areas, where bands would show.",
         ),
     ]
     dither_strength: Annotated[

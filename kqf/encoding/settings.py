@@ -91,7 +91,10 @@ class EncodeSettings(StorageSettings):
         self.metric = _choice("metric", options["metric"], METRICS)
         self._seed = _integer("seed", options["seed"], 0, _MAX_INTEGER)
         self._method = options["method"]
-        self._dither = dither.name_of(options["dither"])
+        name = options["dither"]
+        self._dither_if_seen = isinstance(name, str) and name == "auto"
+        # Error diffusion leaves least of bands.
+        self._dither = dither.name_of("floyd-steinberg" if self._dither_if_seen else name)
         self._dither_strength = _share("dither_strength", options["dither_strength"])
         if self._dither_strength < 1 and not self._dither:
             raise ValueError("dither_strength= is for dithering: give dither= with it")
@@ -114,7 +117,8 @@ class EncodeSettings(StorageSettings):
         targets = [name for name in _TARGETS if getattr(self, name) is not None]
         if len(targets) > 1:
             raise ValueError(f"only one target can be met at a time, not {' and '.join(targets)}")
-        self.quality = 100 if targets or self._dither else self.preset.quality
+        always = self._dither and not self._dither_if_seen
+        self.quality = 100 if targets or always else self.preset.quality
         if options["quality"] is not None:
             self.quality = _integer("quality", options["quality"], 1, 100)
         if self._palette is not None and self._method != DEFAULT_METHOD:
@@ -133,7 +137,8 @@ class EncodeSettings(StorageSettings):
     def labels(self) -> LabelSettings:
         """How to find labels."""
         dithering = dither.find(self._dither, self._dither_strength)
-        return LabelSettings(self.preset.search, self.layout, dithering, self.chunks)
+        search, layout = self.preset.search, self.layout
+        return LabelSettings(search, layout, dithering, self.chunks, self._dither_if_seen)
 
     def palette(self, channels: int) -> np.ndarray | None:
         """Return the palette for an image of so many channels, (K, channels) uint8, or None."""

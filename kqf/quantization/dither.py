@@ -50,7 +50,7 @@ def name_of(dither: object) -> str | None:
         name = names.get(dither) if isinstance(dither, Image.Dither) else None
     if isinstance(name, str) and name in _DITHERS:
         return name
-    raise ValueError(f"dither must be one of none, {', '.join(_DITHERS)}, not {dither!r}")
+    raise ValueError(f"dither must be one of none, auto, {', '.join(_DITHERS)}, not {dither!r}")
 
 
 def find(name: str | None, strength: float = 1.0) -> Dither | None:

@@ -411,8 +411,12 @@ GRAY = np.zeros((2, 2), np.uint8)
         ("metric", None, "metric must be one of mse, perceptual, not None"),
         ("method", "k-means", "method must be one of kmeans, .*, sample:N .*, not 'k-means'"),
         ("method", None, "method must be one of kmeans, .*, sample:N .*, not None"),
-        ("dither", "bayer", "dither must be one of none, ordered, floyd-steinberg, not 'bayer'"),
-        ("dither", False, "dither must be one of none, ordered, floyd-steinberg, not False"),
+        (
+            "dither",
+            "bayer",
+            "dither must be one of none, auto, .*, not 'bayer'",
+        ),
+        ("dither", False, "dither must be one of none, auto, .*, not False"),
         (
             "predictor",
             "down",

@@ -210,7 +210,7 @@ def test_encode_quantize_and_save_take_a_dither_and_repeat_themselves(china, nam
 )
 def test_an_unknown_dither_is_a_value_error(name):
     with pytest.raises(
-        ValueError, match="dither must be one of none, ordered, floyd-steinberg, not"
+        ValueError, match="dither must be one of none, auto, ordered, floyd-steinberg, not"
     ):
         kqf.encode(smooth_image(5, 5, 3), dither=name)
 
@@ -294,3 +294,28 @@ def test_dither_strength_goes_from_nothing_to_all(name):
 def test_a_wrong_dither_strength_is_an_error(options, error, message):
     with pytest.raises(error, match=message):
         kqf.encode(smooth_image(5, 5, 3), **options)
+
+
+def test_auto_dithers_where_bands_would_be_seen():
+    pixels, _ = sky()
+    few: kqf.EncodeOptions = {"colors": 6, "effort": 3}
+    diffused = kqf.encode(pixels, dither="floyd-steinberg", quality=75, **few)
+    assert kqf.encode(pixels, dither="auto", **few) == diffused != kqf.encode(pixels, **few)
+    # All of the gradient is there.
+    many: kqf.EncodeOptions = {"colors": 256, "effort": 3}
+    assert kqf.encode(pixels, dither="auto", **many) == kqf.encode(pixels, **many)
+    # Bands in a small part of an image are not worth it, nor are those of noise seen.
+    noise = np.tile(pixels[:, 60:], (1, 2, 1))
+    assert kqf.encode(noise, dither="auto", **few) == kqf.encode(noise, **few)
+    flat = np.ascontiguousarray(pixels[::24, ::30])
+    assert np.array_equal(kqf.decode(kqf.encode(flat, dither="auto")), flat)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_auto_takes_gray_and_alpha(channels):
+    pixels = np.full((96, 120, channels), 255, np.uint8)
+    pixels[..., 0] = sky()[0][..., 0]
+    options = {"colors": 2, "effort": 1}
+    assert kqf.encode(pixels, dither="auto", quality=100, **options) == kqf.encode(
+        pixels, dither="floyd-steinberg", **options
+    )
