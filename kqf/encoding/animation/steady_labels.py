@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from kqf.encoding.animation.stillness import without_noise
 from kqf.quantization.api import ColorImage
 from kqf.quantization.colorspace import PixelPoints
 from kqf.quantization.dither import Dither
@@ -40,7 +41,7 @@ def dithered_labels(
     points = PixelPoints(metric)
     labels, shown = np.empty((0, 0), np.uint8), np.empty((0, 0, 0), np.float32)
     exact = pack(codebook[None])[0]
-    for pixels in frames:
+    for pixels in without_noise(frames, unseen):
         image = ColorImage.of(pixels, threads)
         found = dither(image.index, image.histogram.colors, codebook, metric, threads)
         now = points.of(pixels.reshape(-1, pixels.shape[2])).reshape(-1, *pixels.shape[:2])

@@ -129,6 +129,45 @@ def aims_of(window: list[Frame], active: np.ndarray, limit: float) -> Aims:
     return Aims(means, luma, frames, np.full(len(active), limit))
 
 
+def changing_aims(
+    frames: Iterable[np.ndarray], unseen: float
+) -> Iterator[tuple[BlockGrid, Frame, np.ndarray, Aims]]:
+    """Yield each frame (H, W, C) uint8, and what those of its blocks are to show that change.
+
+    The numbers (n,) of these blocks come before their aims; in the first frame they are all.
+
+    Arguments:
+        unseen: mean squared difference of gray that is no motion.
+    """
+    decided, noise = None, 0.0
+    for grid, window in windows(frames):
+        active = np.flatnonzero(~window[0].same)
+        if len(active) and len(window) > 2:
+            noise = noise_of(window, active)
+        aims = aims_of(window, active, max(noise, unseen))
+        if decided is None:
+            decided = aims.of(np.arange(len(active)))
+        else:
+            news = np.flatnonzero(aims.differ_from(decided.of(active)))
+            active, aims = active[news], aims.of(news)
+            decided.put(active, aims)
+        yield grid, window[0], active, aims
+
+
+def without_noise(frames: Iterable[np.ndarray], unseen: float) -> Iterator[np.ndarray]:
+    """Yield frames (H, W, C) uint8 in which blocks that stand still are the same.
+
+    Arguments:
+        unseen: mean squared difference of gray that is no motion.
+    """
+    blocks = None
+    for grid, _, active, aims in changing_aims(frames, unseen):
+        if blocks is None:
+            blocks = aims.blocks.copy()
+        blocks[active] = aims.blocks
+        yield np.stack([grid.join(blocks[..., axis]) for axis in range(blocks.shape[2])], axis=2)
+
+
 def _distances(luma: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return the mean squared difference of blocks of luma (n, 16) int16, in gray steps, (n,)."""
     offsets = luma.astype(np.int32) - other

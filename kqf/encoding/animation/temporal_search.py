@@ -14,7 +14,7 @@ import numpy as np
 from kqf.encoding.animation.blocks import AREA, BlockGrid, deviations, flat
 from kqf.encoding.animation.change_costs import RepeatCosts, TransitionCosts, count_pairs
 from kqf.encoding.animation.codeword_candidates import CodewordCandidates
-from kqf.encoding.animation.stillness import Aims, Frame, aims_of, noise_of, windows
+from kqf.encoding.animation.stillness import Aims, Frame, changing_aims
 from kqf.encoding.rate_distortion import (
     MAX_CANDIDATES,
     best_chains,
@@ -50,20 +50,12 @@ class TemporalSearch:
 
     def labels(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the labels (H, W) uint8 of frames (H, W, C) uint8, a few frames late."""
-        labels = decided = None
-        noise = 0.0
-        for grid, window in windows(frames):
-            active = np.flatnonzero(~window[0].same)
-            if len(active) and len(window) > 2:
-                noise = noise_of(window, active)
-            aims = aims_of(window, active, max(noise, _STILL * self._lambda))
-            if labels is None or decided is None:
-                labels, decided = self._first(window[0], aims, grid), aims
+        labels = None
+        for grid, frame, active, aims in changing_aims(frames, _STILL * self._lambda):
+            if labels is None:
+                labels = self._first(frame, aims, grid)
             elif len(active):
-                news = np.flatnonzero(aims.differ_from(decided.of(active)))
-                active, aims = active[news], aims.of(news)
-                decided.put(active, aims)
-                self._update(labels, window[0], active, aims)
+                self._update(labels, frame, active, aims)
             yield grid.join(labels)
 
     def _weights(self, aims: Aims) -> np.ndarray:

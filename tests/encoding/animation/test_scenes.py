@@ -162,6 +162,10 @@ class TestLabels:
         assert np.array_equal(labels[1][outside], labels[2][outside])
         assert (labels[0] != labels[1]).any()
 
+    def test_dithering_does_not_crawl_with_noise(self, photograph):
+        ((_, labels),) = found(noisy(photograph), dither="ordered", colors=8)
+        assert np.mean([one != other for one, other in itertools.pairwise(labels)]) < 0.01
+
     @pytest.mark.parametrize("channels", [1, 2, 4])
     @pytest.mark.parametrize("quality", [100, 60, 1])
     def test_gray_and_alpha(self, photograph, channels, quality):
