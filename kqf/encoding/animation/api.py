@@ -39,7 +39,10 @@ def encode_animation(
     """Return frames as the bytes of a KQF file that plays.
 
     Frames that have at most ``colors`` distinct colours in all are stored exactly. Others share a
-    codebook as long as one fits: until the picture is another, or its colours are.
+    codebook as long as one fits: until the picture is another, or its colours are. What stands
+    still keeps its pixels, even if there is noise in it, unless ``quality`` is 100. Targets are
+    those of the whole file, and take up to eight times as long; ``target_ssim`` is for still images
+    alone.
 
     Arguments:
         frames: uint8 or bool, an array (T, H, W) gray or (T, H, W, C), also of dask, which is
