@@ -20,20 +20,26 @@ def path() -> Path:
     return Path(__file__).parent
 
 
-def import_map(name: str) -> str:
-    """Return a script element after which modules in a page may import ``kqf.js`` by a name.
+def import_map(*names: str) -> str:
+    """Return a script element after which modules in a page may import scripts of ``path``.
 
-    It holds all of ``kqf.js``: pages from disk may not import modules from files.
+    It holds all of them: pages from disk may not import modules from files.
+
+    Arguments:
+        names: as they are imported; each ends in the name of its file.
     """
-    decoder = base64.b64encode((path() / "kqf.js").read_bytes()).decode()
-    imports = json.dumps({"imports": {name: f"data:text/javascript;base64,{decoder}"}})
-    return f'<script type="importmap">{imports}</script>'
+    scripts = {
+        name: base64.b64encode((path() / name.rpartition("/")[2]).read_bytes()).decode()
+        for name in names
+    }
+    imports = {name: f"data:text/javascript;base64,{script}" for name, script in scripts.items()}
+    return f'<script type="importmap">{json.dumps({"imports": imports})}</script>'
 
 
 def viewer() -> str:
     """Return ``viewer.html`` with its scripts in it: one page that also opens from disk."""
     script = (path() / "viewer.js").read_text("utf-8").replace("</script", "<\\/script")
-    inlined = f'{import_map("./kqf.js")}<script type="module">{script}</script>'
+    inlined = f'{import_map("./kqf.js", "./overviews.js")}<script type="module">{script}</script>'
     return _page().replace(_SCRIPT, inlined)
 
 

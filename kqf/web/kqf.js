@@ -1368,6 +1368,13 @@ export class KqfFile {
           fail("wrong", type, "length of all metadata", `at most ${64 * MIB}`, total);
         }
       }
+      if (type === "over") {
+        // The image is read without them (R6.8-10).
+        const left = this.size - this.#position;
+        if (length + 4 > left) fail("truncated", type, "payload", `${length} bytes`, left);
+        this.#position += length + 4;
+        continue;
+      }
       const payload = await this.#chunkBody(type, length);
       if (["RANK", "SHAP", "ANIM", "tidx", ...METADATA].includes(type)) payloads[type] = payload;
     }

@@ -2,6 +2,7 @@
 /** The page of viewer.html: zoom, pan, palette and facts of KQF files. */
 
 import { KqfError, KqfImage, open } from "./kqf.js";
+import { TILE, openOverviews } from "./overviews.js";
 
 /** @typedef {import("./kqf.js").KqfFile} KqfFile */
 /** @typedef {{name: string, source: string | Blob}} Named */
@@ -81,8 +82,14 @@ function wholePicture(drawn, image) {
   };
 }
 
-/** A large image, of which blocks are read as they are looked at. @param {KqfFile} file @returns {Picture} */
-function largePicture(file) {
+/**
+ * A large image, of which blocks are read as they are looked at.
+ *
+ * @param {KqfFile} file
+ * @param {string | Blob} source
+ * @returns {Picture}
+ */
+function largePicture(file, source) {
   const { width, height } = file;
   /** @type {Map<string, {canvas: HTMLCanvasElement, image: KqfImage} | null>} */
   const blocks = new Map();
@@ -93,8 +100,10 @@ function largePicture(file) {
     Math.max(1, Math.round(height * reduced)),
   );
   const small = /** @type {CanvasRenderingContext2D} */ (overview.getContext("2d"));
-  /** @type {string[]} */
+  /** Blocks wanted, by level, column and row. @type {string[]} */
   let wanted = [];
+  /** @type {import("./overviews.js").Overviews | null} */
+  let overviews = null;
   let reading = false;
 
   /** @param {number[]} region */
@@ -103,6 +112,33 @@ function largePicture(file) {
     const drawn = newCanvas(image.width, image.height);
     image.draw(drawn);
     return { canvas: drawn, image };
+  };
+
+  /** Read a tile of a smaller picture. @param {number} which @param {number} column @param {number} row */
+  const readSmaller = async (which, column, row) => {
+    const levels = /** @type {import("./overviews.js").Overviews} */ (overviews);
+    const found = await levels.read(which, column, row, abort.signal);
+    const { codebook, channels, metadata } = file;
+    const { width, height, labels } = found;
+    const image = new KqfImage(width, height, labels, codebook, channels, metadata);
+    const drawn = newCanvas(width, height);
+    image.draw(drawn);
+    return { canvas: drawn, image };
+  };
+
+  /** Draw all of the smallest picture that the file has. */
+  const showSmallest = async () => {
+    const levels = /** @type {import("./overviews.js").Overviews} */ (overviews);
+    const { level, columns, rows } = levels.levels[0];
+    const step = 2 ** level * reduced;
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        const { canvas: tile } = await readSmaller(0, column, row);
+        const at = [column * TILE * step, row * TILE * step];
+        small.drawImage(tile, at[0], at[1], tile.width * step, tile.height * step);
+        paint();
+      }
+    }
   };
 
   // Without an overview in the file, a few tiles stand for what lies around them.
@@ -131,18 +167,18 @@ function largePicture(file) {
     try {
       for (let key = wanted.shift(); key; key = wanted.shift()) {
         if (blocks.has(key)) continue;
-        const [x, y] = key.split(" ").map(Number);
+        const [which, column, row] = key.split(" ").map(Number);
         blocks.set(key, null);
-        const region = [x, y, Math.min(x + BLOCK, width), Math.min(y + BLOCK, height)];
-        const block = await read(region);
+        const [x, y] = [column * BLOCK, row * BLOCK];
+        const block =
+          which < 0
+            ? await read([x, y, Math.min(x + BLOCK, width), Math.min(y + BLOCK, height)])
+            : await readSmaller(which, column, row);
         blocks.set(key, block);
-        small.drawImage(
-          block.canvas,
-          x * reduced,
-          y * reduced,
-          block.canvas.width * reduced,
-          block.canvas.height * reduced,
-        );
+        if (!overviews) {
+          const [w, h] = [block.canvas.width * reduced, block.canvas.height * reduced];
+          small.drawImage(block.canvas, x * reduced, y * reduced, w, h);
+        }
         for (const old of blocks.keys()) {
           if (blocks.size <= MAX_BLOCKS) break;
           blocks.delete(old);
@@ -158,7 +194,22 @@ function largePicture(file) {
   const tell = (error) => {
     if (!abort.signal.aborted) say(explain(error));
   };
-  sample().catch(tell);
+  openOverviews(source, file, abort.signal)
+    .then((found) => {
+      overviews = found;
+      return found ? showSmallest() : sample();
+    })
+    .catch(tell);
+
+  /** Return which picture suits a scale, -1 for the image itself, and the pixels a block of it spans. @param {number} scale */
+  const suited = (scale) => {
+    const levels = overviews?.levels ?? [];
+    const which = levels.findIndex(({ level }) => 2 ** level * scale <= 1);
+    return which < 0
+      ? { which, step: 1, span: BLOCK }
+      : { which, step: 2 ** levels[which].level, span: TILE * 2 ** levels[which].level };
+  };
+
   return {
     width,
     height,
@@ -166,16 +217,18 @@ function largePicture(file) {
     draw: (_scale, [left, upper, right, lower]) => {
       context.drawImage(overview, 0, 0, width, height);
       wanted = [];
-      const across = Math.ceil(right / BLOCK) - Math.floor(left / BLOCK);
-      const down = Math.ceil(lower / BLOCK) - Math.floor(upper / BLOCK);
+      const { which, step, span } = suited(scale);
+      const across = Math.ceil(right / span) - Math.floor(left / span);
+      const down = Math.ceil(lower / span) - Math.floor(upper / span);
       // Further out, the overview is all there is.
       if (across * down > MAX_BLOCKS / 2) return;
-      for (let y = Math.floor(upper / BLOCK) * BLOCK; y < lower; y += BLOCK) {
-        for (let x = Math.floor(left / BLOCK) * BLOCK; x < right; x += BLOCK) {
-          const key = `${x} ${y}`;
+      for (let row = Math.floor(upper / span); row * span < lower; row++) {
+        for (let column = Math.floor(left / span); column * span < right; column++) {
+          const key = `${which} ${column} ${row}`;
           const block = blocks.get(key);
           if (block) {
-            context.drawImage(block.canvas, x, y);
+            const { width: w, height: h } = block.canvas;
+            context.drawImage(block.canvas, column * span, row * span, w * step, h * step);
             // Kept longest is what was looked at last.
             blocks.delete(key);
             blocks.set(key, block);
@@ -185,7 +238,7 @@ function largePicture(file) {
       work().catch(tell);
     },
     labelAt: (x, y) => {
-      const block = blocks.get(`${x - (x % BLOCK)} ${y - (y % BLOCK)}`);
+      const block = blocks.get(`-1 ${Math.floor(x / BLOCK)} ${Math.floor(y / BLOCK)}`);
       return block ? block.image.labels[(y % BLOCK) * block.image.width + (x % BLOCK)] : null;
     },
     close: () => abort.abort(),
@@ -412,7 +465,7 @@ async function load({ source }) {
   if (file.width * file.height > MAX_WHOLE) {
     const { codebook, channels, metadata } = file;
     showPalette(new KqfImage(0, 0, new Uint8Array(0), codebook, channels, metadata));
-    return largePicture(file);
+    return largePicture(file, source);
   }
   const image = (await file.read()).upright();
   const drawn = newCanvas(image.width, image.height);

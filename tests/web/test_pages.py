@@ -272,3 +272,39 @@ def test_a_large_image_is_read_in_parts(page, site):
         )
     assert len(fetched) > 10
     assert sum(fetched) < 12e6 < (site[0] / "large.kqf").stat().st_size / 5
+
+
+def test_a_large_image_shows_its_overviews(page, site):
+    """A map of four colours, of which the browser fetches the smallest picture alone."""
+    y, x = np.indices((4200, 4200), np.uint16)
+    noise = np.random.default_rng(0).integers(0, 2, (4200, 4200), np.uint8)
+    labels = (2 * (x > y) + noise).astype(np.uint8)
+    codebook = np.array([[250, 0, 0], [240, 10, 10], [0, 0, 250], [10, 10, 240]], np.uint8)
+    kqf.write_indexed(site[0] / "map.kqf", labels, codebook, effort=1, tile=512)
+    with command(Served("map.kqf", site[0] / "map.kqf")) as server:
+        page.get(server.address)
+        wait_for(page, "shown")
+        colors = await_script(
+            page,
+            """await new Promise((done) => setTimeout(done, 1500));
+            const canvas = document.getElementById("canvas");
+            const context = canvas.getContext("2d");
+            const [w, h] = [canvas.width, canvas.height];
+            const { data } = context.getImageData(0, 0, w, h);
+            const place = (x, y) => 4 * (Math.round(y) * w + Math.round(x));
+            const at = (x, y) => [...data.subarray(place(x, y), place(x, y) + 4)];
+            const entries = performance.getEntriesByType("resource");
+            const bytes = entries.filter(({ name }) => name.includes("/file/"));
+            return {
+                lower: at(w / 2 - h / 5, h / 2 + h / 5),
+                upper: at(w / 2 + h / 5, h / 2 - h / 5),
+                taken: bytes.reduce((sum, entry) => sum + entry.encodedBodySize, 0),
+            };""",
+        )
+    lower, upper = colors["lower"], colors["upper"]
+    assert lower[0] > 230
+    assert lower[2] < 25
+    assert upper[2] > 230
+    assert upper[0] < 25
+    assert colors["taken"] < (site[0] / "map.kqf").stat().st_size / 4
+    check_no_complaints(page)
