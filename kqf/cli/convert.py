@@ -13,7 +13,14 @@ from kqf.cli.batch import BatchOptions, convert_batch
 from kqf.cli.names import any_many, check_output, read_names
 from kqf.cli.parameters import AsJson, Quiet, Threads, choice, decimal_number, whole_number
 from kqf.cli.session import Session, session
-from kqf.cli.values import parse_bytes, parse_color, parse_region, parse_size, parse_tile
+from kqf.cli.values import (
+    parse_bytes,
+    parse_color,
+    parse_frames,
+    parse_region,
+    parse_size,
+    parse_tile,
+)
 from kqf.convert.api import convert_file
 from kqf.convert.batch import plan
 from kqf.convert.options import ConversionOptions, Overwrite
@@ -26,9 +33,10 @@ from kqf.palettes.files import read_palette
 _METRICS = ("perceptual", "mse")
 _PREDICTORS = ("auto", "none", "left", "up", "copy", "packed")
 _DITHERS = ("none", "auto", "ordered", "floyd-steinberg")
-_COLORS, _STORAGE, _FILES, _BATCH = (
+_COLORS, _STORAGE, _ANIMATION, _FILES, _BATCH = (
     "Colours",
     "Storage in a KQF file",
+    "Animations",
     "Files",
     "Batches",
 )
@@ -39,8 +47,9 @@ def convert(
         list[str] | None,
         typer.Argument(
             metavar="[IN...] [OUT]",
-            help="Images, to KQF; KQF files, to PNG; folders, with all images in them. - is stdin. "
-            "The second of two names is the output if it does not exist or is a folder.",
+            help="Images and animations, to KQF; KQF files, to PNG; folders, with all images in "
+            "them. - is stdin. The second of two names is the output if it does not exist or is a "
+            "folder.",
             show_default=False,
         ),
     ] = None,
@@ -241,6 +250,33 @@ def convert(
             rich_help_panel=_FILES,
         ),
     ] = None,
+    frames: Annotated[
+        Any,
+        typer.Option(
+            metavar="FIRST:END",
+            parser=parse_frames,
+            help="Of an animation, take the frames from one on, before another; the first is 0.",
+            rich_help_panel=_ANIMATION,
+        ),
+    ] = None,
+    every: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            parser=whole_number(1),
+            help="Of an animation, take each N-th frame.",
+            rich_help_panel=_ANIMATION,
+        ),
+    ] = 1,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            parser=decimal_number,
+            help="Show so many frames of an animation a second.",
+            rich_help_panel=_ANIMATION,
+        ),
+    ] = None,
     region: Annotated[
         Any,
         typer.Option(
@@ -405,6 +441,9 @@ def convert(
         {key: value for key, value in encoder.items() if value is not None},
         suffix=None if file_format is None else "." + file_format.lower().removeprefix("."),
         frame=frame,
+        frames=frames,
+        every=every,
+        fps=fps,
         region=region,
         size=size,
         strip=strip,

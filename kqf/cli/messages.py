@@ -76,6 +76,7 @@ def described(
         ("colours", f"{head.colors}"),
         ("predictor", head.predictor),
         ("tiles", f"{head.tiles:,} of {head.tile_width:,} x {head.tile_height:,} pixels"),
+        *([("frames", _frames(head))] if head.frames > 1 else []),
         *([("overviews", ", ".join(f"1:{scale}" for scale in head.scales))] if head.scales else []),
         ("file", f"{head.file_bytes:,} bytes, {head.bits_per_pixel:.2f} bits per pixel"),
         ("version", str(head.version)),
@@ -83,6 +84,12 @@ def described(
         *((key, _value(value)) for key, value in metadata.items()),
     ):
         yield f"  {key:<11}  {value}"
+
+
+def _frames(head: kqf.Info) -> str:
+    """Return how many frames an animation has and how it is played, in words."""
+    plays = {0: "played for ever", 1: "played once"}.get(head.loop, f"played {head.loop} times")
+    return f"{head.frames:,}, {sum(head.durations) / 1000:,.2f} s, {plays}"
 
 
 def _sizes(parts: Mapping[str, int]) -> str:

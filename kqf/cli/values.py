@@ -65,3 +65,12 @@ def parse_size(text: str) -> Size:
     if not found or not float(found[1]):
         raise typer.BadParameter(f"{text} is not a size such as 640x480, 640 or 50%.")
     return Size(share=float(found[1]) / 100)
+
+
+def parse_frames(text: str) -> tuple[int, int]:
+    """Return the first frame, and the one after the last, of a range such as ``10:40``."""
+    found = re.fullmatch(r"(\d+):(\d+)", text)
+    first, end = map(int, found.groups()) if found else (0, 0)
+    if first >= end:
+        raise typer.BadParameter(f"{text} is not a range of frames such as 10:40.")
+    return first, end

@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 import kqf
+from kqf.convert.animations import is_animation, make_animation
 from kqf.convert.large import ZARR, Opened, opened, write_large
 from kqf.convert.making import Made, make
 from kqf.convert.options import ConversionOptions
@@ -99,10 +100,15 @@ def _write_picture(
     suffix = suffix or (".png" if from_kqf else ".kqf")
     size = _size_of(data)
     check_target(job, size_after(size, options) if size and options.is_part else size, options)
-    picture = (
-        part_of_picture(load_picture(data, options.frame), options) if options.is_part else None
-    )
-    made = make(job.source, data, suffix, options, picture)
+    if options.frame is None and is_animation(data):
+        made = make_animation(data, suffix, options)
+    else:
+        if options.is_of_animation:
+            raise ValueError("--frames, --every, --fps: for animations, and this is a still image")
+        picture = None
+        if options.is_part:
+            picture = part_of_picture(load_picture(data, options.frame), options)
+        made = make(job.source, data, suffix, options, picture)
     # Other formats are expected to be larger than KQF.
     if not options.is_part and (suffix == ".kqf" or not from_kqf):
         made.notes.extend(compare_sizes(len(data), len(made.data), options))

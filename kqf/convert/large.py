@@ -96,9 +96,11 @@ def _is_kqf_file(name: str) -> bool:
 
 def _opened_kqf(file: kqf.KqfFile, suffix: str | None, options: ConversionOptions) -> Opened | None:
     """Return a KQF file to read in parts; None if all of a small one is converted."""
+    info = file.info
+    if info.frames > 1 and suffix != ZARR:
+        return None
     if options.frame:
         raise ValueError(f"has no frame {options.frame}: the last one is 0")
-    info = file.info
     size = info.width, info.height
     left, upper, right, lower = box = box_of(size, options)
     if options.size is not None and suffix != ZARR and is_large((right - left, lower - upper)):

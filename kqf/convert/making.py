@@ -4,7 +4,7 @@ import io
 import warnings
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -80,8 +80,13 @@ def make(
         ):
             return _save_picture(picture.image, suffix, options)
         return _to_palette_image(data, False, suffix, options, picture)
-    if from_kqf and options.frame:
-        raise ValueError(f"has no frame {options.frame}: the last one is 0")
+    if from_kqf and options.frame is not None:
+        frames = kqf.info(data).frames
+        if options.frame >= frames:
+            raise ValueError(f"has no frame {options.frame}: the last one is {frames - 1}")
+        if frames > 1:
+            picture = load_picture(data, options.frame)
+            return make(name, data, suffix, replace(options, frame=None), picture)
     damage: list[kqf.DamageWarning] = []
     if from_kqf and options.salvage:
         data, damage = _salvage(data, options.encoder.get("threads"))

@@ -45,6 +45,9 @@ class ConversionOptions:
         encoder: the options of ``kqf.encode`` that were given, ``palette`` as an array.
         suffix: of the files to make, where no name says it; None for .kqf, and .png from KQF.
         frame: which one of several, from 0.
+        frames: first, and the one after the last, of those of an animation to take; None for all.
+        every: of these frames, each so many-th is taken.
+        fps: frames a second of the animation to make; None to leave its times.
         region: box (left, upper, right, lower) of the stored pixels to take; None for all.
         size: of the image to make of it; None to leave its pixels as they are.
         strip: whether to leave all metadata out.
@@ -58,6 +61,9 @@ class ConversionOptions:
     encoder: Mapping[str, Any] = field(default_factory=dict)
     suffix: str | None = None
     frame: int | None = None
+    frames: tuple[int, int] | None = None
+    every: int = 1
+    fps: float | None = None
     region: tuple[int, int, int, int] | None = None
     size: Size | None = None
     strip: bool = False
@@ -66,6 +72,11 @@ class ConversionOptions:
     overwrite: Overwrite = Overwrite.RESULTS
     keep_times: bool = False
     only_smaller: bool = False
+
+    @property
+    def is_of_animation(self) -> bool:
+        """Whether the options ask for what only an animation has."""
+        return self.frames is not None or self.every > 1 or self.fps is not None
 
     @property
     def is_part(self) -> bool:

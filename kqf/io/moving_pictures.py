@@ -93,16 +93,16 @@ class MovingPicture:
     def _images(self) -> Iterator[Image.Image]:
         """Yield the image of each frame, at that frame."""
         at = {id(frame.image): frame.image.tell() for frame in self._frames}
-        try:
-            for frame in self._frames:
-                if frame.number is not None:
-                    frame.image.seek(frame.number)
+        for frame in self._frames:
+            if frame.number is not None:
+                frame.image.seek(frame.number)
+            frame.image.load()
+            yield frame.image
+        for frame in self._frames:
+            if frame.number is not None and frame.image.tell() != at[id(frame.image)]:
+                frame.image.seek(at[id(frame.image)])
+                # Pillow does not find the next frame of APNG before this one is loaded.
                 frame.image.load()
-                yield frame.image
-        finally:
-            for frame in self._frames:
-                if frame.number is not None and frame.image.tell() != at[id(frame.image)]:
-                    frame.image.seek(at[id(frame.image)])
 
     def _stored(self, image: Image.Image) -> Image.Image:
         """Return a frame in mode L, LA, RGB or RGBA."""

@@ -374,6 +374,11 @@ def _plays(loop: object) -> int:
     return loop + 1 if loop else 0
 
 
+def stored_metadata(im: Image.Image) -> dict[str, object]:
+    """Return the metadata of an image as ``kqf.encode`` takes it."""
+    return _metadata(im, {})
+
+
 def _metadata(im: Image.Image, options: dict[str, Any]) -> dict[str, object]:
     """Move metadata out of ``options``; what is not there comes from ``im.info``."""
     metadata = {}

@@ -291,9 +291,10 @@ def test_dropped_tags_of_tiff_are_named():
 def test_frames():
     frames = [Image.new("L", (5, 4), level) for level in (0, 100, 200)]
     frames[0].save("a.gif", save_all=True, append_images=frames[1:])
-    result = run("convert", "a.gif", code=1)
+    frames[0].save("c.tif", save_all=True, append_images=frames[1:])
+    result = run("convert", "c.tif", code=1)
     assert result.stderr == (
-        "kqf: a.gif: holds 3 frames and a KQF file holds one: "
+        "kqf: c.tif: holds 3 frames, pages or views, which are no animation: "
         "pick one with kqf convert, --frame 0 to --frame 2\n"
     )
     run("convert", "a.gif", "--frame", 1)

@@ -1,0 +1,234 @@
+"""Animations converted to KQF, from KQF, or with some of their frames alone."""
+
+import io
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import kqf
+from kqf.convert.making import QUANTIZING, Made
+from kqf.convert.options import ConversionOptions
+from kqf.convert.part import box_of, size_after
+from kqf.encoding.animation.exact import distinct
+from kqf.io.image_metadata import dropped_metadata, metadata_of
+from kqf.io.moving_pictures import ANIMATED_FORMATS, MovingPicture, loop_of
+from kqf.io.palette_images import gif_picture
+from kqf.io.pictures import format_of, png_texts
+from kqf.plugins.pillow import stored_metadata
+
+# Milliseconds that the times of other formats are multiples of.
+_TICKS = {"GIF": 10, "PNG": 1, "WEBP": 1}
+# As many as there are without alpha.
+_MOST_COLORS = 2**24
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "GIF": {"optimize": False},
+    "PNG": {"blend": 0, "disposal": 0},
+    "WEBP": {"lossless": True, "exact": True, "quality": 100},
+}
+
+
+def is_animation(data: bytes) -> bool:
+    """Tell whether a file holds frames that are shown one after another."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            frames = getattr(image, "n_frames", 1) - bool(getattr(image, "default_image", False))
+            return image.format in ANIMATED_FORMATS and frames > 1
+    except Exception:
+        # Decoding it tells what is wrong with it.
+        return False
+
+
+def make_animation(data: bytes, suffix: str, options: ConversionOptions) -> Made:
+    """Return the file of a format that an animation becomes.
+
+    Raises:
+        ValueError, KqfError: it cannot be made.
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        moving = _Selected(image, options)
+        notes = [*moving.picture.notes]
+        if not options.strip:
+            notes += dropped_metadata(image)
+        if suffix == ".kqf":
+            made = _to_kqf(moving, image, options)
+        else:
+            metadata = {} if options.strip else metadata_of(image)
+            made, more = _from_kqf(moving, format_of(suffix), metadata, options)
+            notes += more
+        with Image.open(io.BytesIO(made)) as written:
+            differing, largest = _compare(moving, MovingPicture([written]))
+            written.seek(0)
+            colors = distinct(MovingPicture([written]), _MOST_COLORS)
+        width, height = moving.size
+    if differing and suffix != ".kqf":
+        raise ValueError(f"cannot be saved as {suffix}: frame {differing[0]} would be another one")
+    count = _MOST_COLORS if colors is None else len(colors)
+    return Made(made, width, height, count, not differing, notes, largest)
+
+
+class _Selected:
+    """The frames of an animation that are asked for, cut and scaled.
+
+    Attributes:
+        picture: all of its frames. size: width and height of those asked for.
+        durations: milliseconds of each.
+    """
+
+    def __init__(self, image: Image.Image, options: ConversionOptions) -> None:
+        self.picture = MovingPicture([image])
+        self._options = options
+        self._box, self.size = box_of(image.size, options), size_after(image.size, options)
+        count = len(self.picture)
+        first, last = options.frames or (0, count)
+        if last > count or first >= last:
+            raise ValueError(f"--frames must lie inside 0:{count}, not {first}:{last}")
+        self._numbers = range(first, last, options.every)
+        times = [Fraction(time or 0) for time in self.picture.durations]
+        # A frame is shown until the next one that is left.
+        self.durations: list[Fraction] = [
+            sum(times[number : min(number + options.every, last)], Fraction(0))
+            for number in self._numbers
+        ]
+        if options.fps is not None:
+            self.durations = [Fraction(1000) / Fraction(options.fps)] * len(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield (H, W, C) uint8 arrays."""
+        for number, frame in enumerate(self.picture):
+            if number in self._numbers:
+                yield self._part(frame)
+            if number >= self._numbers[-1]:
+                return
+
+    def _part(self, frame: np.ndarray) -> np.ndarray:
+        left, upper, right, lower = self._box
+        frame = frame[upper:lower, left:right]
+        if self._options.size is None:
+            return frame
+        channels = frame.shape[2]
+        image = Image.fromarray(np.squeeze(frame, 2) if channels == 1 else frame, _MODES[channels])
+        resized = np.asarray(image.resize(self.size, Image.Resampling.LANCZOS))
+        return resized.reshape(*self.size[::-1], channels)
+
+
+def _to_kqf(moving: _Selected, image: Image.Image, options: ConversionOptions) -> bytes:
+    is_exact = moving.picture.is_palette and not options.is_part
+    exact = is_exact and not QUANTIZING & options.encoder.keys()
+    return kqf.encode_animation(
+        moving,
+        durations=moving.durations,
+        loop=moving.picture.plays,
+        exact=exact,
+        metadata={} if options.strip else stored_metadata(image),
+        **options.encoder,
+    )
+
+
+def _from_kqf(
+    moving: _Selected, file_format: str, metadata: dict[str, Any], options: ConversionOptions
+) -> tuple[bytes, list[str]]:
+    """Return an animation in another format than KQF, with its very pixels, and notes."""
+    if file_format not in _TICKS:
+        raise ValueError(f"{file_format} holds no animation that Pillow writes: pick a frame")
+    if QUANTIZING & options.encoder.keys():
+        raise ValueError("options that change colours are for writing KQF alone")
+    notes = []
+    times = _rounded(moving.durations, _TICKS[file_format])
+    if any(time != exact for time, exact in zip(times, moving.durations, strict=True)):
+        notes.append(f"times are rounded to {_TICKS[file_format]} ms, as {file_format} has them")
+    has_alpha = file_format == "GIF" and any(_is_clear(frame) for frame in moving)
+    images = [
+        _image_of(frame, file_format, number, has_alpha) for number, frame in enumerate(moving)
+    ]
+    repeated = sum(a.tobytes() == b.tobytes() for a, b in pairwise(images))
+    if repeated:
+        notes.append(f"{repeated} frames that repeat the one before are merged with it")
+    plays = moving.picture.plays
+    loop = loop_of(plays) if file_format == "GIF" else plays
+    chosen = dict(_OPTIONS[file_format])
+    if loop is not None:
+        chosen["loop"] = loop
+    if has_alpha:
+        chosen |= {"disposal": 2, "transparency": 0}
+    if file_format == "PNG":
+        chosen["pnginfo"] = png_texts(metadata)
+    buffer = io.BytesIO()
+    chosen |= metadata | {"duration": times, "append_images": images[1:]}
+    images[0].save(buffer, file_format, save_all=True, **chosen)
+    with Image.open(buffer) as written:
+        dropped = metadata.keys() - metadata_of(written).keys()
+    if dropped:
+        notes.append(f"{file_format} keeps no {', '.join(sorted(dropped))}")
+    return buffer.getvalue(), notes
+
+
+def _rounded(durations: Sequence[Fraction], tick: int) -> list[int]:
+    """Return milliseconds that are multiples of a tick, whose running total is rounded."""
+    ends = [round(total / tick) * tick for total in accumulate(durations, initial=Fraction(0))]
+    return [end - start for start, end in pairwise(ends)]
+
+
+def _is_clear(frame: np.ndarray) -> bool:
+    """Tell whether pixels of a frame are transparent."""
+    return frame.shape[2] in (2, 4) and not frame[..., -1].all()
+
+
+def _image_of(frame: np.ndarray, file_format: str, number: int, has_alpha: bool) -> Image.Image:
+    """Return a frame as Pillow writes it without loss.
+
+    Arguments:
+        has_alpha: whether label 0 of a GIF's frame must be transparent, as in all others.
+    """
+    channels = frame.shape[2]
+    if file_format != "GIF":
+        image = Image.fromarray(np.squeeze(frame, 2) if channels == 1 else frame, _MODES[channels])
+        return image.convert("RGBA" if channels in (2, 4) else "RGB")
+    pixels = frame.reshape(-1, channels)
+    if has_alpha:
+        pixels = np.concatenate([np.zeros((1, channels), np.uint8), pixels])
+    codebook, labels = np.unique(pixels, axis=0, return_inverse=True)
+    if len(codebook) > 256:
+        raise ValueError(f"GIF has 256 colours a frame, and frame {number} shows {len(codebook)}")
+    labels = labels[int(has_alpha) :].reshape(frame.shape[:2]).astype(np.uint8)
+    return gif_picture(labels, codebook)
+
+
+def _compare(meant: _Selected, found: MovingPicture) -> tuple[list[int], kqf.LargestError | None]:
+    """Return the frames that differ, and where one does most.
+
+    Of frames in a row that are alike, only the first one need be there.
+    """
+    differing: list[int] = []
+    largest: kqf.LargestError | None = None
+    written = iter(found)
+    shown = _colored(next(written))
+    before: np.ndarray | None = None
+    for number, frame in enumerate(map(_colored, meant)):
+        if before is not None and not (np.array_equal(frame, before) and len(found) < len(meant)):
+            following = next(written, None)
+            shown = shown if following is None else _colored(following)
+        before = frame
+        if not np.array_equal(frame, shown):
+            differing.append(number)
+            error = kqf.largest_error(frame, shown)
+            if error and (largest is None or error.distance > largest.distance):
+                largest = error
+    return differing, largest
+
+
+def _colored(frame: np.ndarray) -> np.ndarray:
+    """Return a frame as RGBA, whose transparent pixels are all alike."""
+    channels = frame.shape[2]
+    color = frame[..., : channels - (channels in (2, 4))]
+    alpha = frame[..., -1:] if channels in (2, 4) else np.full((*frame.shape[:2], 1), 255, np.uint8)
+    found = np.concatenate([np.broadcast_to(color, (*frame.shape[:2], 3)), alpha], axis=2)
+    found[found[..., 3] == 0] = 0
+    return found

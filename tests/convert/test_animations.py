@@ -1,0 +1,179 @@
+"""Animations converted to KQF, and from KQF."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import run
+from PIL import Image, ImageDraw
+
+import kqf
+
+
+def frame(number, color=(200, 30, 30)):
+    image = Image.new("RGB", (40, 30), (20, 60, 90))
+    ImageDraw.Draw(image).ellipse((3 * number, 5, 3 * number + 9, 14), fill=color)
+    return image
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+FRAMES = [frame(number) for number in range(6)]
+DURATIONS = [40, 100, 0, 70, 30, 500]
+
+
+def save(name, images=FRAMES, **options):
+    options = {"duration": DURATIONS[: len(images)], "loop": 0} | options
+    if name.endswith("webp"):
+        options |= {"lossless": True}
+    images[0].save(name, save_all=True, append_images=images[1:], **options)
+
+
+def frames_of(name):
+    """Return the frames of a file as RGB, and their milliseconds."""
+    with Image.open(name) as image:
+        found = []
+        for number in range(image.n_frames):
+            image.seek(number)
+            image.load()
+            found.append((np.asarray(image.convert("RGBA")), image.info.get("duration", 0)))
+        return np.stack([pixels for pixels, _ in found]), [time for _, time in found]
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "webp"])
+def test_there_and_back(suffix):
+    save(f"a.{suffix}")
+    result = run("convert", f"a.{suffix}", "-o", "a.kqf")
+    assert "lossless" in result.stdout
+    pixels, times = frames_of(f"a.{suffix}")
+    with kqf.open_animation("a.kqf") as animation:
+        assert np.array_equal(np.asarray(animation), pixels[..., :3])
+        assert list(animation.durations) == times
+        assert animation.loop == 0
+    kqf.check("a.kqf")
+    for other in ("gif", "png", "webp"):
+        run("convert", "a.kqf", "-o", f"back.{other}")
+        found, again = frames_of(f"back.{other}")
+        assert np.array_equal(found, pixels)
+        assert again == times
+
+
+@pytest.mark.parametrize("plays", [0, 1, 4])
+def test_loops(plays):
+    kqf.write_animation("a.kqf", [np.asarray(image) for image in FRAMES], loop=plays)
+    for suffix in ("gif", "png", "webp"):
+        run("convert", "a.kqf", "-o", f"a.{suffix}")
+        run("convert", f"a.{suffix}", "-o", f"{suffix}.kqf")
+        assert kqf.info(f"{suffix}.kqf").loop == plays
+
+
+def test_selected_frames_at_another_rate_and_size():
+    save("a.gif")
+    run("convert", "a.gif", "--frames", "1:6", "--every", "2", "-o", "a.kqf")
+    pixels, times = frames_of("a.gif")
+    with kqf.open_animation("a.kqf") as animation:
+        assert np.array_equal(np.asarray(animation), pixels[1:6:2, ..., :3])
+        assert list(animation.durations) == [times[1] + times[2], times[3] + times[4], times[5]]
+    part = ["--size", "20x15", "--region", "0,0,40,15"]
+    run("convert", "a.gif", "--fps", "25", *part, "-o", "b.kqf")
+    with kqf.open_animation("b.kqf") as animation:
+        assert animation.shape == (6, 15, 20, 3)
+        assert set(animation.durations) == {40}
+    result = run("convert", "a.gif", "--frames", "3:99", "-o", "c.kqf", code=1)
+    assert "0:6" in result.stderr
+    assert not Path("c.kqf").exists()
+
+
+def test_one_frame():
+    save("a.gif")
+    run("convert", "a.gif", "-o", "a.kqf")
+    for source in ("a.gif", "a.kqf"):
+        run("convert", source, "--frame", "4", "-o", f"{source}.png")
+        with Image.open(f"{source}.png") as image:
+            assert np.array_equal(image.convert("RGB"), FRAMES[4])
+    result = run("convert", "a.kqf", "--frame", "6", "-o", "b.png", code=1)
+    assert "the last one is 5" in result.stderr
+
+
+def test_times_that_gif_does_not_have_are_rounded_in_their_sum():
+    frames = [np.asarray(image) for image in FRAMES]
+    kqf.write_animation("a.kqf", frames, durations=1000 / 30)
+    result = run("convert", "a.kqf", "-o", "a.gif")
+    assert "rounded to 10 ms" in result.stderr
+    _, times = frames_of("a.gif")
+    assert sum(times) == 200
+
+
+def test_frames_that_repeat_are_merged_and_said():
+    kqf.write_animation("a.kqf", [np.asarray(FRAMES[k]) for k in (0, 1, 1, 2)], durations=50)
+    result = run("convert", "a.kqf", "-o", "a.gif")
+    assert "1 frames that repeat" in result.stderr
+    assert frames_of("a.gif")[1] == [50, 100, 50]
+
+
+def test_transparency():
+    clear = Image.new("RGBA", (40, 30), 0)
+    images = [clear, *(image.convert("RGBA") for image in FRAMES[:2]), clear]
+    ImageDraw.Draw(images[1]).rectangle((0, 0, 20, 29), fill=(0, 0, 0, 0))
+    kqf.write_animation("a.kqf", [np.asarray(image) for image in images])
+    for suffix in ("gif", "png", "webp"):
+        run("convert", "a.kqf", "-o", f"a.{suffix}")
+        found, _ = frames_of(f"a.{suffix}")
+        expected = np.stack([np.asarray(image) for image in images])
+        assert np.array_equal(found[..., 3], expected[..., 3])
+        assert np.array_equal(found[found[..., 3] > 0], expected[expected[..., 3] > 0])
+
+
+def test_too_many_colours_for_gif_are_refused():
+    rng = np.random.default_rng(0)
+    kqf.write_animation("a.kqf", rng.integers(0, 256, (2, 20, 20, 3), np.uint8), exact=True)
+    result = run("convert", "a.kqf", "-o", "a.gif", code=1)
+    assert "frame 0 shows" in result.stderr
+    assert not Path("a.gif").exists()
+    run("convert", "a.kqf", "-o", "a.webp")
+
+
+def test_true_colour_is_quantized():
+    y, x = np.mgrid[:30, :40]
+    ramp = np.stack([x * 6, y * 8, x + y], axis=2).astype(np.uint8)
+    images = [Image.fromarray(np.roll(ramp, k, axis=1)) for k in range(3)]
+    save("a.webp", images)
+    result = run("convert", "a.webp", "--colors", "64", "--quality", "60", "-o", "a.kqf")
+    assert "lossy" in result.stdout
+    assert kqf.info("a.kqf").colors <= 64
+
+
+def test_metadata_is_kept_or_said_to_be_dropped():
+    save("a.gif", comment="hello")
+    run("convert", "a.gif", "-o", "a.kqf")
+    assert kqf.read_indexed("a.kqf").metadata["comment"] == "hello"
+    assert "keeps no comment" in run("convert", "a.kqf", "-o", "a.webp").stderr
+    run("convert", "a.gif", "--strip", "-o", "b.kqf")
+    assert not kqf.read_indexed("b.kqf").metadata
+
+
+def test_info_says_how_it_plays():
+    save("a.gif")
+    run("convert", "a.gif", "-o", "a.kqf")
+    assert "6, 0.74 s, played for ever" in run("info", "a.kqf").stdout
+
+
+def test_a_default_image_of_apng_is_left_out():
+    file = io.BytesIO()
+    FRAMES[0].save(file, "PNG", save_all=True, append_images=FRAMES[1:4], default_image=True)
+    Path("a.png").write_bytes(file.getvalue())
+    result = run("convert", "a.png", "-o", "a.kqf")
+    assert "default image" in result.stderr
+    with kqf.open_animation("a.kqf") as animation:
+        assert np.array_equal(animation[0], np.asarray(FRAMES[1]))
+        assert len(animation) == 3
+
+
+def test_options_of_animations_are_refused_for_stills():
+    FRAMES[0].save("a.png")
+    result = run("convert", "a.png", "--fps", "9", "-o", "a.kqf", code=1)
+    assert "still image" in result.stderr
