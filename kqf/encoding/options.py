@@ -80,9 +80,10 @@ class _Labels(TypedDict, total=False):
             None,
             "1 to 100; at 100 each pixel becomes the nearest colour of the codebook, and the lower "
             "the quality, the more error is accepted for fewer bytes. What is exact at 100 is "
-            "exact at every quality. None (default) stands for 75, whose faint bands show in skies "
-            "alone; for 100 with effort 1 or dither; with a target it is the highest quality to "
-            "try, 100.",
+            "exact at every quality. Photographs with 256 colours reach a SSIMULACRA2 of 81 in the "
+            "mean at 100 and at 75, 79 at 50 and 71 at 25. None (default) stands for 75, whose "
+            "faint bands show in skies alone; for 100 with effort 1 or dither but auto; with a "
+            "target it is the highest quality to try, 100.",
         ),
     ]
     palette: Annotated[

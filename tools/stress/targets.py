@@ -556,7 +556,7 @@ def encode(data: bytes) -> None:
         "quality": lambda: choices.pick((None, 100, 99, 75, 30, 1)),
         "palette": lambda: _palette(choices, channels) if choices.below(3) == 0 else None,
         "method": lambda: choices.pick(METHODS),
-        "dither": lambda: choices.pick((None, None, "ordered", "floyd-steinberg")),
+        "dither": lambda: choices.pick((None, None, "auto", "ordered", "floyd-steinberg")),
         "keep": lambda: choices.pick((None, [], [(0,) * channels], [[9] * channels] * 2)),
         "target_psnr": lambda: choices.pick((None,) * 8 + (20, 35.5, 60)),
         "target_ssim": lambda: choices.pick((None,) * 8 + (0.5, 0.99)),
