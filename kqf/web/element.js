@@ -1,14 +1,14 @@
 // @ts-check
 /** The element `<kqf-img>`, which shows a KQF file as `<img>` shows others. */
 
-import { open } from "./kqf.js";
+import { open, play } from "./kqf.js";
 
 /** @param {string} url @param {AbortSignal} [signal] */
 async function load(url, signal) {
   const response = await fetch(url, { signal });
   if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
   const file = await open(await response.arrayBuffer());
-  return (await file.read({ signal })).upright();
+  return { file, image: (await file.read({ signal })).upright() };
 }
 
 /**
@@ -17,6 +17,9 @@ async function load(url, signal) {
  * Its events are `load` and `error`, whose `error` says what is wrong. Of a file that cannot be
  * shown, what is within the element is shown, and without any such content the `alt` text.
  * `object-fit` and `image-rendering` work as for `<img>`.
+ *
+ * Animations play while they can be seen, unless the visitor prefers reduced motion; `play` and
+ * `pause` start and stop them in any case.
  */
 export class KqfImg extends HTMLElement {
   static observedAttributes = ["src", "alt", "width", "height", "loading"];
@@ -29,6 +32,9 @@ export class KqfImg extends HTMLElement {
   /** @type {IntersectionObserver | undefined} */ #observer;
   /** The image that is shown. @type {import("./kqf.js").KqfImage | null} */
   image = null;
+  /** @type {import("./kqf.js").KqfFile | undefined} */ #file;
+  /** @type {AbortController | undefined} */ #playing;
+  #next = 0;
   /** Whether the file has been loaded, or has failed to. */
   complete = false;
 
@@ -69,7 +75,49 @@ export class KqfImg extends HTMLElement {
     this.#update();
   }
 
+  /** Whether no animation is playing. */
+  get paused() {
+    return !this.#playing;
+  }
+
+  /** Play the animation from where it was stopped. */
+  play() {
+    const file = this.#file;
+    if (!file || file.frames < 2 || this.#playing) return;
+    const playing = (this.#playing = new AbortController());
+    const { signal } = playing;
+    const from = this.#next;
+    play(file, (image, number) => this.#show(image.upright(), number), { signal, from })
+      .then(() => {
+        if (!signal.aborted) this.#next = 0;
+      })
+      .catch((error) => this.#tell(error))
+      .finally(() => {
+        if (this.#playing === playing) this.#playing = undefined;
+      });
+  }
+
+  /** Stop the animation. */
+  pause() {
+    this.#playing?.abort();
+    this.#playing = undefined;
+  }
+
+  /** @param {import("./kqf.js").KqfImage} image @param {number} number of its frame */
+  #show(image, number) {
+    this.image = image;
+    image.draw(this.#canvas);
+    this.#next = (number + 1) % (this.#file?.frames ?? 1);
+  }
+
+  /** @param {unknown} error */
+  #tell(error) {
+    this.dispatchEvent(new ErrorEvent("error", { error, message: String(error) }));
+  }
+
   #stop() {
+    this.pause();
+    this.#file = undefined;
     this.#loading?.abort();
     this.#observer?.disconnect();
   }
@@ -95,21 +143,28 @@ export class KqfImg extends HTMLElement {
 
   async #load() {
     const loading = (this.#loading = new AbortController());
-    /** @type {Event} */
-    let event = new Event("load");
+    /** @type {unknown} */
+    let failure;
     try {
-      const image = await load(new URL(this.src, document.baseURI).href, loading.signal);
+      const { file, image } = await load(new URL(this.src, document.baseURI).href, loading.signal);
       if (loading.signal.aborted) return;
-      image.draw(this.#canvas);
-      this.image = image;
+      this.#file = file;
+      this.#show(image, 0);
     } catch (error) {
       if (loading.signal.aborted) return;
       this.image = null;
-      event = new ErrorEvent("error", { error, message: String(error) });
+      failure = error;
     }
     this.complete = true;
     this.#update();
-    this.dispatchEvent(event);
+    if (failure) return this.#tell(failure);
+    this.dispatchEvent(new Event("load"));
+    if (this.#file?.frames === 1 || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    this.#observer = new IntersectionObserver((entries) => {
+      if (entries[entries.length - 1].isIntersecting) this.play();
+      else this.pause();
+    });
+    this.#observer.observe(this);
   }
 
   #update() {
@@ -153,7 +208,7 @@ export async function swapImages(root = document) {
     const address = image.src;
     try {
       const canvas = document.createElement("canvas");
-      (await load(address)).draw(canvas);
+      (await load(address)).image.draw(canvas);
       const blob = await new Promise((done) => canvas.toBlob(done));
       // Meanwhile the page may have chosen another image.
       if (!blob || image.src !== address) return;

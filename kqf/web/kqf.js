@@ -1986,6 +1986,32 @@ export async function open(source, init = {}) {
 }
 
 /**
+ * Show the frames of an animation, each at its time, until it has been played as often as the file
+ * says, or is stopped. A frame without duration is shown for a tenth of a second, as browsers do.
+ *
+ * @param {KqfFile} file
+ * @param {(image: KqfImage, number: number) => void} show
+ * @param {object} [options]
+ * @param {AbortSignal} [options.signal] stops it
+ * @param {number} [options.from] number of the first frame to show
+ * @param {() => number} [options.speed] 2 for twice as fast
+ */
+export async function play(file, show, { signal, from = 0, speed = () => 1 } = {}) {
+  let due = performance.now();
+  for (let round = 0; !file.loop || round < file.loop; round++) {
+    for (let i = round ? 0 : from; i < file.frames; i++) {
+      const image = await file.frame(i);
+      const wait = due - performance.now();
+      await new Promise((done) => setTimeout(done, Math.min(wait, 2 ** 31 - 1)));
+      if (signal?.aborted) return;
+      show(image, i);
+      // What comes too late does not hurry what follows.
+      due = Math.max(due, performance.now() - 50) + (file.durations[i] || 100) / speed();
+    }
+  }
+}
+
+/**
  * Decode a file in memory.
  *
  * @param {ArrayBuffer | ArrayBufferView} bytes

@@ -1,7 +1,7 @@
 // @ts-check
 /** The page of viewer.html: zoom, pan, palette and facts of KQF files. */
 
-import { KqfError, KqfImage, open } from "./kqf.js";
+import { KqfError, KqfImage, open, play } from "./kqf.js";
 import { TILE, openOverviews } from "./overviews.js";
 
 /** @typedef {import("./kqf.js").KqfFile} KqfFile */
@@ -67,7 +67,14 @@ function newCanvas(width, height) {
  * @property {(scale: number, box: [number, number, number, number]) => void} draw
  * @property {(x: number, y: number) => number | null} labelAt
  * @property {KqfImage | null} image whole, if it is in memory
+ * @property {Player} [player] of an animation
  * @property {() => void} close
+ */
+/**
+ * @typedef {object} Player
+ * @property {() => void} toggle plays or stops
+ * @property {(number: number) => void} go
+ * @property {(by: number) => void} step
  */
 
 /** An image that is in memory. @param {CanvasImageSource & {width: number, height: number}} drawn @param {KqfImage | null} image @returns {Picture} */
@@ -395,6 +402,16 @@ function size(bytes) {
   return `${unit && bytes < 100 ? bytes.toFixed(1) : Math.round(bytes)} ${units[unit]}`;
 }
 
+/** @param {KqfFile} file @returns {[string, string][]} */
+function animationFacts({ frames, loop, durations }) {
+  if (frames === 1) return [];
+  const seconds = durations.reduce((sum, duration) => sum + duration, 0) / 1000;
+  return [
+    ["Frames", `${count.format(frames)} in ${+seconds.toFixed(2)} s`],
+    ["Plays", loop ? count.format(loop) : "for ever"],
+  ];
+}
+
 /** @param {KqfFile} file */
 function showFacts(file) {
   const { width, height, tileWidth, tileHeight, metadata } = file;
@@ -408,6 +425,7 @@ function showFacts(file) {
     ["Predictor", file.predictor + (file.shaped ? ", shapes" : "")],
     ["Tiles", tiles > 1 ? `${count.format(tiles)} of ${tileWidth} × ${tileHeight}` : "1"],
     ["Version", file.version],
+    ...animationFacts(file),
   ]);
   /** @type {[string, string][]} */
   const facts = [];
@@ -471,7 +489,97 @@ async function load({ source }) {
   const drawn = newCanvas(image.width, image.height);
   image.draw(drawn);
   showPalette(image);
-  return wholePicture(drawn, image);
+  const whole = wholePicture(drawn, image);
+  return file.frames > 1 ? animated(file, whole, drawn) : whole;
+}
+
+/**
+ * Add a player to the picture of the first frame, and start it.
+ *
+ * @param {KqfFile} file
+ * @param {Picture} whole
+ * @param {HTMLCanvasElement} drawn where frames are drawn
+ */
+function animated(file, whole, drawn) {
+  const range = element("frame", HTMLInputElement);
+  const button = element("play", HTMLButtonElement);
+  range.max = String(file.frames - 1);
+  let shown = 0;
+  /** @type {AbortController | null} */
+  let playing = null;
+  let asked = 0;
+  let closed = false;
+
+  /** @param {KqfImage} image @param {number} number */
+  const showFrame = (image, number) => {
+    if (closed) return;
+    shown = number;
+    highlighted = null;
+    whole.image = image.upright();
+    whole.image.draw(drawn);
+    range.value = String(number);
+    element("time", HTMLElement).textContent =
+      `${number + 1} of ${file.frames}, ${+file.durations[number].toFixed(2)} ms`;
+    paint();
+  };
+  const stop = () => {
+    playing?.abort();
+    playing = null;
+    button.textContent = "Play";
+    button.setAttribute("aria-pressed", "false");
+    // Colours are counted of frames that stand still; one of several codebooks has no labels.
+    const { image } = whole;
+    if (!image || closed) return;
+    const { width, height, codebook, channels, metadata } = image;
+    const labels = image.pixels ? new Uint8Array(0) : image.labels;
+    showPalette(new KqfImage(width, height, labels, codebook, channels, metadata));
+  };
+  /** @param {unknown} error */
+  const tell = (error) => {
+    if (!closed) say(explain(error));
+  };
+  const start = () => {
+    const begun = (playing = new AbortController());
+    button.textContent = "Pause";
+    button.setAttribute("aria-pressed", "true");
+    const from = shown + 1 < file.frames ? shown : 0;
+    const speed = () => Number(element("speed", HTMLSelectElement).value);
+    play(file, showFrame, { signal: begun.signal, from, speed })
+      .catch(tell)
+      .finally(() => {
+        if (playing === begun) stop();
+      });
+  };
+  /** @param {number} number */
+  const go = async (number) => {
+    if (playing) stop();
+    const turn = ++asked;
+    try {
+      const image = await file.frame(number);
+      if (turn !== asked || closed) return;
+      showFrame(image, number);
+      stop();
+    } catch (error) {
+      tell(error);
+    }
+  };
+  whole.labelAt = (x, y) => {
+    const { image } = whole;
+    return image && !image.pixels && !playing ? image.labels[y * image.width + x] : null;
+  };
+  whole.player = {
+    toggle: () => (playing ? stop() : start()),
+    go,
+    step: (by) => go((shown + by + file.frames) % file.frames),
+  };
+  whole.close = () => {
+    closed = true;
+    stop();
+  };
+  element("player", HTMLElement).hidden = false;
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) go(0);
+  else start();
+  return whole;
 }
 
 let loading = 0;
@@ -483,7 +591,7 @@ async function show(file) {
   picture = highlighted = null;
   for (const tool of tools) tool.disabled = true;
   list("facts", []);
-  for (const id of ["colors", "about", "parts"]) element(id, HTMLElement).hidden = true;
+  for (const id of ["colors", "about", "parts", "player"]) element(id, HTMLElement).hidden = true;
   element("name", HTMLElement).textContent = file.name;
   document.title = `${file.name} – KQF viewer`;
   document.body.dataset.state = "loading";
@@ -551,6 +659,12 @@ click("details", () => {
   panel.hidden = !panel.hidden;
   element("details", HTMLElement).setAttribute("aria-pressed", String(!panel.hidden));
 });
+click("play", () => picture?.player?.toggle());
+click("back", () => picture?.player?.step(-1));
+click("next", () => picture?.player?.step(1));
+element("frame", HTMLInputElement).addEventListener("input", (event) => {
+  picture?.player?.go(Number(/** @type {HTMLInputElement} */ (event.target).value));
+});
 files.addEventListener("change", () => show(named[Number(files.value)]));
 element("open", HTMLInputElement).addEventListener("change", (event) => {
   addFiles(/** @type {HTMLInputElement} */ (event.target).files ?? []);
@@ -606,6 +720,9 @@ canvas.addEventListener("keydown", (event) => {
     "-": () => zoom(0.5),
     0: fit,
     1: () => zoom(1 / scale),
+    " ": () => picture?.player?.toggle(),
+    ",": () => picture?.player?.step(-1),
+    ".": () => picture?.player?.step(1),
     ArrowLeft: () => pan(step, 0),
     ArrowRight: () => pan(-step, 0),
     ArrowUp: () => pan(0, step),

@@ -19,6 +19,10 @@ from kqf.cli.viewer_server import Served, ViewerServer
 
 pytestmark = pytest.mark.slow
 SECONDS = 20
+# A bright column goes from left to right.
+MOVING = np.zeros((4, 24, 32, 3), np.uint8)
+for _number, _frame in enumerate(MOVING):
+    _frame[:, 8 * _number : 8 * _number + 4] = (250, 120, 30)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +45,7 @@ def site(tmp_path_factory):
     kqf.write(
         folder / "turned.kqf", smooth_image(60, 90, 3), seed=0, metadata={"exif": exif.tobytes()}
     )
+    (folder / "moving.kqf").write_bytes(kqf.encode_animation(MOVING, durations=40, loop=2))
     (folder / "bad.kqf").write_bytes((folder / "a.kqf").read_bytes()[:200])
     (folder / "empty.html").write_text("<!doctype html><title>empty</title>")
     with serve(folder) as address:
@@ -137,6 +142,56 @@ def test_another_source_takes_the_place_of_the_first(page, site):
         const event = await ended(element);
         return [event.type, element.naturalWidth];"""
     assert run(page, site, text) == ["load", 60]
+
+
+def test_the_element_plays_an_animation_as_often_as_the_file_says(page, site):
+    text = """const element = make('<kqf-img src="moving.kqf"></kqf-img>');
+        await ended(element);
+        const seen = [];
+        for (const end = performance.now() + 5000; performance.now() < end; ) {
+            const now = [0, 1, 2, 3].find((i) => element.image.rgba()[32 * i] === 250);
+            if (now !== seen[seen.length - 1]) seen.push(now);
+            if (seen.length > 3 && element.paused) break;
+            await new Promise((done) => setTimeout(done, 5));
+        }
+        element.play();
+        const again = element.paused;
+        element.pause();
+        return [seen, again, element.paused];"""
+    seen, again, paused = run(page, site, text)
+    assert "".join(map(str, seen)) in "01230123"
+    assert (seen[-1], again, paused) == (3, False, True)
+
+
+def test_an_animation_does_not_move_for_those_who_prefer_so(page, site):
+    media = "Emulation.setEmulatedMedia"
+    feature = {"name": "prefers-reduced-motion", "value": "reduce"}
+    page.execute_cdp_cmd(media, {"features": [feature]})
+    try:
+        text = """const element = make('<kqf-img src="moving.kqf"></kqf-img>');
+            await ended(element);
+            await new Promise((done) => setTimeout(done, 200));
+            return [element.paused, element.image.rgba()[0]];"""
+        assert run(page, site, text) == [True, 250]
+    finally:
+        page.execute_cdp_cmd(media, {"features": []})
+
+
+def test_the_viewer_plays_and_steps(page, site):
+    page.get_log("browser")
+    page.get(f"{site[1]}/viewer.html?src=moving.kqf")
+    wait_for(page, "shown")
+    assert "4 in 0.16 s" in text_of(page, "facts")
+    WebDriverWait(page, SECONDS).until(lambda _: text_of(page, "play") == "Play")
+    assert text_of(page, "time").startswith("4 of 4, 40 ms")
+    for button, expected in (("next", "1 of 4"), ("next", "2 of 4"), ("back", "1 of 4")):
+        page.execute_script("document.getElementById(arguments[0]).click()", button)
+        WebDriverWait(page, SECONDS).until(
+            lambda _, text=expected: text_of(page, "time").startswith(text)
+        )
+    page.execute_script("document.getElementById('play').click()")
+    assert text_of(page, "play") == "Pause"
+    check_no_complaints(page)
 
 
 def test_img_elements_are_swapped(page, site):
