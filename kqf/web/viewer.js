@@ -420,7 +420,7 @@ function showFacts(file) {
   list("facts", [
     ["Size", `${count.format(width)} × ${count.format(height)}`],
     ["File", size(file.size)],
-    ["Bits per pixel", ((8 * file.size) / (width * height)).toFixed(2)],
+    ["Bits per pixel", ((8 * file.size) / (width * height * file.frames)).toFixed(2)],
     ["Colours", `${file.colors}, ${kinds[file.channels - 1]}`],
     ["Predictor", file.predictor + (file.shaped ? ", shapes" : "")],
     ["Tiles", tiles > 1 ? `${count.format(tiles)} of ${tileWidth} × ${tileHeight}` : "1"],
