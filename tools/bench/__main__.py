@@ -16,6 +16,7 @@ NAMES = (
     "parts",
     "files",
     "graphics",
+    "animations",
     "looks",
     "masks",
     "others",

@@ -1,0 +1,186 @@
+"""Bytes of animations beside other formats: of the same frames, and at equal PSNR.
+
+    python tools/benchmark.py animations FOLDER|FILE ... [--lossy] [--json FILE] [--markdown FILE]
+
+Each GIF, APNG or animated WebP is stored as KQF without loss, and its frames, times and loop are
+compared with those that Pillow shows. Beside it are ``gifsicle -O3``, ``gif2webp -m 6 -q 100``,
+``cjxl -d 0`` and Pillow's APNG, where they are there. ``--lossy`` compares with
+``gifsicle -O3 --lossy=80`` instead: KQF is encoded from the frames as true colour, at the lowest
+quality that reaches the PSNR over all frames that gifsicle has. The last rows are the mean
+(geometric) and the worst of KQF's bytes as a share of each other format's. Times are CPU seconds.
+"""
+
+import io
+import resource
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import kqf
+from kqf.io.moving_pictures import MovingPicture
+
+from .output import add_images, add_output, decimals, geometric_mean, parser_for, table, write
+
+KQF = "KQF"
+_SUFFIXES = (".gif", ".png", ".webp")
+_LOSSY = 80
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What one animation takes: bytes and CPU seconds by format, in the order of the columns."""
+
+    name: str
+    frames: int
+    bytes: dict[str, int]
+    seconds: dict[str, float]
+    psnr: float | None = None
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = parser_for(__doc__)
+    add_images(parser)
+    parser.add_argument("--lossy", action="store_true", help="at equal PSNR")
+    add_output(parser)
+    asked = parser.parse_args(arguments)
+    measure = at_equal_psnr if asked.lossy else without_loss
+    results = [measure(path) for path in animations(asked.places)]
+    write(asked, listed(results) + "\n", results)
+
+
+def animations(places: Sequence[Path]) -> list[Path]:
+    found = []
+    for place in places:
+        inside = sorted(place.iterdir()) if place.is_dir() else [place]
+        found += [path for path in inside if path.suffix.lower() in _SUFFIXES]
+    return found
+
+
+def without_loss(path: Path) -> Sizes:
+    """Store an animation in all formats, and check that KQF gives the frames back."""
+    with Image.open(path) as image:
+        moving = MovingPicture([image])
+        buffer = io.BytesIO()
+        sizes, seconds = {"source": path.stat().st_size}, {}
+        seconds[KQF] = timed(lambda: image.save(buffer, "KQF", save_all=True))
+        sizes[KQF] = len(buffer.getvalue())
+        check(moving, buffer.getvalue(), path)
+        frames = len(moving)
+    for name, command in commands(path).items():
+        if shutil.which(command[0]):
+            with tempfile.TemporaryDirectory() as folder:
+                out = Path(folder) / "out"
+                full = [str(out) if part == "OUT" else part for part in command]
+                seconds[name] = timed(lambda: subprocess.run(full, check=True, capture_output=True))  # noqa: B023
+                sizes[name] = out.stat().st_size
+    with Image.open(path) as image:
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", save_all=True, optimize=True)
+        sizes["APNG"] = len(buffer.getvalue())
+    return Sizes(path.name, frames, sizes, seconds)
+
+
+def commands(path: Path) -> dict[str, list[str]]:
+    """Return the commands of other programs, by the name of their format."""
+    if path.suffix.lower() != ".gif":
+        return {}
+    return {
+        "gifsicle": ["gifsicle", "-O3", str(path), "-o", "OUT"],
+        "gif2webp": ["gif2webp", "-quiet", "-m", "6", "-q", "100", str(path), "-o", "OUT"],
+        "JPEG XL": ["cjxl", "-d", "0", str(path), "OUT"],
+    }
+
+
+def check(moving: MovingPicture, data: bytes, path: Path) -> None:
+    """Stop unless a KQF file has the frames, times and loop of an animation."""
+    with kqf.open_animation(data) as animation:
+        times = [time or 0 for time in moving.durations]
+        same = len(animation) == len(moving) and list(animation.durations) == times
+        same &= animation.loop == moving.plays
+        for shown, meant in zip(animation, moving, strict=True):
+            same &= np.array_equal(shown.reshape(meant.shape), meant)
+    if not same:
+        raise SystemExit(f"{path}: KQF shows other frames")
+
+
+def at_equal_psnr(path: Path) -> Sizes:
+    """Encode an animation as gifsicle does with loss, and as KQF at the same PSNR."""
+    sizes, seconds = {"source": path.stat().st_size}, {}
+    with tempfile.TemporaryDirectory() as folder, Image.open(path) as image:
+        moving = MovingPicture([image])
+        out = Path(folder) / "out.gif"
+        command = ["gifsicle", "-O3", f"--lossy={_LOSSY}", str(path), "-o", str(out)]
+        name = f"gifsicle --lossy={_LOSSY}"
+        seconds[name] = timed(lambda: subprocess.run(command, check=True, capture_output=True))
+        sizes[name] = out.stat().st_size
+        with Image.open(out) as other:
+            errors = [
+                np.square(np.subtract(meant[..., :3], shown[..., :3], dtype=np.float32)).mean()
+                for meant, shown in zip(moving, MovingPicture([other]), strict=True)
+            ]
+        psnr = 10 * float(np.log10(255**2 / np.mean(errors)))
+        data = b""
+
+        def encode() -> None:
+            nonlocal data
+            # With fewer colours than the frames have, they are searched rather than stored exactly.
+            colors = min(255, colors_of(moving) - 1)
+            data = kqf.encode_animation(moving, colors=colors, metric="mse", target_psnr=psnr)
+
+        seconds[KQF] = timed(encode)
+        sizes[KQF] = len(data)
+        return Sizes(path.name, len(moving), sizes, seconds, psnr)
+
+
+def colors_of(moving: MovingPicture) -> int:
+    """Return the number of distinct colours of all frames, 256 for more."""
+    found: set[bytes] = set()
+    for frame in moving:
+        found |= {color.tobytes() for color in np.unique(frame.reshape(-1, frame.shape[2]), axis=0)}
+        if len(found) > 255:
+            return 256
+    return len(found)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the CPU seconds that work takes, those of processes included."""
+
+    def spent() -> float:
+        usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+    start = spent()
+    work()
+    return spent() - start
+
+
+def listed(results: Sequence[Sizes]) -> str:
+    """Return a table of all results, with means and worst of KQF's share."""
+    formats = list(dict.fromkeys(name for sizes in results for name in sizes.bytes))
+    rows: list[Sequence[object]] = []
+    for sizes in results:
+        cells = []
+        for name in formats:
+            cell = f"{sizes.bytes[name]:,}" if name in sizes.bytes else "-"
+            if name in sizes.seconds:
+                cell += f" ({sizes.seconds[name]:.1f} s)"
+            cells.append(cell)
+        rows.append((sizes.name, sizes.frames, decimals(sizes.psnr, 1), *cells))
+    means, worst = [], []
+    for name in formats:
+        shares = {
+            sizes.name: sizes.bytes[KQF] / sizes.bytes[name]
+            for sizes in results
+            if name in sizes.bytes
+        }
+        means.append(f"{geometric_mean(list(shares.values())):.3f}")
+        largest = max(shares, key=shares.__getitem__)
+        worst.append(f"{shares[largest]:.3f} {largest}")
+    rows += [("KQF, mean share", "", "", *means), ("KQF, worst", "", "", *worst)]
+    return table(("Animation", "Frames", "PSNR", *formats), rows)
