@@ -172,7 +172,9 @@ def nearest_codewords(quantized: Quantized, count: int) -> NearestCodewords:
     banned = ban(colors.take(samples.colors, axis=0), codebook)
     count, threads = min(count, len(codebook)), quantized.image.threads
     labels, errors = nearest_few(quantized.points, codewords, count, banned, threads)
-    errors *= samples.weights[:, None]
+    # Not those that weigh nothing: their errors may be infinite.
+    searched = slice(len(errors) - samples.held)
+    errors[searched] *= samples.weights[searched, None]
     held = are_among(colors, quantized.fixed)[samples.colors]
     own = quantized.color_labels.take(samples.colors)
     if samples.held:

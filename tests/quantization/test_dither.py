@@ -319,3 +319,12 @@ def test_auto_takes_gray_and_alpha(channels):
     assert kqf.encode(pixels, dither="auto", quality=100, **options) == kqf.encode(
         pixels, dither="floyd-steinberg", **options
     )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_alpha_stays_where_calm_areas_alone_are_dithered(name):
+    pixels = np.full((96, 120, 4), 255, np.uint8)
+    pixels[..., :3] = sky()[0]
+    pixels[30:60, 20:40, 3] = 0
+    shown = kqf.quantize(pixels, colors=24, dither=name, quality=70, effort=3).pixels
+    assert np.array_equal(shown[..., 3], pixels[..., 3])
