@@ -660,18 +660,17 @@ function countNew(codes, w, h, number) {
   const words = asWords(codes);
   let count = 0;
   for (let i = 0; i < codes.length; i++) {
-    while (!words[i >> 2] && i < codes.length) i = (i | 3) + 1;
+    while (words[i >> 2] === 0) i = (i | 3) + 1;
     const both = codes[i] & (codes[i] >> 1) & 0x55;
     if (both) count += (both & 1) + ((both >> 2) & 1) + ((both >> 4) & 1) + (both >> 6);
   }
   return count;
 }
 
-/** Return four bytes at a time, with zeros after the last ones. @param {Uint8Array} bytes */
+/** Return whole words of bytes; the last bytes may be missing. @param {Uint8Array} bytes */
 function asWords(bytes) {
-  const words = new Uint32Array((bytes.length + 3) >> 2);
-  new Uint8Array(words.buffer).set(bytes);
-  return words;
+  const { buffer, byteOffset } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  return new Uint32Array(buffer, byteOffset, bytes.length >> 2);
 }
 
 /** @param {Uint8Array} packed @param {number} w @param {number} used bits of the last row, 0 for all @param {string} field */
@@ -709,7 +708,7 @@ function copied(codes, symbols, w, h, order) {
       let count = four * w;
       const end = Math.min(start + w, codes.length);
       for (let i = start; i < end; i++) {
-        if (!words[i >> 2]) {
+        if (words[i >> 2] === 0) {
           i |= 3;
         } else if (codes[i]) {
           const x = i - start;
@@ -1508,12 +1507,12 @@ export class KqfFile {
    *
    * @param {Uint8Array} payload
    * @param {number} number
-   * @param {Uint8Array | null} target labels of the region; null for the placements alone
+   * @param {{labels: Uint8Array | null} | null} canvas gets the labels; null for placements alone
    * @param {Box} box of the region
    * @param {Uint8Array | null} order
    * @param {Shape[] | null} shapes
    */
-  async #decodeTile(payload, number, target, box, order, shapes) {
+  async #decodeTile(payload, number, canvas, box, order, shapes) {
     let at = 0;
     const readNumber = () => {
       const left = payload.length - at;
@@ -1545,7 +1544,7 @@ export class KqfFile {
         placements = readPlacements(planes, shapes, box, this.width, this.height, "LABL", name);
       }
     }
-    if (!target) return placements;
+    if (!canvas) return placements;
     const [left, upper, right, lower] = this.#tileBox(number);
     const [width, height] = [right - left, lower - upper];
     const [w, h] = this.columnsFirst ? [height, width] : [width, height];
@@ -1581,6 +1580,11 @@ export class KqfFile {
     }
     // The part of the tile that lies in the region.
     const [boxLeft, boxUpper, boxRight, boxLower] = box;
+    if (!this.columnsFirst && String(box) === String(this.#tileBox(number))) {
+      canvas.labels = tile;
+      return placements;
+    }
+    const target = (canvas.labels ??= new Uint8Array((boxRight - boxLeft) * (boxLower - boxUpper)));
     const from = Math.max(left, boxLeft);
     const to = Math.min(right, boxRight);
     for (let y = Math.max(upper, boxUpper); y < Math.min(lower, boxLower); y++) {
@@ -1607,7 +1611,7 @@ export class KqfFile {
     const width = right - left;
     const height = lower - upper;
     const most = (width + 2 * (REACH + 1)) * (height + 2 * (REACH + 1));
-    const painted = new Uint8Array(target.length);
+    const painted = new Uint32Array((target.length + 31) >> 5);
     let total = 0;
     for (const { x: column, y: row, shape } of placements) {
       const { width: w, height: h, offsets, labels } = shapes[shape];
@@ -1622,8 +1626,10 @@ export class KqfFile {
         const down = y + (offsets[k] & 255);
         if (!inside && (across < 0 || down < 0 || across >= width || down >= height)) continue;
         const pixel = down * width + across;
-        if (painted[pixel]) fail("wrong", "LABL", "pixels painted", "once each", "some twice");
-        painted[pixel] = 1;
+        const bit = 1 << (pixel & 31);
+        if (painted[pixel >> 5] & bit)
+          fail("wrong", "LABL", "pixels painted", "once each", "some twice");
+        painted[pixel >> 5] |= bit;
         target[pixel] = labels[k];
       }
     }
@@ -1678,7 +1684,8 @@ export class KqfFile {
     const reach = shapes ? REACH : 0;
     const firstColumn = Math.floor(Math.max(left - reach, 0) / tileWidth);
     const firstRow = Math.floor(Math.max(upper - reach, 0) / tileHeight);
-    const target = new Uint8Array((right - left) * (lower - upper));
+    /** @type {{labels: Uint8Array | null}} */
+    const canvas = { labels: null };
     /** @type {Placement[]} */
     const placements = [];
     /** @type {{pixels: number, result: Promise<Placement[]>}[]} */
@@ -1699,7 +1706,7 @@ export class KqfFile {
         next = number + 1;
         const length = await this.#tileHead(number, signal);
         const payload = await this.#chunkBody("LABL", length, signal);
-        const wanted = x >= column && y >= row ? target : null;
+        const wanted = x >= column && y >= row ? canvas : null;
         const [tileLeft, tileUpper, tileRight, tileLower] = this.#tileBox(number);
         const size = (tileRight - tileLeft) * (tileLower - tileUpper);
         const result = this.#decodeTile(payload, number, wanted, box, order, shapes);
@@ -1710,6 +1717,7 @@ export class KqfFile {
       }
     }
     while (pending.length) await settle();
+    const target = /** @type {Uint8Array} */ (canvas.labels);
     const whole = target.length === this.width * this.height;
     if (shapes) {
       if (whole) {
