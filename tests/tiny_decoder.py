@@ -403,7 +403,7 @@ class Canvas:
 
     def __init__(self, labels, entries, shapes):
         self.entries, self.shapes, self.lists = entries, list(shapes), None
-        self.labels = [bytearray(row) for row in labels]
+        self.labels = [list(row) for row in labels]
         self.colors = [[entries[label] for label in row] for row in labels]
 
     def put(self, x, y, label):
@@ -416,7 +416,17 @@ class Canvas:
 
     def change_codebook(self, entries):
         self.entries, self.shapes, self.lists = entries, [], None
-        self.labels = [bytearray(len(row)) for row in self.labels]
+        self.labels = [[None] * len(row) for row in self.labels]
+
+    def context(self, x, y):
+        """Return the label of a pixel, or that of the nearest entry."""
+        if self.labels[y][x] is not None:
+            return self.labels[y][x]
+        color = self.colors[y][x]
+        return min(
+            range(len(self.entries)),
+            key=lambda k: sum((a - b) ** 2 for a, b in zip(color, self.entries[k], strict=True)),
+        )
 
     def paint(self, payload):
         """Paint the frames of changes; yield after each. ``payload``: from frames on."""
@@ -459,7 +469,7 @@ class Canvas:
             for x, y in changed[k]:
                 label = labels[at]
                 at += 1
-                self.put(x, y, order[self.labels[y][x]][label] if ranked else label)
+                self.put(x, y, order[self.context(x, y)][label] if ranked else label)
             if placed[k]:
                 require(max(width, height) <= 65281)
                 planes = placements[first : first + 6 * placed[k]]

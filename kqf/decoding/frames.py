@@ -9,7 +9,7 @@ from kqf.errors import FormatError, LimitError
 from kqf.format.declarations import MAX_PIXELS
 from kqf.format.frame_reader import FrameReader, Group
 from kqf.format.frames import Changes, most_shape_pixels, paint_frame
-from kqf.format.prediction import parse_table
+from kqf.format.prediction import nearest_entries, parse_table
 from kqf.format.reader import ImageReader
 from kqf.format.shapes import MAX_SHAPES, Shapes, joined_shapes, parse_shapes
 from kqf.format.streams import inflate
@@ -24,7 +24,7 @@ class Canvas:
     """The pixels that are shown.
 
     Attributes:
-        labels: (H, W) uint8, as contexts of labels to come.
+        labels: (H, W) uint8 of pixels that have one.
         codebook: (K, C) uint8, the one in force.
         is_indexed: whether all pixels have their colours from ``codebook`` by ``labels``.
     """
@@ -32,6 +32,8 @@ class Canvas:
     def __init__(self, labels: np.ndarray, codebook: np.ndarray) -> None:
         self.labels, self.codebook = labels, codebook
         self._colors: np.ndarray | None = None
+        # The pixels without a label of the codebook in force.
+        self._stale: np.ndarray | None = None
 
     @property
     def is_indexed(self) -> bool:
@@ -43,11 +45,27 @@ class Canvas:
             flat = look_up(self.labels, self.codebook)
             self._colors = flat.reshape(self.labels.size, -1)
         self.codebook = codebook
-        self.labels = np.zeros_like(self.labels)
+        self._stale = np.ones(self.labels.size, np.bool_)
+
+    def contexts(self, pixels: np.ndarray) -> np.ndarray:
+        """Return the labels (n,) uint8 by which those of pixels (n,) indices are ranked."""
+        labels = self.labels.reshape(-1).take(pixels)
+        if self._stale is not None and self._colors is not None:
+            stale = np.flatnonzero(self._stale[pixels])
+            # Few colours are shown by many pixels.
+            channels = self._colors.shape[1]
+            words = np.zeros((len(stale), 4), np.uint8)
+            words[:, :channels] = self._colors[pixels[stale]]
+            keys, inverse = np.unique(words.view(np.uint32)[:, 0], return_inverse=True)
+            colors = keys.view(np.uint8).reshape(-1, 4)[:, :channels]
+            labels[stale] = nearest_entries(colors, self.codebook)[inverse]
+        return labels
 
     def put(self, pixels: np.ndarray, labels: np.ndarray) -> None:
         """Give pixels, (n,) indices, their labels (n,) uint8."""
         self.labels.reshape(-1)[pixels] = labels
+        if self._stale is not None:
+            self._stale[pixels] = False
         if self._colors is not None:
             self._colors[pixels] = self.codebook[labels]
 
@@ -172,7 +190,6 @@ class FrameDecoder:
         self._count(changes.work)
         order = state.order.ravel() if changes.is_ranked else None
         colors = len(canvas.codebook)
-        flat = canvas.labels.reshape(-1)
         at = 0
         frames = zip(changes.maps, changes.placements, strict=True)
         for number, (bits, placements) in enumerate(frames, changes.first_frame):
@@ -181,7 +198,7 @@ class FrameDecoder:
                 labels = changes.labels[at : at + len(pixels)]
                 at += len(pixels)
                 if order is not None:
-                    labels = order.take(flat.take(pixels) * np.intp(colors) + labels)
+                    labels = order.take(canvas.contexts(pixels) * np.intp(colors) + labels)
                 canvas.put(pixels, labels)
             if placements.size:
                 pixels, labels = paint_frame(placements, state.shapes, self._size, number)

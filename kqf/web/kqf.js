@@ -952,7 +952,42 @@ function checkLabels(symbols, lastLabel, chunk, field) {
  * @property {Uint8Array} labels of all blocks that change
  * @property {number} work pixels that change, and blocks of maps
  */
-/** @typedef {{labels: Uint8Array, pixels: Uint32Array | null, colors: Uint32Array}} Canvas */
+/**
+ * @typedef {object} Canvas
+ * @property {Uint8Array} labels
+ * @property {Uint32Array | null} pixels
+ * @property {Uint32Array} colors
+ * @property {Uint8Array | null} stale which pixels have no label of the codebook in force
+ * @property {(pixel: number) => number} nearest gives the label of the entry nearest to a pixel
+ */
+
+/**
+ * Return a function that gives the label of the entry nearest to a pixel as it is shown.
+ *
+ * @param {Uint8Array} codebook
+ * @param {number} channels
+ */
+function nearestEntry(codebook, channels) {
+  /** @type {Map<number, number>} */
+  const known = new Map();
+  // Where the samples of an entry are in the four bytes of a pixel.
+  const shifts = [[0], [0, 24], [0, 8, 16], [0, 8, 16, 24]][channels - 1];
+  return (/** @type {number} */ pixel) => {
+    let label = known.get(pixel);
+    if (label === undefined) {
+      let least = Infinity;
+      for (let k = 0; k < codebook.length / channels; k++) {
+        let distance = 0;
+        for (let c = 0; c < channels; c++) {
+          distance += (((pixel >> shifts[c]) & 255) - codebook[k * channels + c]) ** 2;
+        }
+        if (distance < least) [least, label] = [distance, k];
+      }
+      known.set(pixel, (label ??= 0));
+    }
+    return label;
+  };
+}
 
 /**
  * Call a function for each block that changes, with its box.
@@ -1060,14 +1095,18 @@ async function readChanges(data, width, height, lastLabel) {
  * @returns where the labels of the next frame begin
  */
 function paintBlocks(map, { side, labels: from }, at, order, canvas, width, height) {
-  const { labels, pixels, colors } = canvas;
+  const { labels, pixels, colors, stale, nearest } = canvas;
   eachBlock(map, side, width, height, (left, upper, right, lower) => {
     for (let x = left; x < right; x++) {
       const end = lower * width + x;
       for (let pixel = upper * width + x; pixel < end; pixel += width) {
-        const label = order ? order[(labels[pixel] << 8) | from[at]] : from[at];
-        at++;
+        let label = from[at++];
+        if (order) {
+          const before = stale?.[pixel] && pixels ? nearest(pixels[pixel]) : labels[pixel];
+          label = order[(before << 8) | label];
+        }
         labels[pixel] = label;
+        if (stale) stale[pixel] = 0;
         if (pixels) pixels[pixel] = colors[label];
       }
     }
@@ -1085,7 +1124,7 @@ function paintBlocks(map, { side, labels: from }, at, order, canvas, width, heig
  * @param {number} height
  * @param {number} number of the frame
  */
-function paintFrame(planes, shapes, { labels, pixels, colors }, width, height, number) {
+function paintFrame(planes, shapes, { labels, pixels, colors, stale }, width, height, number) {
   const side = Math.max(width, height);
   if (side > MAX_SIDE_OF_TILES)
     fail("wrong", "FRAM", "canvas with placements", `at most ${MAX_SIDE_OF_TILES}`, side);
@@ -1101,6 +1140,7 @@ function paintFrame(planes, shapes, { labels, pixels, colors }, width, height, n
     for (let k = 0; k < painted.length; k++) {
       const pixel = (y + (offsets[k] & 255)) * width + x + (offsets[k] >> 8);
       labels[pixel] = painted[k];
+      if (stale) stale[pixel] = 0;
       if (pixels) pixels[pixel] = colors[painted[k]];
     }
   }
@@ -1840,6 +1880,9 @@ export class KqfFile {
     let order = null;
     /** @type {Uint32Array | null} */
     let pixels = null;
+    /** @type {Uint8Array | null} */
+    let stale = null;
+    let nearest = (/** @type {number} */ _) => 0;
     const show = () =>
       new KqfImage(width, height, labels.slice(), codebook, channels, metadata, pixels?.slice());
     /** @type {[number, number][]} */
@@ -1920,7 +1963,7 @@ export class KqfFile {
         ({ labels, codebook } = image);
         shapes = (await other.#shapes) ?? null;
         ranking = undefined;
-        order = pixels = null;
+        order = pixels = stale = null;
         whole.push([first, start]);
         continue;
       }
@@ -1929,7 +1972,9 @@ export class KqfFile {
         count(width * height);
         if (!pixels) pixels = new Uint32Array(image.rgba().buffer);
         codebook = ours;
-        labels = new Uint8Array(labels.length);
+        labels = labels.slice();
+        stale = new Uint8Array(labels.length).fill(1);
+        nearest = nearestEntry(codebook, channels);
         shapes = ranking = order = /** @type {any} */ (null);
       }
       if (RANK) {
@@ -1946,7 +1991,7 @@ export class KqfFile {
       if (changes.ranked) order ??= await rankLabels(codebook, channels, ranking);
       count(changes.work);
       image = new KqfImage(width, height, labels, codebook, channels, metadata, pixels);
-      const target = { labels, pixels, colors: new Uint32Array(image.palette().buffer) };
+      const target = { labels, pixels, stale, nearest, colors: new Uint32Array(image.palette().buffer) };
       let number = first;
       let at = 0;
       for (const { map, placements } of changes.frames) {

@@ -118,7 +118,19 @@ class Canvas:
     def renew(self, codebook: Codebook) -> None:
         """Let labels mean other colours from here on."""
         self.codebook, self.shapes = codebook, []
-        self.labels = [[0] * len(row) for row in self.labels]
+        # The nearest entry to each colour shown, of several the first.
+        self.labels = [
+            [
+                min(
+                    range(len(codebook)),
+                    key=lambda k: sum(
+                        (a - b) ** 2 for a, b in zip(color, codebook[k], strict=True)
+                    ),
+                )
+                for color in row
+            ]
+            for row in self.colors
+        ]
 
     def blocks(self, side: int) -> list[list[tuple[int, int]]]:
         """Return the pixels of each block, column by column."""
@@ -170,7 +182,7 @@ class Group:
             if target is not None:
                 bits = bytearray(-(-len(canvas.blocks(self.side)) // 8))
                 for block, pixels in enumerate(canvas.blocks(self.side)):
-                    if all(canvas.labels[y][x] == target[y][x] for x, y in pixels):
+                    if all(canvas.colors[y][x] == canvas.codebook[target[y][x]] for x, y in pixels):
                         continue
                     bits[block // 8] |= 1 << block % 8
                 for block, pixels in enumerate(canvas.blocks(self.side)):

@@ -9,6 +9,7 @@ from kqf.encoding.animation.writer import AnimationWriter
 from kqf.encoding.ordering import walk
 from kqf.encoding.settings import StorageSettings
 from kqf.format.declarations import MAX_COLORS
+from kqf.format.prediction import nearest_entries
 from kqf.quantization.histogram import pack, unpack
 
 # Pixels of frames that wait for a codebook.
@@ -29,11 +30,29 @@ class _Keys:
         self._keys = keys
         self._labels = np.empty(len(keys), np.uint8)
         self._labels[order] = np.arange(len(keys))
+        # The colour of label 0.
+        self.first = keys[order[0]]
 
     def labels(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the labels of pixels (H, W) uint8, and which of them have one (H, W) bool."""
         found = np.searchsorted(self._keys, keys).clip(max=len(self._keys) - 1)
         return self._labels[found], self._keys[found] == keys
+
+    def painted(
+        self, keys: np.ndarray, before: np.ndarray, changed: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return what AnimationWriter.add_changes takes of a frame.
+
+        Arguments:
+            keys, before: (H, W) uint32, colours of this frame and of the one before.
+            changed: (H, W) bool.
+        """
+        labels, valid = self.labels(keys)
+        contexts = labels.copy()
+        shown, inverse = np.unique(before[changed], return_inverse=True)
+        colors = unpack(shown, self.codebook.shape[1])
+        contexts[changed] = nearest_entries(colors, self.codebook)[inverse]
+        return labels, contexts, changed, valid
 
 
 def distinct(frames: Iterable[np.ndarray], limit: int) -> np.ndarray | None:
@@ -84,21 +103,21 @@ def write_with_codebooks(
     table = _Keys(kept, channels)
     labels, painted = table.labels(canvas)
     writer = AnimationWriter(labels, table.codebook, settings, groups)
-    _paint_rest(writer, canvas, ~painted, channels)
-    waiting: list[tuple[np.ndarray, np.ndarray]] = []
+    _paint_rest(writer, canvas, np.where(painted, canvas, table.first), ~painted)
+    waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     union = np.empty(0, np.uint32)
 
     def flush() -> None:
         if not len(union):
             # Nothing changes, which no codebook is needed for.
-            for _, changed in waiting:
-                writer.add_changes(np.zeros(changed.shape, np.uint8), changed, changed)
+            for _, _, changed in waiting:
+                none = np.zeros(changed.shape, np.uint8)
+                writer.add_changes(none, none, changed, changed)
         elif waiting:
             table = _Keys(union, channels)
             writer.change_codebook(table.codebook)
-            for keys, changed in waiting:
-                labels, valid = table.labels(keys)
-                writer.add_changes(labels, changed, valid)
+            for one in waiting:
+                writer.add_changes(*table.painted(*one))
         waiting.clear()
 
     for frame in pending:
@@ -113,31 +132,25 @@ def write_with_codebooks(
             part = np.isin(keys, colors[:MAX_COLORS])
             table = _Keys(colors[:MAX_COLORS], channels)
             writer.change_codebook(table.codebook)
-            writer.add_changes(*_painted(table, keys, changed & part))
-            _paint_rest(writer, keys, changed & ~part, channels)
+            writer.add_changes(*table.painted(keys, canvas, changed & part))
+            _paint_rest(writer, keys, canvas, changed & ~part)
             both = np.empty(0, np.uint32)
         else:
-            waiting.append((keys, changed))
+            waiting.append((keys, canvas, changed))
         union, canvas = both, keys
     flush()
     return writer
 
 
 def _paint_rest(
-    writer: AnimationWriter, keys: np.ndarray, changed: np.ndarray, channels: int
+    writer: AnimationWriter, keys: np.ndarray, before: np.ndarray, changed: np.ndarray
 ) -> None:
     """Go on painting a frame until all of its changed pixels are."""
+    channels = writer.channels
     for colors in _parts(np.unique(keys[changed])):
         table = _Keys(colors, channels)
         writer.change_codebook(table.codebook, goes_on=True)
-        writer.add_changes(*_painted(table, keys, changed & np.isin(keys, colors)))
-
-
-def _painted(
-    table: _Keys, keys: np.ndarray, changed: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    labels, valid = table.labels(keys)
-    return labels, changed, valid
+        writer.add_changes(*table.painted(keys, before, changed & np.isin(keys, colors)))
 
 
 def _parts(colors: np.ndarray) -> Iterator[np.ndarray]:

@@ -30,13 +30,11 @@ class InForce:
         codebook: (K, C) uint8.
         shapes: None without any.
         ranks: (K, K) uint8, of each label after the one before it; None before any was needed.
-        has_contexts: whether all labels before are of this codebook.
     """
 
     codebook: np.ndarray
     shapes: Shapes | None = None
     ranks: np.ndarray | None = None
-    has_contexts: bool = True
 
 
 def encode_group(
@@ -68,7 +66,7 @@ def encode_group(
             drawn = _Trials(found, size, in_force)
             if drawn.size(side, False) < trials.size(side, False):
                 trials = drawn
-    is_ranked = min(trials.codings, key=lambda coding: trials.size(side, coding))
+    is_ranked = min((False, True), key=lambda coding: trials.size(side, coding))
     sides = [other for other in SIDES if other == side or trials.fits(other)]
     side = min(sides, key=lambda other: trials.size(other, is_ranked))
     return trials.chunks(first_frame, side, is_ranked, zopfli_bytes)
@@ -81,11 +79,6 @@ class _Trials:
         self._found, self._size, self._in_force = found, size, in_force
         self.size = cache(self._trial_size)
         self._parts = cache(self._inflated)
-
-    @property
-    def codings(self) -> tuple[bool, ...]:
-        """Whether labels may be ranked."""
-        return (False, True) if self._in_force.has_contexts else (False,)
 
     def fits(self, side: int) -> bool:
         """Tell whether blocks of this side can be painted."""

@@ -47,7 +47,8 @@ class AnimationWriter:
             for.
 
     Attributes:
-        frames: how many were added. still: the file of the first frame alone.
+        frames: how many were added. channels: of codebooks.
+        still: the file of the first frame alone.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class AnimationWriter:
         self._settings = settings
         self._labels, self._in_force = labels.copy(), InForce(codebook)
         self._height, self._width = labels.shape
+        self.channels = codebook.shape[1]
         data, reader, chunks = self._image(labels, codebook, settings.layout, settings.chunks)
         self._in_force.shapes = reader.shapes
         self.still, self._tiles = data, chunks.pop(b"LABL")
@@ -111,16 +113,18 @@ class AnimationWriter:
             self.frames -= 1
             self._first = self.frames
         self._codebook_chunk = _codebook_chunk(codebook)
-        self._in_force = InForce(codebook, has_contexts=False)
+        self._in_force = InForce(codebook)
 
-    def add_changes(self, labels: np.ndarray, changed: np.ndarray, valid: np.ndarray) -> None:
+    def add_changes(
+        self, labels: np.ndarray, before: np.ndarray, changed: np.ndarray, valid: np.ndarray
+    ) -> None:
         """Add a frame of which some pixels alone have labels, after change_codebook.
 
         Arguments:
-            labels: (H, W) uint8.
+            labels: (H, W) uint8. before: (H, W) uint8, by which they may be ranked.
             changed: (H, W) bool, pixels to paint. valid: (H, W) bool, pixels with labels.
         """
-        self._add(delta_of(labels, labels, changed, valid))
+        self._add(delta_of(labels, before, changed, valid))
 
     def finish(self, timing: Timing) -> tuple[bytes, bytes]:
         """Write what is left to be written, and return what stands before groups and after them."""
