@@ -1991,7 +1991,13 @@ export class KqfFile {
       if (changes.ranked) order ??= await rankLabels(codebook, channels, ranking);
       count(changes.work);
       image = new KqfImage(width, height, labels, codebook, channels, metadata, pixels);
-      const target = { labels, pixels, stale, nearest, colors: new Uint32Array(image.palette().buffer) };
+      const target = {
+        labels,
+        pixels,
+        stale,
+        nearest,
+        colors: new Uint32Array(image.palette().buffer),
+      };
       let number = first;
       let at = 0;
       for (const { map, placements } of changes.frames) {
