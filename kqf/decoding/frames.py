@@ -18,6 +18,8 @@ from kqf.image import look_up, shaped
 # The pixels of frames that may be decoded, as a multiple of those of a still.
 _TIMES_A_STILL = 64
 MAX_WORK = _TIMES_A_STILL * MAX_PIXELS
+# Up to this share of changed pixels, looking up theirs alone is faster.
+_FEW = 0.1
 
 
 class Canvas:
@@ -34,6 +36,9 @@ class Canvas:
         self._colors: np.ndarray | None = None
         # The pixels without a label of the codebook in force.
         self._stale: np.ndarray | None = None
+        # What was shown last, and the pixels that have changed since.
+        self._shown: np.ndarray | None = None
+        self._changed: list[np.ndarray] = []
 
     @property
     def is_indexed(self) -> bool:
@@ -44,6 +49,7 @@ class Canvas:
         if self._colors is None:
             flat = look_up(self.labels, self.codebook)
             self._colors = flat.reshape(self.labels.size, -1)
+            self._shown, self._changed = None, []
         self.codebook = codebook
         self._stale = np.ones(self.labels.size, np.bool_)
 
@@ -68,12 +74,29 @@ class Canvas:
             self._stale[pixels] = False
         if self._colors is not None:
             self._colors[pixels] = self.codebook[labels]
+        elif self._shown is not None:
+            self._changed.append(pixels)
+            if sum(map(len, self._changed)) > _FEW * self.labels.size:
+                self._shown, self._changed = None, []
 
     def show(self, box: tuple[slice, slice] = (slice(None), slice(None))) -> np.ndarray:
         """Return a copy of the pixels of some rows and columns, (h, w) or (h, w, C) uint8."""
         if self._colors is None:
-            return look_up(np.ascontiguousarray(self.labels[box]), self.codebook)
+            part = self.labels[box]
+            if part.size < self.labels.size:
+                return look_up(np.ascontiguousarray(part), self.codebook)
+            return self._show_all()
         return shaped(self._colors, self.labels.shape)[box].copy()
+
+    def _show_all(self) -> np.ndarray:
+        """Return a copy of all pixels, of which only those that have changed are looked up."""
+        flat = self.labels.reshape(-1)
+        if self._shown is None:
+            self._shown = look_up(self.labels, self.codebook).reshape(flat.size, -1)
+        for pixels in self._changed:
+            self._shown[pixels] = self.codebook[flat[pixels]]
+        self._changed = []
+        return shaped(self._shown, self.labels.shape).copy()
 
 
 class FrameDecoder:

@@ -158,13 +158,13 @@ def _distance_keys(codebook: np.ndarray) -> np.ndarray:
 def nearest_entries(colors: np.ndarray, codebook: np.ndarray) -> np.ndarray:
     """Return the label of the entry nearest to each colour (N, C) uint8, of several the lowest."""
     found = np.empty(len(colors), np.uint8)
-    entries = codebook.astype(np.int32)
+    # Whole numbers below 2**24: sums of them are exact in any order.
+    entries = codebook.astype(np.float32)
+    squares = (entries * entries).sum(axis=1)
     for first in range(0, len(colors), _COLORS):
-        part = colors[first : first + _COLORS].astype(np.int32)
-        distances = np.zeros((len(part), len(entries)), np.int32)
-        for channel in range(entries.shape[1]):
-            steps = part[:, channel, None] - entries[:, channel]
-            distances += steps * steps
+        part = colors[first : first + _COLORS].astype(np.float32)
+        # Distances, less what is the same for all entries.
+        distances = squares - part @ (2 * entries.T)
         found[first : first + _COLORS] = distances.argmin(axis=1)
     return found
 
