@@ -1407,10 +1407,15 @@ export class KqfFile {
           fail("wrong", type, "length of all metadata", `at most ${64 * MIB}`, total);
         }
       }
-      if (type === "over") {
-        // The image is read without them (R6.8-10).
+      if (type === "over" || type === "oidx") {
+        // The image is read without overviews, even if they are damaged (R6.8-10).
         const left = this.size - this.#position;
         if (length + 4 > left) fail("truncated", type, "payload", `${length} bytes`, left);
+        if (type === "oidx") {
+          const data = await this.#source.read(this.#position - 4, length + 8);
+          const crc = crc32(data.subarray(0, length + 4));
+          if (crc !== u32(data, length + 4)) this.chunks.pop();
+        }
         this.#position += length + 4;
         continue;
       }

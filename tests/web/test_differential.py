@@ -30,3 +30,11 @@ def test_a_limit_is_none_of_the_kinds_of_faults():
     data = kqf.encode_indexed(np.zeros((2100, 2100), np.uint8), np.zeros((1, 1), np.uint8))
     assert differential.in_python(data)["kind"] == "limit"
     assert differential.in_javascript([data])[0]["kind"] == "limit"
+
+
+def test_damaged_overviews_do_not_matter():
+    data = (ROOT / "spec" / "vectors" / "valid" / "6.8_overviews.kqf").read_bytes()
+    at = data.index(b"oidx") + 5
+    changed = data[:at] + bytes([data[at] ^ 8]) + data[at + 1 :]
+    assert "kind" not in differential.in_python(changed)
+    assert differential.differences([changed]) == []
