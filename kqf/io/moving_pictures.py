@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from kqf.io.modes import in_stored_mode, without_palette
+from kqf.text import reason
 
 # Formats of which Pillow has an animation's frames rather than pages, views or layers.
 ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF", "KQF")
@@ -93,22 +94,33 @@ class MovingPicture:
     def _images(self) -> Iterator[Image.Image]:
         """Yield the image of each frame, at that frame."""
         at = {id(frame.image): frame.image.tell() for frame in self._frames}
-        for frame in self._frames:
-            if frame.number is not None:
-                frame.image.seek(frame.number)
-            frame.image.load()
+        for number, frame in enumerate(self._frames):
+            try:
+                _go_to(frame.image, frame.number)
+            except Exception as error:
+                # What Pillow raises about damaged files is of every kind.
+                raise ValueError(f"frame {number} cannot be read: {reason(error)}") from error
             yield frame.image
         for frame in self._frames:
             if frame.number is not None and frame.image.tell() != at[id(frame.image)]:
-                frame.image.seek(at[id(frame.image)])
                 # Pillow does not find the next frame of APNG before this one is loaded.
-                frame.image.load()
+                _go_to(frame.image, at[id(frame.image)])
 
     def _stored(self, image: Image.Image) -> Image.Image:
         """Return a frame in mode L, LA, RGB or RGBA."""
         stored, notes = in_stored_mode(image)
         self.notes += [note for note in notes if note not in self.notes]
         return without_palette(stored)
+
+
+def _go_to(image: Image.Image, number: int | None) -> None:
+    """Load a frame of an image, or what it shows for None."""
+    if image.format == "PNG" and image.palette is not None:
+        # Pillow forgets to give the palette to the frames after it went back to the first one.
+        image.palette.dirty = 1
+    if number is not None:
+        image.seek(number)
+    image.load()
 
 
 def plays_of(image: Image.Image) -> int:

@@ -1,6 +1,7 @@
 """Animations converted to KQF, and from KQF."""
 
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,36 @@ def test_a_default_image_of_apng_is_left_out():
     with kqf.open_animation("a.kqf") as animation:
         assert np.array_equal(animation[0], np.asarray(FRAMES[1]))
         assert len(animation) == 3
+
+
+def test_palettes_of_apng_that_pillow_forgets():
+    images = [Image.new("P", (4, 3), label) for label in (0, 1, 2)]
+    for image in images:
+        image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    save("a.png", images, blend=0)
+    pixels, _ = frames_of("a.png")
+    # Of Pillow's own frames, only those before it goes back can be relied on.
+    assert pixels[:, 0, 0, :3].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+    run("convert", "a.png", "-o", "a.kqf")
+    with Image.open("a.png") as image:
+        image.save("b.kqf", save_all=True)
+    for name in ("a.kqf", "b.kqf"):
+        with kqf.open_animation(name) as animation:
+            assert np.array_equal(np.asarray(animation), pixels[..., :3])
+
+
+def test_damaged_frames_are_refused_with_their_number():
+    save("a.png")
+    data = bytearray(Path("a.png").read_bytes())
+    at = data.rindex(b"fcTL")
+    data[at + 7] ^= 64
+    data[at + 30 : at + 34] = zlib.crc32(data[at : at + 30]).to_bytes(4)
+    Path("a.png").write_bytes(data)
+    result = run("convert", "a.png", "-o", "a.kqf", code=1)
+    assert "frame 5 cannot be read: APNG contains frame sequence errors" in result.stderr
+    assert not Path("a.kqf").exists()
+    with Image.open("a.png") as image, pytest.raises(OSError, match="frame 5 cannot be read"):
+        image.save("b.kqf", save_all=True)
 
 
 def test_options_of_animations_are_refused_for_stills():
