@@ -15,7 +15,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -127,7 +127,9 @@ def at_equal_psnr(path: Path) -> Sizes:
         with Image.open(out) as other:
             errors = [
                 np.square(np.subtract(meant[..., :3], shown[..., :3], dtype=np.float32)).mean()
-                for meant, shown in zip(moving, MovingPicture([other]), strict=True)
+                for meant, shown in zip(
+                    moving, shown_as(MovingPicture([other]), moving), strict=True
+                )
             ]
         psnr = 10 * float(np.log10(255**2 / np.mean(errors)))
         data = b""
@@ -141,6 +143,20 @@ def at_equal_psnr(path: Path) -> Sizes:
         seconds[KQF] = timed(encode)
         sizes[KQF] = len(data)
         return Sizes(path.name, len(moving), sizes, seconds, psnr)
+
+
+def shown_as(other: MovingPicture, moving: MovingPicture) -> Iterator[np.ndarray]:
+    """Yield what an animation shows at the start of each frame of another: it may merge frames."""
+    start, end = 0.0, 0.0
+    times = iter(other.durations)
+    frames = iter(other)
+    frame = next(frames)
+    end = next(times) or 0.0
+    for time in moving.durations:
+        while start >= end and (following := next(frames, None)) is not None:
+            frame, end = following, end + (next(times) or 0.0)
+        yield frame
+        start += time or 0.0
 
 
 def colors_of(moving: MovingPicture) -> int:
