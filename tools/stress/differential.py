@@ -138,6 +138,9 @@ def differences(files: Sequence[bytes]) -> list[tuple[bytes, dict[str, Any], dic
         # Of several faults each may name another one.
         if "kind" in ours and "kind" in theirs:
             continue
+        # Python jumps over overviews without seeing their heads, as R6.8-10 allows.
+        if "kind" in theirs and b"oidx" in data:
+            continue
         same = all(
             ours.get(key) == theirs.get(key) for key in ("kind", "codebook", "labels", "frames")
         )
