@@ -18,6 +18,8 @@ from kqf.image import look_up, shaped
 # The pixels of frames that may be decoded, as a multiple of those of a still.
 _TIMES_A_STILL = 64
 MAX_WORK = _TIMES_A_STILL * MAX_PIXELS
+# What a frame with placements takes beside its pixels, and a shape in force that others join.
+_WORK_OF_PLACEMENTS, _WORK_OF_SHAPE = 2**12, 2**4
 # Up to this share of changed pixels, looking up theirs alone is faster.
 _FEW = 0.1
 
@@ -190,6 +192,8 @@ class FrameDecoder:
                 continue
             assert isinstance(frames, Changes)
             state = state.after(group, self._reader)
+            if group.shapes is not None and state.shapes is not None:
+                self._count(len(state.shapes.labels) + _WORK_OF_SHAPE * len(state.shapes))
             if group.codebook is not None:
                 self._count(canvas.labels.size)
                 canvas.change_codebook(group.codebook)
@@ -225,7 +229,7 @@ class FrameDecoder:
                 canvas.put(pixels, labels)
             if placements.size:
                 pixels, labels = paint_frame(placements, state.shapes, self._size, number)
-                self._count(len(pixels))
+                self._count(len(pixels) + _WORK_OF_PLACEMENTS)
                 canvas.put(pixels, labels)
             yield number
 

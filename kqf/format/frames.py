@@ -29,7 +29,7 @@ MAX_GROUP_PLACEMENTS = 2**20
 _MORE_SHAPE_PIXELS = 2**20
 _PLANES = 5
 # Pixels worked on at once.
-_PIECE = 2**20
+_PIECE = 2**18
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def _parse_changes(
     data = inflated(
         "placements", PLACEMENT_BYTES * int(placed.sum()), PLACEMENT_BYTES * MAX_GROUP_PLACEMENTS
     )
-    placements = np.split(data, PLACEMENT_BYTES * np.cumsum(placed)[:-1])
+    placements = _split(data, PLACEMENT_BYTES * placed)
     pixels = 0
     for one in maps:
         pixels += 0 if one is None else sum(map(blocks.count_pixels, blocks.changed(one)))
@@ -240,6 +240,15 @@ def _parse_changes(
     if labels.size and (highest := int(labels.max())) > last_label:
         raise FormatError("FRAM", "label", f"at most {last_label}", highest)
     return Changes(first_frame, blocks, bool(fields.ranked), maps, placements, labels)
+
+
+def _split(data: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+    """Return pieces of these lengths, of which most may be empty, one after another."""
+    pieces = [data[:0]] * len(lengths)
+    ends = np.cumsum(lengths)
+    for number in np.flatnonzero(lengths).tolist():
+        pieces[number] = data[ends[number] - lengths[number] : ends[number]]
+    return pieces
 
 
 def paint_frame(

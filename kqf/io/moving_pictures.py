@@ -57,17 +57,20 @@ class MovingPicture:
         self.durations: list[float | None] = []
         self.is_palette = True
         gray, alpha = True, False
+        size: tuple[int, int] | None = None
         for image in self._images():
             pixels = self._stored(image)
-            size = pixels.size
-            if size != images[0].size:
-                number, expected = len(self.durations), images[0].size
-                raise ValueError(f"frame {number} is {size}, not {expected} like the first one")
+            size = size or pixels.size
+            # The canvas of a GIF grows, and has its final size when the frames are read again.
+            grows = image.format == "GIF" and pixels.size != size
+            if pixels.size != size and not grows:
+                number = len(self.durations)
+                raise ValueError(f"frame {number} is {pixels.size}, not {size} like the first one")
             self.durations.append(image.info.get("duration"))
             self.is_palette &= image.mode in _PALETTE_MODES or image.format == "GIF"
             gray &= pixels.mode in ("L", "LA")
             has_alpha = pixels.mode in ("LA", "RGBA")
-            alpha |= has_alpha and pixels.getchannel("A").getextrema() != (255, 255)
+            alpha |= grows or (has_alpha and pixels.getchannel("A").getextrema() != (255, 255))
         self.channels = (1 if gray else 3) + alpha
 
     def __len__(self) -> int:

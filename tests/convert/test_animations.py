@@ -204,6 +204,13 @@ def test_damaged_frames_are_refused_with_their_number():
         image.save("b.kqf", save_all=True)
 
 
+def test_pages_of_other_sizes_are_refused():
+    larger = FRAMES[1].resize((50, 35))
+    FRAMES[0].save("a.tif", save_all=True, append_images=[larger])
+    with Image.open("a.tif") as image, pytest.raises(OSError, match=r"frame 1 is \(50, 35\), not"):
+        image.save("b.kqf", save_all=True)
+
+
 def test_options_of_animations_are_refused_for_stills():
     FRAMES[0].save("a.png")
     result = run("convert", "a.png", "--fps", "9", "-o", "a.kqf", code=1)

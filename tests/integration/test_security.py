@@ -10,6 +10,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command import draw, few, many, names, run_batch
 from conftest import head, put_together
@@ -181,6 +182,91 @@ def test_drawn_files_that_ask_for_too_much_are_refused(name):
     for way in (kqf.read, kqf.check):
         with pytest.raises(kqf.FormatError):
             read_cheaply(way, BOMBS[name])
+
+
+def changes(first, has_map=(0,), placed=None, maps=b"", placements=b"", labels=b"", side=1):
+    """Return the FRAM of changes, one value of has_map and of placed for each frame."""
+    numbers = np.array(placed or [0] * len(has_map), "<u4").view(np.uint8).reshape(-1, 4).T
+    parts = [bytes(has_map) + numbers.tobytes(), maps, placements, labels]
+    streams = [packed(part) if part else b"" for part in parts]
+    lengths = [len(stream) for stream in streams[:3]]
+    start = struct.pack(">IBIBBIII", first, 1, len(has_map), side, 0, *lengths)
+    return b"FRAM", start + b"".join(streams)
+
+
+def animated_file(frames, *groups, side=SIDE):
+    """Return a gray animation of side x side pixels."""
+    timing = struct.pack(">III", frames, 0, 1000) + packed(bytes(4 * frames))
+    chunks = [head(side, side, version=2, last_label=1), (b"CODE", b"\7\11"), (b"ANIM", timing)]
+    return put_together([*chunks, (b"LABL", packed(bytes(side * side))), *groups, (b"DONE", b"")])
+
+
+def shapes(count=1, height=2, width=2):
+    sides = packed(bytes([height]) * count + bytes([width]) * count + bytes(count))
+    labels = packed(b"\1" * (count * height * width))
+    return b"SHAP", struct.pack(">II", count, len(sides)) + sides + labels
+
+
+ONE_SQUARE = b"\2\0\0\0\0\0"
+ALL_PIXELS = {"maps": b"\xff" * (SIDE * SIDE // 8), "labels": b"\1" * SIDE * SIDE}
+COSTLY_ANIMATIONS = {
+    "many frames": animated_file(60_001, changes(1, [0] * 60_000), side=1),
+    "all blocks at side 1": animated_file(3, *(changes(k, [1], **ALL_PIXELS) for k in (1, 2))),
+}
+# Few bytes, and much work.
+TIRING_ANIMATIONS = {
+    "all blocks, again and again": animated_file(
+        21, *[changes(k, [1], **ALL_PIXELS) for k in range(1, 21)]
+    ),
+    "empty maps": animated_file(
+        21, *[changes(k, [1], maps=bytes(SIDE * SIDE // 8)) for k in range(1, 21)]
+    ),
+    "a shape painted in each frame": animated_file(
+        9001, shapes(), changes(1, [0] * 9000, [1] * 9000, placements=ONE_SQUARE * 9000), side=9
+    ),
+    "a shape that joins many in each frame": animated_file(
+        41,
+        *(chunk for k in range(1, 41) for chunk in (shapes(1 if k > 1 else 60_000), changes(k))),
+        side=99,
+    ),
+    "a codebook for each frame": animated_file(
+        41, *(chunk for k in range(1, 41) for chunk in ((b"CODE", b"\7\11"), changes(k)))
+    ),
+}
+ANIMATED_BOMBS = {
+    "counts": changes(1, bytes(1000)),
+    "maps": changes(1, [1], maps=MUCH, labels=b"\1"),
+    "labels": changes(1, [1], maps=bytes(SIDE * SIDE // 8), labels=MUCH),
+    "placements": changes(1, placed=[1], placements=MUCH),
+    "placements that are not there": changes(1, placed=[SIDE * SIDE // 4], placements=b"\2"),
+    "pixels painted": changes(
+        1, placed=[SIDE * SIDE // 4], placements=b"\2" + bytes(SIDE * SIDE * 3 // 2 - 1)
+    ),
+    "pixels of a group": changes(
+        1, [1] * 5, maps=ALL_PIXELS["maps"] * 5, labels=ALL_PIXELS["labels"] * 5
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COSTLY_ANIMATIONS)
+def test_animations_take_memory_by_their_pixels(name):
+    read_cheaply(kqf.check, COSTLY_ANIMATIONS[name])
+
+
+@pytest.mark.parametrize("name", TIRING_ANIMATIONS)
+def test_the_work_for_animations_is_limited(name):
+    data = TIRING_ANIMATIONS[name]
+    assert len(data) < 300_000
+    with pytest.raises(kqf.LimitError, match="max_work"):
+        read_cheaply(lambda source: kqf.check(source, max_work=16 * SIDE * SIDE), data)
+    kqf.check(data, max_work=48 * SIDE * SIDE)
+
+
+@pytest.mark.parametrize("name", ANIMATED_BOMBS)
+def test_animations_that_ask_for_too_much_are_refused(name):
+    data = animated_file(2 if name != "pixels of a group" else 6, shapes(), ANIMATED_BOMBS[name])
+    with pytest.raises(kqf.FormatError):
+        read_cheaply(kqf.check, data)
 
 
 def test_a_batch_enters_no_folder_by_a_link(folder):
