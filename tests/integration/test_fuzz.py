@@ -149,8 +149,10 @@ def test_reshaped_files_are_whole(path):
 
 def test_every_kind_of_error_is_met_by_changed_files():
     met = set()
+    # Animations have few chunks of the kinds below.
+    stills = [path for path in VALID if not path.name.startswith(("5.10", "5.11", "6.7"))]
     for seed in range(2000):
-        data = mutator.mutate(VALID[seed % len(VALID)].read_bytes(), 2**16, seed, change_bytes)
+        data = mutator.mutate(stills[seed % len(stills)].read_bytes(), 2**16, seed, change_bytes)
         try:
             kqf.check(data)
         except kqf.FormatError as error:
