@@ -264,6 +264,8 @@ class Salvager:
             done = self._is_after_tiles(chunk)
             found.append(chunk)
             at = chunk.end
+            # What follows the tiles of an animation need not be right.
+            done |= self._is_animation and in_one_piece and len(found) > self.head.tiles
         tiles = self.head.tiles
         if in_one_piece and done and len(found) == tiles + 1:
             return {number: [_place(chunk)] for number, chunk in enumerate(found[:-1])}

@@ -23,7 +23,7 @@ from readers_and_writers import (
 )
 
 import kqf
-from kqf.convert import large
+from kqf.io import large_image
 from kqf.io import large_tiff as large_files
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -160,8 +160,8 @@ def test_a_large_tiff_that_shrinks_is_told_and_not_made_up(options, monkeypatch)
         os.truncate(name, Path(name).stat().st_size // 2)
         return found
 
-    monkeypatch.setattr(large_files, "MOST_PIXELS", 0)
-    monkeypatch.setattr(large, "open_tiff", cut)
+    monkeypatch.setattr(large_image, "MOST_PIXELS", 0)
+    monkeypatch.setattr(large_files, "open_tiff", cut)
     result = run("convert", "a.tif", "--effort", 1, code=1)
     assert result.stderr.startswith("kqf: a.tif: cannot be read: ")
     assert names() == ["a.tif"]

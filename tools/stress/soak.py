@@ -107,6 +107,9 @@ def load_unclosed(path: Path) -> Image.Image:
     # As most people do: the file is closed when its pixels are there.
     image = Image.open(path)
     image.load()
+    if image.is_animated:
+        # Its file stays open for the other frames, as with Pillow's own formats.
+        image.close()
     return np.asarray(image)
 
 
