@@ -99,6 +99,8 @@ def test_valid_is_read(path, entry):
         assert image.labels.tolist() == entry["labels"]
         assert pixels.tobytes().hex() == entry["pixels"]
     assert image.metadata == expected_metadata(entry["metadata"])
+    check_description(path, entry)
+    check_region(path, pixels)
 
 
 def expected_metadata(metadata):
@@ -113,8 +115,7 @@ def expected_metadata(metadata):
     return result
 
 
-@vectors("valid")
-def test_valid_is_described(path, entry):
+def check_description(path, entry):
     info = kqf.info(path)
     for field in ("width", "height", "channels", "tile_width", "tile_height"):
         assert getattr(info, field) == entry[field]
@@ -126,22 +127,26 @@ def test_valid_is_described(path, entry):
     assert info.file_bytes == path.stat().st_size
 
 
-@vectors("valid")
-def test_valid_is_read_by_region(path, entry):
-    height, width = entry["height"], entry["width"]
-    whole = kqf.read(path)
+def check_region(path, whole):
+    height, width = whole.shape[:2]
     box = left, upper, right, lower = width // 3, height // 2, width, height // 2 + 1
     assert np.array_equal(kqf.read(path, region=box), whole[upper:lower, left:right])
 
 
 @vectors("valid")
 def test_valid_is_read_from_the_specification_alone(path, entry):
-    labels, entries, metadata = tiny_decode(path.read_bytes())
+    labels, entries, metadata, frames = tiny_decode_all(path.read_bytes())
     assert (len(labels[0]), len(labels)) == (entry["width"], entry["height"])
     assert hashlib.sha256(b"".join(labels)).hexdigest() == entry["labels_sha256"]
     pixels = b"".join(entries[label] for row in labels for label in row)
     assert hashlib.sha256(pixels).hexdigest() == entry["pixels_sha256"]
     assert metadata == {kind: payload(kind, entry["metadata"][kind]) for kind in entry["metadata"]}
+    if frames is None:
+        assert "frames_sha256" not in entry
+        return
+    shown, timing = frames
+    assert [hashlib.sha256(pixels).hexdigest() for pixels in shown] == entry["frames_sha256"]
+    assert timing == tuple(entry[key] for key in ("durations", "plays", "ticks_per_second"))
 
 
 def payload(kind, value):
@@ -163,17 +168,6 @@ def test_frames_are_read_in_any_order(path, entry):
     assert backwards == expected[::-1]
     ticks = [one * entry["ticks_per_second"] / 1000 for one in durations]
     assert ticks == pytest.approx(entry.get("durations", []))
-
-
-@vectors("valid")
-def test_frames_are_read_from_the_specification_alone(path, entry):
-    *_, frames = tiny_decode_all(path.read_bytes())
-    if frames is None:
-        assert "frames_sha256" not in entry
-        return
-    shown, timing = frames
-    assert [hashlib.sha256(pixels).hexdigest() for pixels in shown] == entry["frames_sha256"]
-    assert timing == tuple(entry[key] for key in ("durations", "plays", "ticks_per_second"))
 
 
 def test_durations_may_not_sum_up_to_more_than_is_exact():
@@ -245,13 +239,6 @@ def test_overviews_are_read():
         assert np.array_equal(file.read((522, 2, 526, 3), scale=2), whole[2::2, 522:526:2])
     with kqf.open(VECTORS / "valid" / "6.8_highest-level.kqf") as file:
         assert file.read_indexed((3, 3, 4, 4), scale=2**31).labels.tolist() == [[2]]
-
-
-@vectors("invalid", overviews=False)
-def test_invalid_is_refused_with_default_limits(path, entry):
-    with pytest.raises(kqf.KqfError) as caught:
-        kqf.check(path)
-    assert type(caught.value).__name__ in (entry["error"], "LimitError")
 
 
 @vectors("invalid")
