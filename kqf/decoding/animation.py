@@ -34,8 +34,9 @@ def open_animation(
             is read to its end.
         threads: at most so many at each stage of the work; None for one for each processor.
         max_pixels: pixels of a frame; None for no limit.
-        max_work: pixels, those that do not change left out, and blocks of all frames that are
-            decoded for one that is asked for; None for no limit.
+        max_work: pixels, those that do not change left out, blocks and shapes of all frames that
+            are decoded for one that is asked for (section 9.2 of the specification); None for no
+            limit.
         max_metadata: bytes of metadata to accept.
         max_chunks: chunks of metadata, ranking and index together to accept.
         trailing: ``"error"`` to refuse bytes after the end of the file when all frames are read, or

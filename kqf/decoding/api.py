@@ -209,7 +209,8 @@ def check(
         threads: at most so many at each stage of the work; None for one for each processor.
         max_pixels: pixels to accept; None for no limit, as the memory needed is bounded. A frame of
             an animation, which is kept in memory, may have 178,956,970 then.
-        max_work: pixels and blocks of all frames to decode; None for no limit.
+        max_work: pixels, blocks and shapes of all frames to decode, as section 9.2 of the
+            specification counts them; None for no limit.
         max_metadata: bytes of metadata to accept.
         max_chunks: chunks of metadata, ranking and index together to accept.
         trailing: ``"error"`` to refuse bytes after the end of the image, or ``"ignore"``.
