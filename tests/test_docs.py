@@ -9,6 +9,7 @@ Blocks of a page run in their order, in a folder that holds the files they name:
 Links to files of the project must lead somewhere.
 """
 
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -104,10 +105,15 @@ def commands():
                     yield pytest.param(line.removeprefix("$ "), id=f"{page.name}: {line}")
 
 
+@functools.cache
+def help_of(command):
+    return run(command, "--help").stdout
+
+
 @pytest.mark.parametrize("line", list(commands()))
 def test_options_are_there(line):
     _, command, *arguments = shlex.split(line, comments=True)
-    helped = run(command, "--help").stdout
+    helped = help_of(command)
     for argument in arguments:
         if argument.startswith("-") and argument != "-":
             assert re.search(rf"(^|[\s,]){re.escape(argument)}\b", helped), argument
