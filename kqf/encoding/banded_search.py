@@ -45,17 +45,20 @@ def refine_in_bands(
     sample = quantized.part((slice(None), every) if up else (every, slice(None)))
     nearest, labels = nearest_codewords(sample, candidates), sample.labels
     chains = _head_of(labels, head)
-    for number in range(rounds):
+
+    def measure() -> np.ndarray:
         counts = count_pairs(labels, chains, len(codebook), 1) * stride
-        lengths = lengths_of(counts, codebook, head.predictor)
-        if number == rounds - 1:
-            break
+        return lengths_of(counts, codebook, head.predictor)
+
+    for _ in range(rounds - 1):
+        lengths = measure()
         errors = errors_from(sample, to_points(codebook, metric), nearest)
         costs = to_costs(errors, lambda_)
         index = sample.samples.index
         labels = search_tiles(index, nearest.labels, costs, lengths, chains, 1)
         mass, sums = gather(sample, index, labels)
         codebook = move_codewords(metric, codebook, mass, sums, fixed)
+    lengths = measure()
     codewords = to_points(codebook, metric)
     labels = np.empty(quantized.labels.shape, np.uint8)
 

@@ -303,8 +303,7 @@ def salvage(data: bytes) -> None:
         require(warning.category is kqf.DamageWarning, f"warns: {warning.message}")
     if refused(pixels):
         # Of a damaged animation, decode reads frame 0 alone, and salvage may find no tile.
-        allowed = refused(strict) or (holds_more(data) and refused(attempt(kqf.check, data)))
-        require(allowed, f"salvage refuses what decode accepts: {pixels}")
+        require(refused(strict), f"salvage refuses what decode accepts: {pixels}")
         require(not caught, "warns of a file that it refuses")
         return
     if refused(strict):
