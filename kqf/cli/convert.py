@@ -23,8 +23,9 @@ from kqf.cli.values import (
 )
 from kqf.convert.api import convert_file
 from kqf.convert.batch import plan
+from kqf.convert.joining import join_frames
 from kqf.convert.options import ConversionOptions, Overwrite
-from kqf.convert.targets import split_names
+from kqf.convert.targets import Job, split_names
 from kqf.io.paths import exists, is_url, localized
 from kqf.io.pipes import PIPE, read_input
 from kqf.palettes.coerce import load_palette
@@ -268,6 +269,15 @@ def convert(
             rich_help_panel=_ANIMATION,
         ),
     ] = 1,
+    frames_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|PATTERN",
+            help="Make an animation of these images, in the order of their names, to the file that "
+            "-o names; 10 a second without --fps.",
+            rich_help_panel=_ANIMATION,
+        ),
+    ] = None,
     fps: Annotated[
         float | None,
         typer.Option(
@@ -402,7 +412,9 @@ def convert(
     """
     if force and no_overwrite:
         raise typer.BadParameter("--force and --no-overwrite contradict each other")
-    names = read_names(inputs, from_list or null, null)
+    names = [] if frames_from else read_names(inputs, from_list or null, null)
+    if frames_from and (inputs or not output or output == PIPE):
+        raise typer.BadParameter("takes no other inputs, and needs -o", param_hint="--frames-from")
     try:
         names, output = list(map(localized, names)), localized(output)
         if not output and not (from_list or null):
@@ -464,7 +476,13 @@ def convert(
                 options = replace(options, encoder={**options.encoder, "palette": colors_to_use})
             if here.failed:
                 return
-        if as_batch:
+        if frames_from:
+            with here.file(frames_from):
+                made, notes = join_frames(Job(frames_from, output, named=True), options)
+                for note in notes:
+                    here.note(frames_from, note)
+                here.tell(json.dumps(asdict(made)) if as_json else lines.converted(made))
+        elif as_batch:
             work = BatchOptions(jobs, scheduler, strict, as_json)
             convert_batch(here, names, output, options, work)
         else:

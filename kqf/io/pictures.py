@@ -95,7 +95,7 @@ def load_picture(data: bytes, frame: int | None = None) -> Picture:
     if frame is None and len(frames) > 1:
         if not main:
             raise ValueError(
-                f"holds {len(frames)} frames, pages or views, which are no animation: "
+                f"holds {len(frames)} frames or pages, and one is to be taken: "
                 f"pick one with kqf convert, --frame 0 to --frame {len(frames) - 1}"
             )
         if main == "pictures":

@@ -215,3 +215,31 @@ def test_options_of_animations_are_refused_for_stills():
     FRAMES[0].save("a.png")
     result = run("convert", "a.png", "--fps", "9", "-o", "a.kqf", code=1)
     assert "still image" in result.stderr
+
+
+def test_images_are_joined_in_the_order_of_their_numbers():
+    for number in (10, 9, 8):
+        FRAMES[number - 8].save(f"shot_{number}.png")
+    result = run("convert", "--frames-from", "shot_*.png", "--fps", "20", "-o", "a.kqf")
+    assert "lossless" in result.stdout
+    with kqf.open_animation("a.kqf") as animation:
+        assert np.array_equal(np.asarray(animation), np.stack([np.asarray(f) for f in FRAMES[:3]]))
+        assert animation.durations == (50, 50, 50)
+    Path("folder").mkdir()
+    FRAMES[0].save("folder/1.png")
+    FRAMES[1].convert("RGBA").save("folder/2.webp", lossless=True)
+    run("convert", "--frames-from", "folder", "-o", "b.kqf")
+    assert kqf.info("b.kqf").durations == (100, 100)
+
+
+def test_images_that_cannot_be_joined_are_named_and_nothing_is_written():
+    FRAMES[0].save("1.png")
+    Path("2.png").write_bytes(b"no image")
+    result = run("convert", "--frames-from", "*.png", "-o", "a.kqf", code=1)
+    assert "2.png" in result.stderr
+    Image.new("RGB", (9, 9)).save("2.png")
+    result = run("convert", "--frames-from", "*.png", "-o", "a.kqf", code=1)
+    assert "frame 1 must be" in result.stderr
+    assert "no image" in run("convert", "--frames-from", "x*", "-o", "a.kqf", code=1).stderr
+    assert not Path("a.kqf").exists()
+    assert run("convert", "1.png", "--frames-from", "*.png", "-o", "a.kqf", code=2)

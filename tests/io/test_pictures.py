@@ -294,7 +294,7 @@ def test_frames():
     frames[0].save("c.tif", save_all=True, append_images=frames[1:])
     result = run("convert", "c.tif", code=1)
     assert result.stderr == (
-        "kqf: c.tif: holds 3 frames, pages or views, which are no animation: "
+        "kqf: c.tif: holds 3 frames or pages, and one is to be taken: "
         "pick one with kqf convert, --frame 0 to --frame 2\n"
     )
     run("convert", "a.gif", "--frame", 1)
