@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -109,10 +110,38 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="kqf")
+        try:
+            app(prog_name="kqf")
+        except SystemExit as end:
+            if end.code:
+                # What is wrong is told already, that stdout takes nothing perhaps.
+                with suppress(OSError):
+                    _write_out()
+            else:
+                _write_out()
+            raise
+    except BrokenPipeError:
+        sys.exit(1)
     except OSError as error:
         # It comes from --version and --help, or from the system: errors about files are told above.
         sys.exit(f"kqf: {reason(error)}")
+
+
+def _write_out() -> None:
+    """Write what stdout still holds, which Python would otherwise try at exit, and complain about.
+
+    Raises:
+        OSError: it can't be written, and is dropped.
+    """
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+        raise
 
 
 def _open_stderr() -> None:
