@@ -222,7 +222,7 @@ TIRING_ANIMATIONS = {
         21, *[changes(k, [1], maps=bytes(SIDE * SIDE // 8)) for k in range(1, 21)]
     ),
     "a shape painted in each frame": animated_file(
-        9001, shapes(), changes(1, [0] * 9000, [1] * 9000, placements=ONE_SQUARE * 9000), side=9
+        5001, shapes(), changes(1, [0] * 5000, [1] * 5000, placements=ONE_SQUARE * 5000), side=9
     ),
     "a shape that joins many in each frame": animated_file(
         41,
