@@ -59,7 +59,7 @@ class Reducer:
         lowest = words[:, 0] & np.uint32(255)
         repeated = lowest * (0x01010101 if first == 4 else 0x0101)
         is_single = (words == repeated[:, None]).all(axis=1)
-        single = np.where(is_single, lowest, -1).astype(np.int16)
+        single = np.where(is_single, lowest.astype(np.int16), np.int16(-1))
         while first < side:
             sums, single = halve(sums, single)
             first *= 2
