@@ -9,10 +9,9 @@ from kqf.errors import FormatError, LimitError
 from kqf.format.declarations import MAX_PIXELS
 from kqf.format.frame_reader import FrameReader, Group
 from kqf.format.frames import Changes, most_shape_pixels, paint_frame
-from kqf.format.prediction import nearest_entries, parse_table
+from kqf.format.prediction import nearest_entries, read_table
 from kqf.format.reader import ImageReader
 from kqf.format.shapes import MAX_SHAPES, Shapes, joined_shapes, parse_shapes
-from kqf.format.streams import inflate
 from kqf.image import look_up, shaped
 
 # The pixels of frames that may be decoded, as a multiple of those of a still.
@@ -251,11 +250,7 @@ class _State:
     def order(self) -> np.ndarray:
         """The ranking of each label before, (K, K) uint8."""
         if self._order is None:
-            colors = len(self._codebook)
-            table = bytes(colors)
-            if self._ranking is not None:
-                table = inflate(self._ranking, colors * (1 + min(colors, 255)), "RANK")
-            self._order = parse_table(table, self._codebook)
+            self._order = read_table(self._ranking, self._codebook)
         return self._order
 
     def after(self, group: Group, reader: ImageReader) -> "_State":

@@ -214,7 +214,7 @@ def copied_payload(
 
 def _distance_ranks(codebook: np.ndarray) -> np.ndarray:
     """Return the ranks (K, K) uint8, by context and label, where no label is listed."""
-    return prediction.invert(prediction.parse_table(bytes(len(codebook)), codebook))
+    return prediction.invert(prediction.read_table(None, codebook))
 
 
 def deflate_smallest(data: bytes, zopfli_bytes: int) -> bytes:

@@ -101,19 +101,27 @@ def parse_table(table: bytes, codebook: np.ndarray) -> np.ndarray:
     return complete_lists(data[starts], labels, codebook)
 
 
-def read_order(head: Head, codebook: np.ndarray, ranking: bytes | None) -> np.ndarray | None:
-    """Return the ranking of each context, (K, K) uint8; None where no label is ranked.
+def read_table(ranking: bytes | None, codebook: np.ndarray) -> np.ndarray:
+    """Return the ranking of each context, (K, K) uint8, as a ``RANK`` says it.
 
     Arguments:
         ranking: the payload of ``RANK``; None if there is none, so that no label is listed.
+
+    Raises:
+        FormatError: see parse_table, or its stream is wrong.
     """
-    if not (head.predictor.is_ranked or head.ranked):
-        return None
-    colors = head.colors
+    colors = len(codebook)
     if ranking is None:
         return parse_table(bytes(colors), codebook)
     # A table of every label after every context is the longest.
     return parse_table(inflate(ranking, colors * (1 + min(colors, 255)), "RANK"), codebook)
+
+
+def read_order(head: Head, codebook: np.ndarray, ranking: bytes | None) -> np.ndarray | None:
+    """Return what read_table does; None where no label is ranked."""
+    if not (head.predictor.is_ranked or head.ranked):
+        return None
+    return read_table(ranking, codebook)
 
 
 def complete_lists(lengths: np.ndarray, labels: np.ndarray, codebook: np.ndarray) -> np.ndarray:

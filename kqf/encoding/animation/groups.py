@@ -11,7 +11,7 @@ from kqf.encoding.animation.deltas import Delta
 from kqf.encoding.drawn import deflate_smallest
 from kqf.format.chunks import FRAME_SIZE, build_chunk
 from kqf.format.frames import SIDES, Blocks, Changes, build_changes
-from kqf.format.prediction import build_table, complete_lists, invert, list_frequent, parse_table
+from kqf.format.prediction import build_table, complete_lists, invert, list_frequent, read_table
 from kqf.format.shapes import Shapes, build_shapes
 from kqf.format.streams import deflate
 
@@ -159,7 +159,7 @@ class _Trials:
         colors = len(in_force.codebook)
         known = in_force.ranks
         if known is None:
-            known = invert(parse_table(bytes(colors), in_force.codebook))
+            known = invert(read_table(None, in_force.codebook))
         add(known.ravel().take(before * np.intp(colors) + labels), None, known)
         for threshold in _THRESHOLDS:
             add(*self._ranked(labels, before, threshold))
