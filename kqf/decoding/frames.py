@@ -40,6 +40,7 @@ class Canvas:
         # What was shown last, and the pixels that have changed since.
         self._shown: np.ndarray | None = None
         self._changed: list[np.ndarray] = []
+        self._changes = 0
 
     @property
     def is_indexed(self) -> bool:
@@ -50,7 +51,7 @@ class Canvas:
         if self._colors is None:
             flat = look_up(self.labels, self.codebook)
             self._colors = flat.reshape(self.labels.size, -1)
-            self._shown, self._changed = None, []
+            self._forget_shown()
         self.codebook = codebook
         self._stale = np.ones(self.labels.size, np.bool_)
 
@@ -77,8 +78,9 @@ class Canvas:
             self._colors[pixels] = self.codebook[labels]
         elif self._shown is not None:
             self._changed.append(pixels)
-            if sum(map(len, self._changed)) > _FEW * self.labels.size:
-                self._shown, self._changed = None, []
+            self._changes += len(pixels)
+            if self._changes > _FEW * self.labels.size:
+                self._forget_shown()
 
     def show(self, box: tuple[slice, slice] = (slice(None), slice(None))) -> np.ndarray:
         """Return a copy of the pixels of some rows and columns, (h, w) or (h, w, C) uint8."""
@@ -96,8 +98,11 @@ class Canvas:
             self._shown = look_up(self.labels, self.codebook).reshape(flat.size, -1)
         for pixels in self._changed:
             self._shown[pixels] = self.codebook[flat[pixels]]
-        self._changed = []
+        self._changed, self._changes = [], 0
         return shaped(self._shown, self.labels.shape).copy()
+
+    def _forget_shown(self) -> None:
+        self._shown, self._changed, self._changes = None, [], 0
 
 
 class FrameDecoder:
@@ -137,10 +142,11 @@ class FrameDecoder:
         Raises:
             FormatError: the file breaks a rule. LimitError: it exceeds a limit.
         """
-        start = self._start(number)
-        if number < self.number or (start or 0) > self.number + 1:
-            self._frames = self._all(start)
-            self.number = -1
+        if number not in (self.number, self.number + 1):
+            start = self._start(number)
+            if number < self.number or (start or 0) > self.number + 1:
+                self._frames = self._all(start)
+                self.number = -1
         while self.number != number:
             try:
                 self.number, self.canvas = next(self._frames)
