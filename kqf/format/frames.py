@@ -109,14 +109,15 @@ class Blocks:
         rest = tops[whole:, None] + down[: self.height % side]
         return np.concatenate([found, rest.ravel()])
 
-    def map_of(self, changed: np.ndarray) -> np.ndarray:
-        """Return the map of changed pixels (H, W) bool, (map_bytes,) uint8."""
+    def with_any(self, changed: np.ndarray) -> np.ndarray:
+        """Return which blocks have a changed pixel, (rows, columns) bool, of pixels (H, W) bool."""
         rows, columns, side = self.rows, self.columns, self.side
-        if side > 1:
-            padded = np.zeros((rows * side, columns * side), np.bool_)
-            padded[: self.height, : self.width] = changed
-            changed = np.any(padded.reshape(rows, side, columns, side), axis=(1, 3))
-        return np.packbits(changed, bitorder="little")
+        if side == 1:
+            return changed
+        padded = np.zeros((rows * side, columns * side), np.bool_)
+        padded[: self.height, : self.width] = changed
+        found: np.ndarray = padded.reshape(rows, side, columns, side).any(axis=(1, 3))
+        return found
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,7 @@ class Delta:
         """Return the blocks of the box, and which of them change (rows, columns) bool."""
         height, width = self.labels.shape
         blocks = Blocks(width, height, side)
-        bits = np.unpackbits(blocks.map_of(self.changed), bitorder="little")
-        count = blocks.rows * blocks.columns
-        return blocks, bits[:count].astype(np.bool_).reshape(blocks.rows, blocks.columns)
+        return blocks, blocks.with_any(self.changed)
 
     def pixels(self, side: int) -> np.ndarray:
         """Return the pixels of the blocks that change, in the order in which they are stored.
