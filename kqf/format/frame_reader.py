@@ -24,7 +24,6 @@ class Group:
     """What one group says.
 
     Attributes:
-        offset: of its first chunk, in bytes from the start of the file.
         codebook: (K, C) uint8 from here on, None for the one in force.
         ranking: the zlib stream of its ``RANK``, None without one.
         shapes: the payload of its ``SHAP``, None without one.
@@ -32,7 +31,6 @@ class Group:
         image: of a whole frame, None for changes.
     """
 
-    offset: int
     codebook: np.ndarray | None
     ranking: bytes | None
     shapes: bytes | None
@@ -149,7 +147,7 @@ class FrameReader:
             image = self._reader.whole_frame(head, codebook, found, self._chunks)
         elif b"RANK" in found and not frames.is_ranked:
             raise FormatError("RANK", "count", "0 without ranked", 1)
-        return Group(offset, codebook, found.get(b"RANK"), found.get(b"SHAP"), frames, image)
+        return Group(codebook, found.get(b"RANK"), found.get(b"SHAP"), frames, image)
 
     def _codebook(self, found: dict[bytes, bytes]) -> np.ndarray | None:
         channels = self._reader.head.channels
