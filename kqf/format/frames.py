@@ -116,7 +116,7 @@ class Blocks:
             return changed
         padded = np.zeros((rows * side, columns * side), np.bool_)
         padded[: self.height, : self.width] = changed
-        found: np.ndarray = padded.reshape(rows, side, columns, side).any(axis=(1, 3))
+        found: np.ndarray = np.any(padded.reshape(rows, side, columns, side), axis=(1, 3))
         return found
 
 
