@@ -3,6 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from numbers import Integral
 from typing import Any, TypeVar
 
@@ -39,7 +40,8 @@ def exhaust(steps: Iterable[object]) -> None:
 def each(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
     """Yield ``work(item)`` for each item in order, at most ``2 * threads`` under way at once.
 
-    The caller's thread takes the items, and is one of those that work.
+    The caller's thread takes the items, and is one of those that work: no other is started where
+    there is a single item.
     """
     if threads == 1:
         yield from map(work, items)
@@ -66,7 +68,8 @@ def each(work: Callable[[Item], Result], items: Iterable[Item], threads: int) ->
 
     items = iter(items)
     more = True
-    with ThreadPoolExecutor(threads - 1) as pool:
+    with ExitStack() as stack:
+        pool: ThreadPoolExecutor | None = None
         try:
             while True:
                 while more and len(pending) < 2 * threads:
@@ -80,7 +83,11 @@ def each(work: Callable[[Item], Result], items: Iterable[Item], threads: int) ->
                         pending.append((Future[Result](), None))
                         pending[-1][0].set_exception(error)
                     else:
-                        pending.append((pool.submit(work, item), item))
+                        future = Future[Result]()
+                        if pending:
+                            pool = pool or stack.enter_context(ThreadPoolExecutor(threads - 1))
+                            future = pool.submit(work, item)
+                        pending.append((future, item))
                 if not pending:
                     return
                 while not pending[0][0].done() and work_here():

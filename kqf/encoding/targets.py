@@ -98,7 +98,9 @@ def lowest_reaching(measure: Callable[[int], float], highest: int, name: str, ta
 
 
 def highest_within(measure: Callable[[int], float], highest: int, limit: float) -> int | None:
-    """Return the highest quality whose measure is at most ``limit``, in at most 8 tries.
+    """Return the highest quality whose measure is at most ``limit``, in at most 9 tries.
+
+    Where none is, two tries show it.
 
     Arguments:
         measure: of what a quality gives; must not fall as quality rises.
@@ -109,7 +111,9 @@ def highest_within(measure: Callable[[int], float], highest: int, limit: float) 
     """
     if measure(highest) <= limit:
         return highest
-    return bisect_left(range(1, highest), True, key=lambda one: measure(one) > limit) or None
+    if measure(1) > limit:
+        return None
+    return 1 + bisect_left(range(2, highest), True, key=lambda one: measure(one) > limit)
 
 
 def fewer_colors(colors: range) -> Iterator[int]:
