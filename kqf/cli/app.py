@@ -3,32 +3,31 @@
 import io
 import os
 import sys
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 import kqf
-from kqf.cli.check import check
-from kqf.cli.command import Command, Group
-from kqf.cli.compare import compare
-from kqf.cli.convert import convert
-from kqf.cli.desktop import desktop
-from kqf.cli.info import info
-from kqf.cli.palette import palette as show_palette
-from kqf.cli.report import report
-from kqf.cli.view import view
+from kqf.cli.command import HELP_NAMES, Command, Group, Subcommands
 from kqf.text import reason
 
-_HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+# Each is a function, or an application of its own, in the module kqf.cli of its name.
+_MODULES = ("convert", "info", "check", "view", "palette", "report", "compare", "desktop")
+
+
+class _Root(Group):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.commands = cast(Any, Subcommands(_MODULES, self.commands))
+
 
 app = typer.Typer(
-    cls=Group,
+    cls=_Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings=_HELP_NAMES,
+    context_settings=HELP_NAMES,
 )
 
 
@@ -63,21 +62,7 @@ def _root(
     """
 
 
-_COMMANDS: dict[str, Callable[..., None]] = {
-    "convert": convert,
-    "info": info,
-    "check": check,
-    "view": view,
-    "palette": show_palette,
-    "report": report,
-    "compare": compare,
-}
-for name, command in _COMMANDS.items():
-    app.command(name, cls=Command, context_settings=_HELP_NAMES)(command)
-app.add_typer(desktop, name="desktop", cls=Group, context_settings=_HELP_NAMES)
-
-
-@app.command("help", cls=Command, context_settings=_HELP_NAMES)
+@app.command("help", cls=Command, context_settings=HELP_NAMES)
 def show_help(
     ctx: typer.Context,
     commands: Annotated[
@@ -95,7 +80,7 @@ def show_help(
     print(context.get_help())
 
 
-@app.command("version", cls=Command, context_settings=_HELP_NAMES, hidden=True)
+@app.command("version", cls=Command, context_settings=HELP_NAMES, hidden=True)
 def show_version() -> None:
     """Print the version, as --version does."""
     _show_version(True)

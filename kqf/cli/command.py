@@ -1,11 +1,15 @@
 """Help and usage errors of the command in a person's words."""
 
 import shlex
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
+HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 _OTHERS = "Other options"
 
 
@@ -62,6 +66,36 @@ class Group(TyperGroup):
                 problem = cast(Any, error)
                 problem.message += ". Options follow a command, as in: kqf convert -q 50 photo.png"
             raise
+
+
+class Subcommands(Mapping[str, Any]):
+    """Commands by their names, most of them imported only when they are asked for.
+
+    Arguments:
+        modules: of the package ``kqf.cli``: each holds the command of its name, a function or an
+            application of Typer's.
+        others: commands that are there, by name. They come last.
+    """
+
+    def __init__(self, modules: tuple[str, ...], others: Mapping[str, Any]) -> None:
+        self._modules = modules
+        self._commands = dict(others)
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._modules and name not in self._commands:
+            found = getattr(import_module(f"kqf.cli.{name}"), name)
+            if not isinstance(found, typer.Typer):
+                application = typer.Typer(add_completion=False, rich_markup_mode=None)
+                application.command(name, cls=Command, context_settings=HELP_NAMES)(found)
+                found = application
+            self._commands[name] = typer.main.get_command(found)
+        return self._commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from dict.fromkeys((*self._modules, *self._commands))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 def _is_file(name: str) -> bool:

@@ -4,11 +4,18 @@ from typing import Annotated
 
 import typer
 
-from kqf.cli.command import Command
+from kqf.cli.command import HELP_NAMES, Command, Group
 from kqf.cli.session import session
 from kqf.text import escape
 
-desktop = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+desktop = typer.Typer(
+    name="desktop",
+    cls=Group,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings=HELP_NAMES,
+)
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Change nothing; print what would be done.")

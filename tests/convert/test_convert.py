@@ -320,7 +320,7 @@ def test_decompression_bombs(monkeypatch):
 
 def test_methods_dithers_and_targets_are_those_of_encode():
     random = np.random.default_rng(0)
-    pixels = random.integers(0, 256, (40, 60, 3)).astype(np.uint8)
+    pixels = random.integers(0, 256, (24, 40, 3)).astype(np.uint8)
     draw("a.png", pixels)
     for words, options in [
         (["--method", "median-cut"], {"method": "median-cut"}),
@@ -330,7 +330,7 @@ def test_methods_dithers_and_targets_are_those_of_encode():
         ),
         (["--target-ssimulacra2", "30"], {"target_ssimulacra2": 30}),
         (["--keep", "#ff00ff", "--keep", "000102"], {"keep": [(255, 0, 255), (0, 1, 2)]}),
-        (["--max-bytes", "1800"], {"max_bytes": 1800}),
+        (["--max-bytes", "500"], {"max_bytes": 500}),
         (["--metric", "mse", "--target-psnr", "18"], {"metric": "mse", "target_psnr": 18}),
     ]:
         run("convert", "a.png", "--colors", "16", "--verify", *words)
@@ -338,7 +338,7 @@ def test_methods_dithers_and_targets_are_those_of_encode():
 
 
 def test_a_target_out_of_reach_leaves_no_file():
-    draw("a.png", np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8))
+    draw("a.png", np.random.default_rng(0).integers(0, 256, (8, 9, 3)).astype(np.uint8))
     failed = run("convert", "a.png", "--max-bytes", "50", code=1)
     assert "max_bytes=50 can't be met: the smallest file has" in failed.stderr
     assert not Path("a.kqf").exists()
@@ -430,9 +430,9 @@ def test_salvage_of_nothing_writes_nothing():
 
 
 def test_sizes_may_have_units():
-    pixels = draw("a.png", np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8))
-    run("convert", "a.png", "--max-bytes", "1.8k")
-    assert Path("a.kqf").read_bytes() == kqf.encode(pixels, max_bytes=1800)
+    pixels = draw("a.png", np.random.default_rng(0).integers(0, 256, (16, 30, 3)).astype(np.uint8))
+    run("convert", "a.png", "--max-bytes", "0.5k")
+    assert Path("a.kqf").read_bytes() == kqf.encode(pixels, max_bytes=500)
     assert (
         "is not a size such as 60000, 60k or 64KiB"
         in run("convert", "a.png", "--max-bytes", "much", code=2).stderr

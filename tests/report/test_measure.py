@@ -1,6 +1,7 @@
 """The numbers behind ``kqf report``."""
 
 import io
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,6 +19,13 @@ PNG8_OF_KQF = formats.png8_by("KQF's labels")
 
 def measured(pixels, **options):
     return measure(pixels, name="it", file_format="PNG", file_bytes=1000, threads=1, **options)
+
+
+@cache
+def fully_measured(channels):
+    """Return the pixels of a photograph and its full report, which tests share and don't change."""
+    pixels = smooth_image(20, 30, channels)
+    return pixels, measured(gray(pixels), full=True)
 
 
 def rows_of(done):
@@ -53,8 +61,7 @@ def test_a_report_is_of_what_matters_most(channels):
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_a_full_report_has_all_formats(channels):
-    pixels = smooth_image(20, 30, channels)
-    done = measured(gray(pixels), full=True)
+    _, done = fully_measured(channels)
     counts = [256, *(count for count in (128, 64, 32, 16, 8, 4, 2) if count < done.colors)]
     assert [row.name for row in done.rows[1:]] == [
         *(
@@ -73,13 +80,13 @@ def test_a_full_report_has_all_formats(channels):
 
 
 def test_no_two_rows_have_one_name():
-    names = [row.name for row in measured(smooth_image(20, 30, 3), full=True).rows]
+    names = [row.name for row in fully_measured(3)[1].rows]
     assert len(names) == len(set(names))
 
 
 def test_sizes_are_those_of_the_files():
-    pixels = smooth_image(20, 30, 3)
-    rows = rows_of(measured(pixels, full=True))
+    pixels, done = fully_measured(3)
+    rows = rows_of(done)
     assert rows["PNG file as given"].bytes == 1000
     for colors in (16, 64, 256):
         data = kqf.encode(pixels, colors=colors, quality=100)
@@ -93,7 +100,7 @@ def test_sizes_are_those_of_the_files():
 
 
 def test_the_same_labels_have_the_same_error():
-    rows = rows_of(measured(smooth_image(30, 40, 3), full=True))
+    rows = rows_of(fully_measured(3)[1])
     nearest = rows["KQF, 256 colours, quality 100"]
     assert not nearest.lossless
     assert rows[f"{PNG8_OF_KQF}, 256 colours"].psnr == nearest.psnr
@@ -103,7 +110,7 @@ def test_the_same_labels_have_the_same_error():
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_what_loses_nothing_is_lossless(channels):
-    rows = rows_of(measured(gray(smooth_image(30, 40, channels)), full=True))
+    rows = rows_of(fully_measured(channels)[1])
     assert rows["PNG"].lossless
     assert rows["PNG file as given"].lossless
     assert rows["KQF, 256 colours, quality 100"].lossless == (channels == 1)
@@ -131,8 +138,8 @@ def test_a_format_too_small_for_the_image_is_left_out():
 
 
 def test_errors_are_those_of_the_public_measures():
-    pixels = smooth_image(30, 40, 4)
-    row = rows_of(measured(pixels, full=True))["KQF, 16 colours, quality 100"]
+    pixels, done = fully_measured(4)
+    row = rows_of(done)["KQF, 16 colours, quality 100"]
     result = kqf.decode(kqf.encode(pixels, colors=16, quality=100))
     assert row.ssim == kqf.ssim(pixels, result)
     assert row.largest_error == kqf.largest_error(pixels, result)
