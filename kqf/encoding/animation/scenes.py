@@ -152,18 +152,3 @@ class SceneSearch:
 def _added(segment: Segment, other: Segment) -> Segment:
     segment.add(other)
     return segment
-
-
-def scenes(
-    frames: Frames, settings: EncodeSettings
-) -> Iterator[tuple[np.ndarray, Iterator[np.ndarray]]]:
-    """Yield for each scene its codebook (K, C) uint8 and the labels (H, W) uint8 of its frames.
-
-    Frames of at most ``colors`` distinct colours in all need no search.
-
-    Arguments:
-        frames: function that returns the frames (H, W, C) uint8, all of one shape, from the first
-            one; it is called twice.
-        settings: how to learn codebooks and to find labels; targets are not looked at.
-    """
-    return SceneSearch(frames, settings).at(settings.quality)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_sample_image
 
 from kqf.encoding.animation import segments
-from kqf.encoding.animation.scenes import SceneSearch, scenes
+from kqf.encoding.animation.scenes import SceneSearch
 from kqf.encoding.settings import EncodeSettings
 from kqf.metrics import psnr
 from kqf.quantization.nearest import assign
@@ -29,10 +29,14 @@ def flower():
     )
 
 
+def scenes(frames, settings):
+    return SceneSearch(lambda: iter(frames), settings).at(settings.quality)
+
+
 def found(frames, **options):
     """Return the scenes of frames as (codebook, labels) with all labels taken."""
     settings = EncodeSettings({"colors": 64, "effort": 2, "threads": 1, **options})
-    return [(book, list(labels)) for book, labels in scenes(lambda: iter(frames), settings)]
+    return [(book, list(labels)) for book, labels in scenes(frames, settings)]
 
 
 def decoded(parts):
@@ -63,7 +67,7 @@ class TestScenes:
     def test_scenes_need_not_be_taken_whole(self, photograph, flower):
         settings = EncodeSettings({"colors": 16, "effort": 1, "quality": 50})
         frames = [photograph] * 3 + [flower] * 2
-        taken = [next(labels) for _, labels in scenes(lambda: iter(frames), settings)]
+        taken = [next(labels) for _, labels in scenes(frames, settings)]
         whole = found(frames, colors=16, effort=1, quality=50)
         assert all(
             np.array_equal(one, labels[0]) for one, (_, labels) in zip(taken, whole, strict=True)
