@@ -15,6 +15,7 @@ from kqf.convert.options import ConversionOptions
 from kqf.convert.part import box_of, size_after
 from kqf.encoding.animation.exact import distinct
 from kqf.io.image_metadata import dropped_metadata, metadata_of
+from kqf.io.modes import image_of
 from kqf.io.moving_pictures import ANIMATED_FORMATS, MovingPicture, loop_of
 from kqf.io.palette_images import gif_picture
 from kqf.io.pictures import format_of, png_texts
@@ -24,7 +25,6 @@ from kqf.plugins.pillow import stored_metadata
 _TICKS = {"GIF": 10, "PNG": 1, "WEBP": 1}
 # As many as there are without alpha.
 _MOST_COLORS = 2**24
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _OPTIONS: dict[str, dict[str, Any]] = {
     "GIF": {"optimize": False},
     "PNG": {"blend": 0, "disposal": 0},
@@ -113,10 +113,8 @@ class _Selected:
         frame = frame[upper:lower, left:right]
         if self._options.size is None:
             return frame
-        channels = frame.shape[2]
-        image = Image.fromarray(np.squeeze(frame, 2) if channels == 1 else frame, _MODES[channels])
-        resized = np.asarray(image.resize(self.size, Image.Resampling.LANCZOS))
-        return resized.reshape(*self.size[::-1], channels)
+        resized = np.asarray(image_of(frame).resize(self.size, Image.Resampling.LANCZOS))
+        return resized.reshape(*self.size[::-1], frame.shape[2])
 
 
 def _to_kqf(moving: _Selected, image: Image.Image, options: ConversionOptions) -> bytes:
@@ -146,7 +144,7 @@ def _from_kqf(
         notes.append(f"times are rounded to {_TICKS[file_format]} ms, as {file_format} has them")
     has_alpha = file_format == "GIF" and any(_is_clear(frame) for frame in moving)
     images = [
-        _image_of(frame, file_format, number, has_alpha) for number, frame in enumerate(moving)
+        _savable(frame, file_format, number, has_alpha) for number, frame in enumerate(moving)
     ]
     repeated = sum(a.tobytes() == b.tobytes() for a, b in pairwise(images))
     if repeated:
@@ -181,7 +179,7 @@ def _is_clear(frame: np.ndarray) -> bool:
     return frame.shape[2] in (2, 4) and not frame[..., -1].all()
 
 
-def _image_of(frame: np.ndarray, file_format: str, number: int, has_alpha: bool) -> Image.Image:
+def _savable(frame: np.ndarray, file_format: str, number: int, has_alpha: bool) -> Image.Image:
     """Return a frame as Pillow writes it without loss.
 
     Arguments:
@@ -189,8 +187,7 @@ def _image_of(frame: np.ndarray, file_format: str, number: int, has_alpha: bool)
     """
     channels = frame.shape[2]
     if file_format != "GIF":
-        image = Image.fromarray(np.squeeze(frame, 2) if channels == 1 else frame, _MODES[channels])
-        return image.convert("RGBA" if channels in (2, 4) else "RGB")
+        return image_of(frame).convert("RGBA" if channels in (2, 4) else "RGB")
     pixels = frame.reshape(-1, channels)
     if has_alpha:
         pixels = np.concatenate([np.zeros((1, channels), np.uint8), pixels])

@@ -15,12 +15,11 @@ from kqf.convert.api import Converted
 from kqf.convert.options import ConversionOptions
 from kqf.convert.targets import Job, check_target, is_exclusive
 from kqf.io.inputs import picture_suffixes
-from kqf.io.modes import without_palette
+from kqf.io.modes import MODES, without_palette
 from kqf.io.pictures import load_picture
 from kqf.io.pipes import write_output
 
 _DEFAULT_FPS = 10
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def join_frames(job: Job, options: ConversionOptions) -> tuple[Converted, list[str]]:
@@ -100,7 +99,7 @@ class _Frames:
         self.notes: list[str] = []
         modes = {image.mode for image in self._images()}
         alpha = any(mode in ("LA", "RGBA") for mode in modes)
-        self._mode = _MODES[(1 if modes <= {"L", "LA"} else 3) + alpha]
+        self._mode = MODES[(1 if modes <= {"L", "LA"} else 3) + alpha]
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (np.asarray(image.convert(self._mode)) for image in self._images())

@@ -7,7 +7,7 @@ from PIL import Image
 
 from kqf.convert.options import ConversionOptions
 from kqf.io.large_image import MOST_PIXELS, LargeImage, Report, is_large
-from kqf.io.modes import without_palette
+from kqf.io.modes import image_of, without_palette
 from kqf.io.pictures import Picture
 from kqf.quantization.pixels import as_pixels
 
@@ -101,7 +101,7 @@ def resized(
 
 def whole(image: LargeImage) -> Picture:
     """Return an image that is small by now, with its pixels."""
-    shown = _shown(np.asarray(image.pixels))
+    shown = image_of(as_pixels(np.asarray(image.pixels)))
     shown.info.update(image.metadata)
     return Picture(shown, [], [], [])
 
@@ -112,15 +112,10 @@ def _reduced(image: LargeImage, factor: int, report: Report) -> Image.Image:
     rows = factor * max(_ROWS // factor, 1)
     bands = []
     for upper in range(0, height, rows):
-        band = _shown(np.asarray(pixels[upper : upper + rows]))
+        band = image_of(as_pixels(np.asarray(pixels[upper : upper + rows])))
         bands.append(np.asarray(band.reduce(factor)))
         report(min(upper + rows, height) / height)
     return Image.fromarray(np.concatenate(bands))
-
-
-def _shown(pixels: np.ndarray) -> Image.Image:
-    pixels = as_pixels(pixels)
-    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
 def _colored(image: Image.Image) -> Image.Image:

@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image
 
 STORED = ("1", "L", "LA", "P", "RGB", "RGBA")
+# Of pixels of so many channels.
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 # These show the same pixels afterwards, so there is nothing to say about them.
 _EXACT = {"PA": "RGBA", "RGBX": "RGB"}
 _CONVERTED = {
@@ -18,6 +20,11 @@ _CONVERTED = {
 }
 # 16-bit images that use less than this are dark by mistake: their values are no brightness.
 _LEAST_HIGHEST = 2**12
+
+
+def image_of(pixels: np.ndarray) -> Image.Image:
+    """Return pixels (H, W) or (H, W, 1 to 4) uint8 as an image of mode L, LA, RGB or RGBA."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels)
 
 
 def in_stored_mode(image: Image.Image, bits: int | None = None) -> tuple[Image.Image, list[str]]:

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kqf.io.modes import in_stored_mode, without_palette
+from kqf.io.modes import MODES, in_stored_mode, without_palette
 from kqf.text import reason
 
 # Formats of which Pillow has an animation's frames rather than pages, views or layers.
 ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF", "KQF")
 _PALETTE_MODES = ("1", "L", "P", "PA")
-_CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
-_MODES = {channels: mode for mode, channels in _CHANNELS.items()}
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class MovingPicture:
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the pixels of each frame, (H, W, C) uint8."""
         for image in self._images():
-            pixels = self._stored(image).convert(_MODES[self.channels])
+            pixels = self._stored(image).convert(MODES[self.channels])
             yield np.asarray(pixels).reshape(*pixels.size[::-1], self.channels)
 
     def _listed(self, image: Image.Image) -> Iterator[_Frame]:

@@ -25,12 +25,11 @@ from kqf.format.reader import ImageReader
 from kqf.format.signature import FORMAT
 from kqf.io.files import open_stream, size_of, write_whole
 from kqf.io.image_metadata import fits_profile
-from kqf.io.modes import codebook_of, in_stored_mode, without_palette
+from kqf.io.modes import MODES, codebook_of, in_stored_mode, without_palette
 from kqf.io.moving_pictures import MovingPicture, loop_of, plays_of
 from kqf.io.palette_images import gif_picture
 
 _OPENED_AS = {1: "L", 2: "LA", 3: "P", 4: "P"}
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 # Pillow hands out, and most of its writers expect, EXIF with JPEG's prefix; the chunk has none.
 _EXIF_PREFIX = b"Exif\0\0"
 # What save_all takes, and Pillow's writers of one frame ignore.
@@ -134,7 +133,7 @@ class KqfImageFile(ImageFile.ImageFile):
             self._open_palette(canvas.codebook)
             pixels = canvas.labels.copy()
         else:
-            self._mode = _MODES[channels]
+            self._mode = MODES[channels]
             pixels = canvas.show()
         self.tile = []
         self.im = Image.frombuffer(self.mode, self.size, pixels, "raw", self.mode, 0, 1).im
