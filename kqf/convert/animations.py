@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -23,8 +23,8 @@ from kqf.plugins.pillow import stored_metadata
 
 # Milliseconds that the times of other formats are multiples of.
 _TICKS = {"GIF": 10, "PNG": 1, "WEBP": 1}
-# As many as there are without alpha.
-_MOST_COLORS = 2**24
+# More than there are.
+_ALL_COLORS = 2**32
 _OPTIONS: dict[str, dict[str, Any]] = {
     "GIF": {"optimize": False},
     "PNG": {"blend": 0, "disposal": 0},
@@ -43,6 +43,34 @@ def is_animation(data: bytes) -> bool:
         return False
 
 
+class Moving(Protocol):
+    """Frames that are shown one after another, (H, W, C) uint8.
+
+    Attributes:
+        size: (width, height) of all frames. durations: milliseconds of each, None if not known.
+        plays: how often they are to be played, 0 for ever.
+        is_palette: whether all frames come from palettes. notes: how they were changed, in words.
+    """
+
+    notes: list[str]
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    @property
+    def durations(self) -> Sequence[float | Fraction | None]: ...
+
+    @property
+    def plays(self) -> int: ...
+
+    @property
+    def is_palette(self) -> bool: ...
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[np.ndarray]: ...
+
+
 def make_animation(data: bytes, suffix: str, options: ConversionOptions) -> Made:
     """Return the file of a format that an animation becomes.
 
@@ -50,25 +78,41 @@ def make_animation(data: bytes, suffix: str, options: ConversionOptions) -> Made
         ValueError, KqfError: it cannot be made.
     """
     with Image.open(io.BytesIO(data)) as image:
-        moving = _Selected(image, options)
-        notes = [*moving.picture.notes]
+        picture = MovingPicture([image])
         if not options.strip:
-            notes += dropped_metadata(image)
-        if suffix == ".kqf":
-            made = _to_kqf(moving, image, options)
-        else:
-            metadata = {} if options.strip else metadata_of(image)
-            made, more = _from_kqf(moving, format_of(suffix), metadata, options)
-            notes += more
-        with Image.open(io.BytesIO(made)) as written:
-            differing, largest = _compare(moving, MovingPicture([written]))
-            written.seek(0)
-            colors = distinct(MovingPicture([written]), _MOST_COLORS)
-        width, height = moving.size
-    if differing and suffix != ".kqf":
-        raise ValueError(f"cannot be saved as {suffix}: frame {differing[0]} would be another one")
-    count = _MOST_COLORS if colors is None else len(colors)
-    return Made(made, width, height, count, not differing, notes, largest)
+            picture.notes += dropped_metadata(image)
+        return make_of_frames(picture, image, suffix, options)
+
+
+def make_of_frames(
+    picture: Moving, described: Image.Image, suffix: str, options: ConversionOptions
+) -> Made:
+    """Return the file of a format that frames become.
+
+    Arguments:
+        described: with the metadata of the frames.
+
+    Raises:
+        ValueError, KqfError: it cannot be made.
+    """
+    moving = _Selected(picture, options)
+    notes = picture.notes
+    if suffix == ".kqf":
+        made = _to_kqf(moving, described, options)
+    else:
+        metadata = {} if options.strip else metadata_of(described)
+        made, more = _from_kqf(moving, format_of(suffix), metadata, options)
+        notes = notes + more
+    with Image.open(io.BytesIO(made)) as written:
+        comparison = _Comparison(moving, MovingPicture([written]))
+        # Counting them goes through all frames, and so compares them.
+        colors = distinct(comparison, _ALL_COLORS)
+    if comparison.differing and suffix != ".kqf":
+        number = comparison.differing[0]
+        raise ValueError(f"cannot be saved as {suffix}: frame {number} would be another one")
+    assert colors is not None
+    exact = not comparison.differing
+    return Made(made, *moving.size, len(colors), exact, notes, comparison.largest)
 
 
 class _Selected:
@@ -79,10 +123,10 @@ class _Selected:
         durations: milliseconds of each.
     """
 
-    def __init__(self, image: Image.Image, options: ConversionOptions) -> None:
-        self.picture = MovingPicture([image])
+    def __init__(self, picture: Moving, options: ConversionOptions) -> None:
+        self.picture = picture
         self._options = options
-        self._box, self.size = box_of(image.size, options), size_after(image.size, options)
+        self._box, self.size = box_of(picture.size, options), size_after(picture.size, options)
         count = len(self.picture)
         first, last = options.frames or (0, count)
         if last > count or first >= last:
@@ -117,7 +161,7 @@ class _Selected:
         return resized.reshape(*self.size[::-1], frame.shape[2])
 
 
-def _to_kqf(moving: _Selected, image: Image.Image, options: ConversionOptions) -> bytes:
+def _to_kqf(moving: _Selected, described: Image.Image, options: ConversionOptions) -> bytes:
     is_exact = moving.picture.is_palette and not options.is_part
     exact = is_exact and not QUANTIZING & options.encoder.keys()
     return kqf.encode_animation(
@@ -125,7 +169,7 @@ def _to_kqf(moving: _Selected, image: Image.Image, options: ConversionOptions) -
         durations=moving.durations,
         loop=moving.picture.plays,
         exact=exact,
-        metadata={} if options.strip else stored_metadata(image),
+        metadata={} if options.strip else stored_metadata(described),
         **options.encoder,
     )
 
@@ -198,27 +242,39 @@ def _savable(frame: np.ndarray, file_format: str, number: int, has_alpha: bool) 
     return gif_picture(labels, codebook)
 
 
-def _compare(meant: _Selected, found: MovingPicture) -> tuple[list[int], kqf.LargestError | None]:
-    """Return the frames that differ, and where one does most.
+class _Comparison:
+    """The frames of a file, compared with those that were meant while they are gone through.
 
     Of frames in a row that are alike, only the first one need be there.
+
+    Attributes:
+        differing: numbers of frames that differ. largest: where one does most.
     """
-    differing: list[int] = []
-    largest: kqf.LargestError | None = None
-    written = iter(found)
-    shown = _colored(next(written))
-    before: np.ndarray | None = None
-    for number, frame in enumerate(map(_colored, meant)):
-        if before is not None and not (np.array_equal(frame, before) and len(found) < len(meant)):
-            following = next(written, None)
-            shown = shown if following is None else _colored(following)
-        before = frame
-        if not np.array_equal(frame, shown):
-            differing.append(number)
-            error = kqf.largest_error(frame, shown)
-            if error and (largest is None or error.distance > largest.distance):
-                largest = error
-    return differing, largest
+
+    def __init__(self, meant: _Selected, found: MovingPicture) -> None:
+        self._meant, self._found = meant, found
+        self.differing: list[int] = []
+        self.largest: kqf.LargestError | None = None
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        are_merged = len(self._found) < len(self._meant)
+        written = iter(self._found)
+        before = shown = np.empty(0, np.uint8)
+        for number, frame in enumerate(map(_colored, self._meant)):
+            if not (are_merged and np.array_equal(frame, before)):
+                following = next(written, None)
+                if following is not None:
+                    yield following
+                    shown = _colored(following)
+            before = frame
+            if not np.array_equal(frame, shown):
+                self._note(number, frame, shown)
+
+    def _note(self, number: int, frame: np.ndarray, shown: np.ndarray) -> None:
+        self.differing.append(number)
+        error = kqf.largest_error(frame, shown)
+        if self.largest is None or error.distance > self.largest.distance:
+            self.largest = error
 
 
 def _colored(frame: np.ndarray) -> np.ndarray:

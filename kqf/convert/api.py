@@ -70,7 +70,7 @@ def convert_file(
     # Asked before it is read: what changes meanwhile is newer than what is made of it.
     keeps_time = options.keep_times and PIPE not in (job.source, job.target)
     changed = modified(job.source) if keeps_time else None
-    suffix = _suffix_of(job, options)
+    suffix = suffix_of(job, options)
     data = read_input(job.source) if job.source == PIPE else None
     with opened(job, data, suffix, options) as source:
         if source is None:
@@ -89,7 +89,7 @@ def convert_file(
             bytes_in = source.bytes
     if changed is not None:
         os.utime(job.target, ns=(changed, changed))
-    return _converted(job, made, bytes_in, bytes_out, time.perf_counter() - start), made.notes
+    return converted(job, made, bytes_in, bytes_out, time.perf_counter() - start), made.notes
 
 
 def _write_picture(
@@ -112,7 +112,7 @@ def _write_picture(
     # Other formats are expected to be larger than KQF.
     if not options.is_part and (suffix == ".kqf" or not from_kqf):
         made.notes.extend(compare_sizes(len(data), len(made.data), options))
-    return made, _write(job, made.data, options)
+    return made, write_result(job, made.data, options)
 
 
 def _write_part(
@@ -133,10 +133,11 @@ def _write_part(
         picture = Picture(image.to_pillow(), [], [], [])
         picture = part_of_picture(picture, replace(options, region=None))
     made = make(job.source, data, suffix, options, picture)
-    return made, _write(job, made.data, options)
+    return made, write_result(job, made.data, options)
 
 
-def _write(job: Job, data: bytes, options: ConversionOptions) -> int:
+def write_result(job: Job, data: bytes, options: ConversionOptions) -> int:
+    """Write the file of a job; return its bytes."""
     source_mode = mode_of(job.source)
     write_output(
         job.target,
@@ -147,7 +148,7 @@ def _write(job: Job, data: bytes, options: ConversionOptions) -> int:
     return len(data)
 
 
-def _suffix_of(job: Job, options: ConversionOptions) -> str | None:
+def suffix_of(job: Job, options: ConversionOptions) -> str | None:
     """Return the suffix that says the format; None for a pipe whose data decides it."""
     return options.suffix if job.target == PIPE else Path(job.target).suffix.lower()
 
@@ -162,7 +163,8 @@ def _size_of(data: bytes) -> tuple[int, int] | None:
         return None
 
 
-def _converted(job: Job, made: Made, bytes_in: int, bytes_out: int, seconds: float) -> Converted:
+def converted(job: Job, made: Made, bytes_in: int, bytes_out: int, seconds: float) -> Converted:
+    """Return what a job has made in so many seconds."""
     return Converted(
         input=job.source,
         output=job.target,

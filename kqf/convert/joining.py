@@ -8,16 +8,16 @@ from glob import glob
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-import kqf
-from kqf.convert.api import Converted
+from kqf.convert.animations import make_of_frames
+from kqf.convert.api import Converted, converted, write_result
 from kqf.convert.options import ConversionOptions
-from kqf.convert.targets import Job, check_target, is_exclusive
+from kqf.convert.targets import Job, check_target
 from kqf.io.inputs import picture_suffixes
 from kqf.io.modes import MODES, without_palette
-from kqf.io.pictures import load_picture
-from kqf.io.pipes import write_output
+from kqf.io.paths import is_same
+from kqf.io.pictures import Picture, load_picture
+from kqf.plugins.pillow import stored_metadata
 
 _DEFAULT_FPS = 10
 
@@ -35,36 +35,29 @@ def join_frames(job: Job, options: ConversionOptions) -> tuple[Converted, list[s
         ValueError, KqfError, OSError: it cannot be made; nothing was written.
     """
     start = time.perf_counter()
-    if Path(job.target).suffix.lower() != ".kqf":
-        raise ValueError(f"frames are joined to a .kqf file, not to {job.target}")
-    frames = _Frames(_paths(job.source))
+    _check(options)
+    frames = _Frames(_paths(job.source), strip=options.strip)
+    if any(is_same(str(path), job.target) for path in frames.paths):
+        raise ValueError(f"{job.target} is one of the images: name another file with -o")
     check_target(job, None, options)
-    data = kqf.encode_animation(
-        frames,
-        durations=Fraction(1000) / Fraction(options.fps or _DEFAULT_FPS),
-        **options.encoder,
-    )
-    with kqf.open_animation(data) as written:
-        same = all(
-            np.array_equal(shown.reshape(frame.shape), frame)
-            for shown, frame in zip(written, frames, strict=True)
-        )
-    write_output(job.target, data, exclusive=is_exclusive(job, options))
-    info = kqf.info(data)
-    return Converted(
-        input=job.source,
-        output=job.target,
-        bytes_in=frames.bytes,
-        bytes_out=len(data),
-        ratio=len(data) / frames.bytes,
-        bits_per_pixel=8 * len(data) / (info.width * info.height),
-        width=info.width,
-        height=info.height,
-        colors=info.colors,
-        exact=same,
-        seconds=round(time.perf_counter() - start, 3),
-        largest_error=None,
-    ), frames.notes
+    made = make_of_frames(frames, frames.first, Path(job.target).suffix.lower(), options)
+    bytes_out = write_result(job, made.data, options)
+    seconds = time.perf_counter() - start
+    return converted(job, made, frames.bytes, bytes_out, seconds), made.notes
+
+
+def _check(options: ConversionOptions) -> None:
+    """Refuse options that mean nothing for images that are joined."""
+    meaningless = {
+        "--frame": options.frame is not None,
+        "--salvage": options.salvage,
+        "--keep-times": options.keep_times,
+        "--format": options.suffix is not None,
+        "--jobs, --list, --null and --scheduler": options.only_smaller,
+    }
+    for name, is_given in meaningless.items():
+        if is_given:
+            raise ValueError(f"{name}: not with --frames-from")
 
 
 def _paths(source: str) -> list[Path]:
@@ -89,26 +82,58 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 class _Frames:
     """Images from files, in memory one after another, in as few channels as show all of them.
 
+    Arguments:
+        strip: whether metadata does not matter.
+
     Attributes:
-        bytes: of all files. notes: how pixels were changed when they were read, in words.
+        paths, bytes: of all files. first: the first image, with its metadata.
+        size: (width, height) of each. notes: what the user should know.
+        durations, plays, is_palette: as images without times have them.
     """
 
-    def __init__(self, paths: list[Path]) -> None:
-        self._paths = paths
+    plays = 0
+    is_palette = False
+
+    def __init__(self, paths: list[Path], *, strip: bool) -> None:
+        self.paths = paths
         self.bytes = sum(path.stat().st_size for path in paths)
         self.notes: list[str] = []
-        modes = {image.mode for image in self._images()}
+        modes = set()
+        for path, picture in zip(paths, self._pictures(), strict=True):
+            image = without_palette(picture.image)
+            modes.add(image.mode)
+            if path == paths[0]:
+                self.first, self.size = picture.image, image.size
+                kept = stored_metadata(picture.image)
+            elif image.size != self.size:
+                sides, others = (f"{size[0]} x {size[1]}" for size in (image.size, self.size))
+                raise ValueError(f"{path}: is {sides} pixels, not {others} like the first")
+            self._note(picture.changes)
+            if not strip:
+                self._note(picture.dropped)
+                if stored_metadata(picture.image) != kept:
+                    self._note([f"metadata of {path} is not that of {paths[0]}, which is kept"])
         alpha = any(mode in ("LA", "RGBA") for mode in modes)
         self._mode = MODES[(1 if modes <= {"L", "LA"} else 3) + alpha]
 
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (np.asarray(image.convert(self._mode)) for image in self._images())
+    @property
+    def durations(self) -> list[Fraction]:
+        return [Fraction(1000, _DEFAULT_FPS)] * len(self)
 
-    def _images(self) -> Iterator[Image.Image]:
-        for path in self._paths:
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for picture in self._pictures():
+            image = without_palette(picture.image).convert(self._mode)
+            yield np.asarray(image).reshape(*image.size[::-1], len(image.getbands()))
+
+    def _note(self, notes: list[str]) -> None:
+        self.notes += [note for note in notes if note not in self.notes]
+
+    def _pictures(self) -> Iterator[Picture]:
+        for path in self.paths:
             try:
-                picture = load_picture(path.read_bytes())
+                yield load_picture(path.read_bytes())
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from error
-            self.notes += [note for note in picture.changes if note not in self.notes]
-            yield without_palette(picture.image)

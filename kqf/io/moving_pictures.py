@@ -38,6 +38,7 @@ class MovingPicture:
         durations: milliseconds of each frame, None where a frame does not say.
         plays: how often it is to be played, 0 for ever; 1 where the first image does not say.
         channels: 1 gray, 2 gray + alpha, 3 RGB, 4 RGBA: as few as show all frames.
+        size: (width, height) of all frames.
         is_palette: whether all frames come from palettes.
         notes: what is left out or changed, in words.
 
@@ -70,6 +71,7 @@ class MovingPicture:
             has_alpha = pixels.mode in ("LA", "RGBA")
             alpha |= grows or (has_alpha and pixels.getchannel("A").getextrema() != (255, 255))
         self.channels = (1 if gray else 3) + alpha
+        self.size = images[0].size
 
     def __len__(self) -> int:
         return len(self._frames)

@@ -239,7 +239,57 @@ def test_images_that_cannot_be_joined_are_named_and_nothing_is_written():
     assert "2.png" in result.stderr
     Image.new("RGB", (9, 9)).save("2.png")
     result = run("convert", "--frames-from", "*.png", "-o", "a.kqf", code=1)
-    assert "frame 1 must be" in result.stderr
+    assert "2.png: is 9 x 9 pixels, not 40 x 30 like the first" in result.stderr
     assert "no image" in run("convert", "--frames-from", "x*", "-o", "a.kqf", code=1).stderr
     assert not Path("a.kqf").exists()
     assert run("convert", "1.png", "--frames-from", "*.png", "-o", "a.kqf", code=2)
+
+
+def test_joined_images_are_cut_scaled_and_picked_as_animations_are():
+    exif = Image.Exif()
+    exif[274] = 6
+    for number, image in enumerate(FRAMES):
+        image.save(f"{number}.png", dpi=(300, 300), exif=exif)
+    options = ["--frames", "1:6", "--every", "2", "--region", "0,0,40,20", "--size", "20x10"]
+    run("convert", "--frames-from", "?.png", *options, "-o", "a.kqf")
+    with kqf.open_animation("a.kqf") as animation:
+        assert animation.shape == (3, 10, 20, 3)
+        assert animation.durations == (200, 200, 100)
+        assert animation.metadata["dpi"] == pytest.approx((300, 300), abs=0.1)
+        # Without it, photographs would lie on their side.
+        assert animation.metadata["exif"]
+    result = run("convert", "--frames-from", "?.png", "--strip", "--verify", "-o", "b.kqf")
+    assert "lossless" in result.stdout
+    assert not kqf.info("b.kqf").metadata
+    FRAMES[3].save("3.png", dpi=(72, 72))
+    result = run("convert", "--frames-from", "?.png", "-o", "c.kqf")
+    assert "metadata of 3.png is not that of 0.png, which is kept" in result.stderr
+
+
+def test_images_are_joined_to_other_formats():
+    for number, image in enumerate(FRAMES[:3]):
+        image.save(f"{number}.png")
+    run("convert", "--frames-from", "?.png", "-o", "a.gif")
+    pixels, times = frames_of("a.gif")
+    assert np.array_equal(pixels[..., :3], np.stack([np.asarray(image) for image in FRAMES[:3]]))
+    assert times == [100] * 3
+
+
+@pytest.mark.parametrize(
+    "options", [["--frame", "1"], ["--salvage"], ["--keep-times"], ["--jobs", "2"]]
+)
+def test_options_that_do_nothing_for_joined_images_are_refused(options):
+    for number, image in enumerate(FRAMES[:2]):
+        image.save(f"{number}.png")
+    result = run("convert", "--frames-from", "?.png", *options, "-o", "a.kqf", code=1)
+    assert options[0] in result.stderr
+    assert not Path("a.kqf").exists()
+
+
+def test_images_that_are_joined_are_not_replaced():
+    for number, image in enumerate(FRAMES[:2]):
+        image.save(f"{number}.png")
+    data = Path("1.png").read_bytes()
+    result = run("convert", "--frames-from", "?.png", "--force", "-o", "1.png", code=1)
+    assert "1.png is one of the images" in result.stderr
+    assert Path("1.png").read_bytes() == data
