@@ -146,12 +146,11 @@ class Salvager:
         # Of CODE the length is known, so that its head need not be whole.
         if self.head.version > 1 and frame and frame[0] == b"PCOD":
             stream = self._read_fixed(b"PCOD", at, frame[1])
-            return parse_codebook(inflate(stream, size, "PCOD"), colors, channels), (
-                at + FRAME_SIZE + len(stream)
-            )
+            entries = inflate(stream, size, "PCOD")
+            codebook = parse_codebook(b"PCOD", entries, colors, channels)
+            return codebook, at + FRAME_SIZE + len(stream)
         entries = self._read_fixed(b"CODE", at, size)
-        codebook = np.frombuffer(entries, np.uint8).reshape(colors, channels)
-        return codebook, at + FRAME_SIZE + size
+        return parse_codebook(b"CODE", entries, colors, channels), at + FRAME_SIZE + size
 
     @property
     def _needs_ranking(self) -> bool:

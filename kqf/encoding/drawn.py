@@ -359,8 +359,7 @@ class _Trials:
 
         payloads = list(each(payload, iter(range(head.tiles)), self._threads))
         shape_payload = self._shape_payload if layout.shapes else None
-        stream = self._deflate(codebooks.build(self._codebook))
-        packed = stream if len(stream) < self._codebook.size else None
+        packed = self._deflate(codebooks.build(self._codebook))
         return writer.build(
             head, self._codebook, None, metadata, payloads, shapes=shape_payload, packed=packed
         )

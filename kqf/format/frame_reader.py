@@ -161,9 +161,7 @@ class FrameReader:
         if not 1 <= colors <= MAX_COLORS or len(entries) != colors * channels:
             expected = f"1 to {MAX_COLORS} entries of {channels} bytes"
             raise FormatError(kind.decode(), "length", expected, len(entries))
-        if kind == b"PCOD":
-            return parse_codebook(entries, colors, channels)
-        return np.frombuffer(entries, np.uint8).reshape(colors, channels)
+        return parse_codebook(kind, entries, colors, channels)
 
     def _check_numbers(self, frames: Changes | Whole, codebook: np.ndarray | None) -> None:
         number, following = frames.first_frame, self.last_frame + 1

@@ -39,11 +39,21 @@ def contexts(labels: np.ndarray, predictor: int) -> np.ndarray:
 
 def count_pairs(labels: np.ndarray, predictor: int, colors: int) -> np.ndarray:
     """Count each label after each context in one tile: (K, K) int64, by context then label."""
-    pairs = contexts(labels, predictor).astype(np.uint16)
+    return count_after(contexts(labels, predictor), labels, colors)
+
+
+def count_after(before: np.ndarray, labels: np.ndarray, colors: int) -> np.ndarray:
+    """Count labels after others of the same shape: (K, K) int64, by the one before, then label."""
+    counts = np.bincount(_pairs(before, labels, colors).ravel(), minlength=colors * colors)
+    return counts.reshape(colors, colors)
+
+
+def _pairs(before: np.ndarray, labels: np.ndarray, colors: int) -> np.ndarray:
+    """Return where each pair is in a table (K, K), flat."""
+    pairs = before.astype(np.uint16)
     pairs *= colors
     pairs += labels
-    counts = np.bincount(pairs.ravel(), minlength=colors * colors)
-    return counts.reshape(colors, colors)
+    return pairs
 
 
 def list_frequent(counts: np.ndarray, threshold: int) -> tuple[np.ndarray, np.ndarray]:
@@ -191,10 +201,16 @@ def rank(labels: np.ndarray, ranks: np.ndarray, predictor: int) -> np.ndarray:
     Arguments:
         ranks: from invert.
     """
-    index = contexts(labels, predictor).astype(np.uint16)
-    index *= len(ranks)
-    index += labels
-    return np.take(ranks.ravel(), index)
+    return rank_after(contexts(labels, predictor), labels, ranks)
+
+
+def rank_after(before: np.ndarray, labels: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """Return the rank of each label after another, uint8, both of one shape.
+
+    Arguments:
+        ranks: from invert.
+    """
+    return np.take(ranks.ravel(), _pairs(before, labels, len(ranks)))
 
 
 def unrank(

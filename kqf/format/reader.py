@@ -127,17 +127,15 @@ class ImageReader:
         if kind == b"PCOD":
             self._check_version(kind)
             check_ratio(length, colors * channels, "PCOD")
-            stream = self._chunks.read_body(kind, length)
-            return parse_codebook(
-                inflate(stream, colors * channels, "PCOD"), colors, channels
-            ), length
-        if kind != b"CODE":
+        elif kind != b"CODE":
             self.refuse_unknown(kind)
             raise FormatError("file", "chunk order", "CODE", kind.decode())
-        if length != colors * channels:
+        elif length != colors * channels:
             raise FormatError("CODE", "length", colors * channels, length)
         entries = self._chunks.read_body(kind, length)
-        return np.frombuffer(entries, np.uint8).reshape(colors, channels), length
+        if kind == b"PCOD":
+            entries = inflate(entries, colors * channels, "PCOD")
+        return parse_codebook(kind, entries, colors, channels), length
 
     def _check_version(self, kind: bytes) -> None:
         """Refuse a chunk that version 1 has not."""

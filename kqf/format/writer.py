@@ -28,7 +28,7 @@ def build(
         metadata: types and payloads of chunks, from build_metadata.
         streams: the payload of each tile, in the order of the tiles.
         shapes: the payload of ``SHAP``, None without shapes.
-        packed: the payload of ``PCOD``, None to write ``CODE``.
+        packed: the payload of ``PCOD``, None if it may not be used.
     """
     streams = list(streams)
     lengths = [len(stream) for stream in streams]
@@ -56,10 +56,7 @@ def build_prologue(
         lengths: bytes of each tile's stream; the result is as long for any. Others: as of build.
     """
     parts = [SIGNATURE, build_chunk(b"HEAD", build_header(head))]
-    if packed is not None:
-        parts.append(build_chunk(b"PCOD", packed))
-    else:
-        parts.append(build_chunk(b"CODE", codebook.tobytes()))
+    parts.append(build_codebook(codebook, packed))
     if ranking is not None:
         parts.append(build_chunk(b"RANK", ranking))
     if shapes is not None:
@@ -70,6 +67,13 @@ def build_prologue(
             build_chunk(b"tidx", TileIndex.build({"lengths": lengths}, tiles=len(lengths)))
         )
     return b"".join(parts)
+
+
+def build_codebook(codebook: np.ndarray, packed: bytes | None) -> bytes:
+    """Return ``PCOD`` of a payload if that is smaller, else ``CODE``."""
+    if packed is not None and len(packed) < codebook.size:
+        return build_chunk(b"PCOD", packed)
+    return build_chunk(b"CODE", codebook.tobytes())
 
 
 def build_tile(stream: bytes) -> bytes:

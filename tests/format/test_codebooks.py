@@ -14,7 +14,7 @@ CODEBOOKS = hnp.arrays(np.uint8, st.tuples(st.integers(1, 256), st.integers(1, 4
 
 @given(CODEBOOKS)
 def test_round_trip(codebook):
-    assert np.array_equal(parse(build(codebook), *codebook.shape), codebook)
+    assert np.array_equal(parse(b"PCOD", build(codebook), *codebook.shape), codebook)
 
 
 def test_differences_by_hand():
@@ -28,4 +28,4 @@ def test_differences_by_hand():
 @pytest.mark.parametrize("size", [5, 7])
 def test_another_size_is_refused(size):
     with pytest.raises(FormatError, match="PCOD: inflated size: expected 6"):
-        parse(bytes(size), 2, 3)
+        parse(b"PCOD", bytes(size), 2, 3)

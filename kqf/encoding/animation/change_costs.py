@@ -8,6 +8,7 @@ import numpy as np
 from kqf.encoding.animation.blocks import AREA, SIDE
 from kqf.encoding.rate_distortion import lengths_of
 from kqf.format.declarations import Predictor
+from kqf.format.prediction import count_after
 
 # Tenths of the counts of the frames before that still count with each new frame.
 _MEMORY = 7
@@ -100,7 +101,7 @@ class TransitionCosts:
     def count(self, before: np.ndarray, labels: np.ndarray, blocks: int) -> None:
         """Learn from the labels (n, 16) of the blocks of a frame that change, and those before."""
         self._counts = self._counts * _MEMORY // 10
-        self._counts += count_pairs(before, labels, len(self._codebook))
+        self._counts += count_after(before, labels, len(self._codebook))
         if self._counts.any():
             self.are_known = True
             lengths = lengths_of(self._counts, self._codebook, Predictor.LEFT)
@@ -132,9 +133,3 @@ class TransitionCosts:
         chosen = np.take_along_axis(labels, best, 0).reshape(-1, AREA)[changes]
         cost = float(np.minimum(changed, kept).sum()) + _TABLE_BITS * self._news
         return Choice(changes, chosen, cost)
-
-
-def count_pairs(before: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    """Return how often each label comes after each other, (count, count) int64."""
-    pairs = before.ravel().astype(np.intp) * count + labels.ravel()
-    return np.bincount(pairs, minlength=count * count).reshape(count, count)

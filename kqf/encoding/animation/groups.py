@@ -11,7 +11,15 @@ from kqf.encoding.animation.deltas import Delta
 from kqf.encoding.drawn import deflate_smallest
 from kqf.format.chunks import FRAME_SIZE, build_chunk
 from kqf.format.frames import SIDES, Blocks, Changes, build_changes
-from kqf.format.prediction import build_table, complete_lists, invert, list_frequent, read_table
+from kqf.format.prediction import (
+    build_table,
+    complete_lists,
+    count_after,
+    invert,
+    list_frequent,
+    rank_after,
+    read_table,
+)
 from kqf.format.shapes import Shapes, build_shapes
 from kqf.format.streams import deflate
 
@@ -104,12 +112,10 @@ class _Trials:
     ) -> tuple[np.ndarray, bytes, np.ndarray]:
         """Return ranks of labels, the table that they need, and the ranks of all labels."""
         codebook = self._in_force.codebook
-        colors = len(codebook)
-        pairs = before * np.intp(colors) + labels
-        counts = np.bincount(pairs, minlength=colors * colors).reshape(colors, colors)
+        counts = count_after(before, labels, len(codebook))
         lengths, listed = list_frequent(counts, threshold)
         ranks = invert(complete_lists(lengths, listed, codebook))
-        return ranks.ravel().take(pairs), build_table(lengths, listed), ranks
+        return rank_after(before, labels, ranks), build_table(lengths, listed), ranks
 
     def _trial_size(self, side: int, is_ranked: bool) -> int:
         """Return about how many bytes a group takes."""
@@ -156,11 +162,10 @@ class _Trials:
             size += 0 if payload is None else len(payload) + FRAME_SIZE
             candidates.append((size, symbols, payload, ranks))
 
-        colors = len(in_force.codebook)
         known = in_force.ranks
         if known is None:
             known = invert(read_table(None, in_force.codebook))
-        add(known.ravel().take(before * np.intp(colors) + labels), None, known)
+        add(rank_after(before, labels, known), None, known)
         for threshold in _THRESHOLDS:
             add(*self._ranked(labels, before, threshold))
         _, symbols, payload, in_force.ranks = min(candidates, key=lambda one: one[0])

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from kqf.encoding.animation.blocks import AREA, BlockGrid, deviations, flat
-from kqf.encoding.animation.change_costs import RepeatCosts, TransitionCosts, count_pairs
+from kqf.encoding.animation.change_costs import RepeatCosts, TransitionCosts
 from kqf.encoding.animation.codeword_candidates import CodewordCandidates
 from kqf.encoding.animation.stillness import Aims, Frame, changing_aims
 from kqf.encoding.rate_distortion import (
@@ -23,6 +23,7 @@ from kqf.encoding.rate_distortion import (
     to_costs,
 )
 from kqf.format.declarations import Predictor
+from kqf.format.prediction import count_after
 from kqf.quantization.visibility import weights_of
 
 # Bits' worth of error in a pixel that no block moves for.
@@ -84,7 +85,7 @@ class TemporalSearch:
         chosen = np.take_along_axis(labels, errors.argmin(axis=0)[None], 0)[0]
         codebook = candidates.codebook
         for _ in range(_FIRST_ROUNDS):
-            counts = count_pairs(chosen[:-1], chosen[1:], len(codebook))
+            counts = count_after(chosen[:-1], chosen[1:], len(codebook))
             chosen = best_chains(labels, costs, lengths_of(counts, codebook, Predictor.LEFT))
         return grid.cut(chosen.T[..., None])[..., 0]
 

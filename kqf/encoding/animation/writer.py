@@ -21,6 +21,7 @@ from kqf.format.header import build_header, layout_of
 from kqf.format.reader import ImageReader
 from kqf.format.signature import SIGNATURE
 from kqf.format.streams import deflate
+from kqf.format.writer import build_codebook
 
 # Changed pixels of a group: in longer ones deflate finds hardly more that repeats. Pixels of the
 # boxes in which they lie, to bound memory.
@@ -35,6 +36,8 @@ _MANY = 0.5
 _WORTHWHILE = 0.95
 # How many frames are not tried after one that is better stored as changes, at the most.
 _MOST_SKIPPED = 32
+# At which codebooks are deflated.
+_LEVEL = 12
 
 
 class AnimationWriter:
@@ -112,7 +115,8 @@ class AnimationWriter:
         if goes_on:
             self.frames -= 1
             self._first = self.frames
-        self._codebook_chunk = _codebook_chunk(codebook)
+        packed = deflate(codebooks.build(codebook), _LEVEL)
+        self._codebook_chunk = build_codebook(codebook, packed)
         self._in_force = InForce(codebook)
 
     def add_changes(
@@ -227,11 +231,3 @@ def _chunks(data: bytes) -> dict[bytes, bytes]:
         found[kind] = found.get(kind, b"") + data[at:end]
         at = end
     return found
-
-
-def _codebook_chunk(codebook: np.ndarray) -> bytes:
-    """Return the smaller chunk of a codebook."""
-    packed = deflate(codebooks.build(codebook), 12)
-    if len(packed) < codebook.size:
-        return build_chunk(b"PCOD", packed)
-    return build_chunk(b"CODE", codebook.tobytes())
