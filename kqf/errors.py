@@ -6,7 +6,7 @@ from types import FrameType
 
 Box = tuple[int, int, int, int]
 
-# Lost tiles that a message lists.
+# Lost tiles, and runs of frames, that a message lists.
 _LISTED = 6
 
 
@@ -85,6 +85,10 @@ class DamageWarning(UserWarning):
         notes: what else is damaged, in words.
         doubtful: (left, upper, right, lower) of the pixels that were read from a tile whose stream
             ends early, so that its checksum is missing; None if there are none.
+        lost_frames: (first, last) numbers of frames of an animation in a row that could not be
+            read: they repeat the one before.
+        doubtful_frames: (first, last) of those that may have wrong pixels, as what they are painted
+            on is lost in part.
     """
 
     def __init__(
@@ -93,12 +97,16 @@ class DamageWarning(UserWarning):
         tiles: int,
         notes: tuple[str, ...],
         doubtful: Box | None = None,
+        lost_frames: tuple[tuple[int, int], ...] = (),
+        doubtful_frames: tuple[tuple[int, int], ...] = (),
     ) -> None:
-        super().__init__(lost, tiles, notes, doubtful)
+        super().__init__(lost, tiles, notes, doubtful, lost_frames, doubtful_frames)
         self.lost = lost
         self.tiles = tiles
         self.notes = notes
         self.doubtful = doubtful
+        self.lost_frames = lost_frames
+        self.doubtful_frames = doubtful_frames
 
     def __str__(self) -> str:
         texts = list(self.notes)
@@ -109,7 +117,19 @@ class DamageWarning(UserWarning):
             texts.append(f"{len(self.lost)} of {self.tiles} tiles are lost{part}: {boxes}{more}")
         if self.doubtful:
             texts.append(f"{self.doubtful} was read without its checksum")
+        if self.lost_frames:
+            texts.append(f"lost, and shown as the one before: {_frames(self.lost_frames)}")
+        if self.doubtful_frames:
+            texts.append(f"perhaps wrong in part: {_frames(self.doubtful_frames)}")
         return "; ".join(texts)
+
+
+def _frames(runs: tuple[tuple[int, int], ...]) -> str:
+    """Return (first, last) numbers of frames in words."""
+    texts = [f"{first}" if first == last else f"{first} to {last}" for first, last in runs]
+    more = f" and {len(runs) - _LISTED} more runs" if len(runs) > _LISTED else ""
+    is_one = len(runs) == 1 and runs[0][0] == runs[0][1]
+    return f"frame{'' if is_one else 's'} {', '.join(texts[:_LISTED])}{more}"
 
 
 def warn(warning: Warning) -> None:

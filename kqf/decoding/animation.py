@@ -8,10 +8,12 @@ from typing import Any, overload
 
 import numpy as np
 
-from kqf.decoding.file import KqfFile, Trailing
+from kqf.decoding.file import Errors, KqfFile, Trailing, check_errors
 from kqf.decoding.frames import MAX_WORK, Canvas, FrameDecoder
 from kqf.decoding.information import Info
 from kqf.decoding.labels import Region, check_region
+from kqf.decoding.salvaged_file import Limits, SalvagedFile
+from kqf.errors import warn
 from kqf.format.declarations import MAX_METADATA, MAX_PIXELS, MAX_PROLOGUE_CHUNKS
 from kqf.image import IndexedImage
 from kqf.io.files import Source
@@ -26,6 +28,7 @@ def open_animation(
     max_metadata: int = MAX_METADATA,
     max_chunks: int = MAX_PROLOGUE_CHUNKS,
     trailing: Trailing = "error",
+    errors: Errors = "strict",
 ) -> "KqfAnimation":
     """Open a file to read its frames, when they are asked for. A still has one.
 
@@ -41,10 +44,15 @@ def open_animation(
         max_chunks: chunks of metadata, ranking and index together to accept.
         trailing: ``"error"`` to refuse bytes after the end of the file when all frames are read, or
             ``"ignore"``.
+        errors: ``"strict"``, or ``"salvage"`` to read what is intact of a damaged file: it is read
+            whole and decoded once; frames that are lost repeat the one before.
 
     Raises:
         FormatError: the file breaks a rule before its first tile. LimitError: it exceeds a limit.
         OSError: it can't be read. ImportError: it is a URL, and fsspec is not installed.
+
+    Warns:
+        DamageWarning: with ``errors="salvage"``, what is lost of a damaged file.
     """
     return KqfAnimation(
         source,
@@ -54,6 +62,7 @@ def open_animation(
         max_metadata=max_metadata,
         max_chunks=max_chunks,
         trailing=trailing,
+        errors=errors,
     )
 
 
@@ -84,11 +93,19 @@ class KqfAnimation(Sequence[np.ndarray]):
         max_metadata: int = MAX_METADATA,
         max_chunks: int = MAX_PROLOGUE_CHUNKS,
         trailing: Trailing = "error",
+        errors: Errors = "strict",
     ) -> None:
-        self._limits = {"threads": threads, "max_pixels": max_pixels, "max_work": max_work}
-        self._file = KqfFile(
-            source, max_metadata=max_metadata, max_chunks=max_chunks, trailing=trailing
-        )
+        check_errors(errors)
+        self._limits = threads, max_pixels, max_work
+        self._file: KqfFile | SalvagedFile
+        if errors == "strict":
+            self._file = KqfFile(
+                source, max_metadata=max_metadata, max_chunks=max_chunks, trailing=trailing
+            )
+        else:
+            self._file = SalvagedFile(source, max_metadata, max_chunks, trailing, self._limits)
+            if self._file.damage:
+                warn(self._file.damage)
         self._lock = threading.Lock()
         self._decoder: FrameDecoder | None = None
 
@@ -206,11 +223,14 @@ class KqfAnimation(Sequence[np.ndarray]):
         if not -len(self) <= index < len(self):
             raise IndexError(f"frame {index} of an animation of {len(self)} frames")
         if self._decoder is None:
-            self._decoder = FrameDecoder(self._file.reader(), **self._limits)
+            if isinstance(self._file, SalvagedFile):
+                self._decoder = self._file.decoder
+            else:
+                self._decoder = FrameDecoder(self._file.reader(), *self._limits)
         return self._decoder.decode(index % len(self))
 
 
-def _reopen(file: KqfFile, limits: dict[str, Any]) -> KqfAnimation:
+def _reopen(file: KqfFile | SalvagedFile, limits: Limits) -> KqfAnimation:
     animation = KqfAnimation.__new__(KqfAnimation)
     animation._file, animation._limits = file, limits
     animation._lock, animation._decoder = threading.Lock(), None

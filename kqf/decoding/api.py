@@ -1,11 +1,10 @@
 """From the bytes of a file to labels and pixels, in one call."""
 
 import mmap
-from typing import Literal
 
 import numpy as np
 
-from kqf.decoding.file import KqfFile, Trailing, check_trailing
+from kqf.decoding.file import Errors, KqfFile, Trailing, check_errors, check_trailing
 from kqf.decoding.frames import MAX_WORK, FrameDecoder
 from kqf.decoding.information import Info, info_of
 from kqf.decoding.labels import Reader, Region, check_tiles, read_labels, read_pixels
@@ -15,8 +14,6 @@ from kqf.format.declarations import MAX_METADATA, MAX_PIXELS, MAX_PROLOGUE_CHUNK
 from kqf.format.reader import ImageReader
 from kqf.image import IndexedImage
 from kqf.io.files import Source, open_source
-
-Errors = Literal["strict", "salvage"]
 
 
 def info(
@@ -229,8 +226,7 @@ def check(
 
 def _reader(errors: str, trailing: str) -> type[ImageReader] | type[Salvager]:
     check_trailing(trailing)
-    if errors not in ("strict", "salvage"):
-        raise ValueError(f"errors must be 'strict' or 'salvage', not {errors!r}")
+    check_errors(errors)
     return ImageReader if errors == "strict" else Salvager
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dask.array import Array
 
 Trailing = Literal["error", "ignore"]
+Errors = Literal["strict", "salvage"]
 
 # Bytes fetched of a URL at least: as much as the chunks before the first tile usually take.
 _LEAST_FETCHED = 2**16
@@ -304,6 +305,12 @@ def check_trailing(trailing: str) -> None:
     """Raise ValueError unless ``trailing`` is one of its two values."""
     if trailing not in ("error", "ignore"):
         raise ValueError(f"trailing must be 'error' or 'ignore', not {trailing!r}")
+
+
+def check_errors(errors: str) -> None:
+    """Raise ValueError unless ``errors`` is one of its two values."""
+    if errors not in ("strict", "salvage"):
+        raise ValueError(f"errors must be 'strict' or 'salvage', not {errors!r}")
 
 
 def _chunks(side: int, step: int) -> tuple[int, ...]:

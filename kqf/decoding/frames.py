@@ -1,14 +1,16 @@
 """The frames of an animation, painted one after another on a canvas."""
 
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 
-from kqf.decoding.labels import read_labels
+from kqf.decoding.labels import Reader, read_labels
 from kqf.errors import FormatError, LimitError
 from kqf.format.declarations import MAX_PIXELS
 from kqf.format.frame_reader import FrameReader, Group
 from kqf.format.frames import Changes, most_shape_pixels, paint_frame
+from kqf.format.header import Head
 from kqf.format.prediction import nearest_entries, read_table
 from kqf.format.reader import ImageReader
 from kqf.format.shapes import MAX_SHAPES, Shapes, joined_shapes, parse_shapes
@@ -105,6 +107,25 @@ class Canvas:
         self._shown, self._changed, self._changes = None, [], 0
 
 
+class Groups(Protocol):
+    """The groups of an animation, as a FrameReader gives them."""
+
+    last_frame: int
+    whole: dict[int, int]
+
+    def restart(self) -> None: ...
+
+    def seek(self, frame: int, offset: int | None) -> None: ...
+
+    def read_index(self) -> dict[int, int]: ...
+
+    def next(self) -> Group[Any] | None: ...
+
+    def lose(self, group: Group[Any], error: FormatError) -> None: ...
+
+    def lose_image(self, error: FormatError) -> None: ...
+
+
 class FrameDecoder:
     """The frames of one file, in their order, from the first or from any whole frame on.
 
@@ -113,6 +134,7 @@ class FrameDecoder:
         threads: at most so many are used; None for one for each processor.
         max_pixels: pixels of the canvas; None for no limit.
         max_work: pixels and blocks of all frames that may be decoded; None for no limit.
+        groups: of frames, in place of those that the reader finds.
 
     Attributes:
         canvas: as the frame ``number`` shows it.
@@ -121,15 +143,18 @@ class FrameDecoder:
 
     def __init__(
         self,
-        reader: ImageReader,
+        reader: Reader,
         threads: int | None = None,
         max_pixels: int | None = MAX_PIXELS,
         max_work: int | None = MAX_WORK,
+        groups: Groups | None = None,
     ) -> None:
         self._reader, self._threads = reader, threads
         self._max_pixels, self._max_work = max_pixels, max_work
         self._size = reader.head.width, reader.head.height
-        self._groups = FrameReader(reader) if reader.timing else None
+        if groups is None and isinstance(reader, ImageReader) and reader.timing:
+            groups = FrameReader(reader)
+        self._groups: Groups | None = groups
         self._index: dict[int, int] = self._groups.read_index() if self._groups else {}
         self._frames = self._all()
         self.number = -1
@@ -174,7 +199,15 @@ class FrameDecoder:
         groups = self._groups
         self._work = 0
         if start is None:
-            canvas, state = self._image(self._reader)
+            try:
+                canvas, state = self._image(self._reader)
+            except FormatError as error:
+                if groups is None:
+                    raise
+                groups.lose_image(error)
+                labels = np.zeros(self._size[::-1], np.uint8)
+                canvas = Canvas(labels, self._reader.codebook)
+                state = _State(self._reader.codebook, self._reader.shapes)
             if groups is None:
                 yield 0, canvas
                 return
@@ -192,22 +225,31 @@ class FrameDecoder:
             if frames.first_frame != number:
                 yield number, canvas
             if group.image is not None:
-                canvas, state = self._image(group.image)
+                try:
+                    canvas, state = self._image(group.image)
+                except FormatError as error:
+                    groups.lose(group, error)
                 number = frames.first_frame
                 continue
             assert isinstance(frames, Changes)
-            state = state.after(group, self._reader)
-            if group.shapes is not None and state.shapes is not None:
-                self._count(len(state.shapes.labels) + _WORK_OF_SHAPE * len(state.shapes))
-            if group.codebook is not None:
-                self._count(canvas.labels.size)
-                canvas.change_codebook(group.codebook)
-            for number in self._paint(canvas, frames, state):
-                if number < groups.last_frame:
-                    yield number, canvas
+            try:
+                state = state.after(group, self._reader.head)
+                if group.shapes is not None and state.shapes is not None:
+                    self._count(len(state.shapes.labels) + _WORK_OF_SHAPE * len(state.shapes))
+                if group.codebook is not None:
+                    self._count(canvas.labels.size)
+                    canvas.change_codebook(group.codebook)
+                for number in self._paint(canvas, frames, state):
+                    if number < groups.last_frame:
+                        yield number, canvas
+            except FormatError as error:
+                groups.lose(group, error)
+                for lost in range(number + 1, groups.last_frame):
+                    yield lost, canvas
+                number = groups.last_frame
         yield number, canvas
 
-    def _image(self, reader: ImageReader) -> "tuple[Canvas, _State]":
+    def _image(self, reader: Reader) -> "tuple[Canvas, _State]":
         self._count(reader.head.width * reader.head.height)
         labels = read_labels(reader, None, self._threads, self._max_pixels)
         return Canvas(labels, reader.codebook), _State(reader.codebook, reader.shapes)
@@ -259,7 +301,7 @@ class _State:
             self._order = read_table(self._ranking, self._codebook)
         return self._order
 
-    def after(self, group: Group, reader: ImageReader) -> "_State":
+    def after(self, group: Group[Any], head: Head) -> "_State":
         """Return what is in force from a group of changes on."""
         state = self
         if group.codebook is not None:
@@ -268,7 +310,7 @@ class _State:
             state = _State(state._codebook, state.shapes, group.ranking)
         if group.shapes is not None:
             known = state.shapes
-            pixels = most_shape_pixels((reader.head.width, reader.head.height))
+            pixels = most_shape_pixels((head.width, head.height))
             pixels -= len(known.labels) if known else 0
             found = parse_shapes(group.shapes, len(state._codebook) - 1, pixels)
             shapes = joined_shapes(known, found) if known else found

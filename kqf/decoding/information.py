@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kqf.decoding.salvage import Salvager
 from kqf.errors import FormatError
 from kqf.format.animation import Timing
 from kqf.format.reader import ImageReader
@@ -61,9 +62,10 @@ class Info:
         return 8 * self.file_bytes / (self.width * self.height)
 
 
-def info_of(reader: ImageReader) -> Info:
-    """Return what a file says of itself."""
+def info_of(reader: ImageReader | Salvager) -> Info:
+    """Return what a file says of itself; of a damaged one, not what its parts take."""
     head, timing = reader.head, reader.timing
+    whole = reader if isinstance(reader, ImageReader) else None
     return Info(
         width=head.width,
         height=head.height,
@@ -75,13 +77,13 @@ def info_of(reader: ImageReader) -> Info:
         tiles=head.tiles,
         metadata=dict(reader.metadata),
         file_bytes=reader.file_bytes,
-        missing_bytes=max(reader.whole_bytes - reader.file_bytes, 0),
+        missing_bytes=max(whole.whole_bytes - whole.file_bytes, 0) if whole else 0,
         version=head.version,
-        part_bytes=reader.part_bytes,
+        part_bytes=whole.part_bytes if whole else {},
         frames=1 if timing is None else timing.frames,
         loop=1 if timing is None else timing.plays,
         durations=() if timing is None else _milliseconds(timing),
-        scales=_scales(reader),
+        scales=_scales(whole) if whole else (),
     )
 
 

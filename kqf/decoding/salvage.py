@@ -17,6 +17,7 @@ from kqf.errors import (
     UnsupportedError,
 )
 from kqf.format import foreign
+from kqf.format.animation import Timing, parse_animation
 from kqf.format.chunks import END, FRAME_SIZE, HEAD_SIZE, parse_chunk_head
 from kqf.format.codebooks import parse as parse_codebook
 from kqf.format.declarations import (
@@ -56,6 +57,11 @@ class Salvager:
 
     Attributes:
         lost: boxes of tiles, or parts of a tile, that were asked for and can't be read.
+        strict: an ImageReader, if the file can be opened by one.
+        timing: of an animation, None if it is none or ``ANIM`` is lost.
+        is_animation: whether groups of frames follow the tiles.
+        search: the chunks of the file.
+        after_tiles: where they begin, or what is left of them.
     """
 
     def __init__(
@@ -67,9 +73,9 @@ class Salvager:
         trailing: str = "error",
     ) -> None:
         start = stream.tell()
-        self._search = ChunkSearch(stream, size)
+        self.search = ChunkSearch(stream, size)
         if trailing == "ignore":
-            size = self._search.size = self._end()
+            size = self.search.size = self._end()
         self.file_bytes = size
         self.lost: list[Box] = []
         self._asked = 0
@@ -90,24 +96,25 @@ class Salvager:
         self.order = read_order(self.head, self.codebook, self.ranking)
         self.shapes = self._parse_shapes(payloads.get(b"SHAP"))
         self.metadata = self._parse_metadata(payloads)
-        self._is_animation = b"ANIM" in payloads
-        self._is_ended = self._search.bytes_at(size - len(END), len(END)) == END
+        self.timing = self._parse_timing(payloads)
+        self.is_animation = b"ANIM" in payloads or "ANIM is lost" in self.search.notes
+        self._is_ended = self.search.bytes_at(size - len(END), len(END)) == END
         if not self._is_ended:
-            self._search.note("it does not end with DONE")
+            self.search.note("it does not end with DONE")
         self._places = self._find_places(payloads.get(b"tidx"))
-        self._strict: ImageReader | None = None
+        self.strict: ImageReader | None = None
         with self._broken_rule_noted():
             stream.seek(start)
-            self._strict = ImageReader(stream, size, max_metadata, max_chunks)
+            self.strict = ImageReader(stream, size, max_metadata, max_chunks)
 
     def _end(self) -> int:
         """Return where the file ends if bytes after ``DONE`` do not count."""
-        for at in range(self._search.size - 1, -_WINDOW, -_WINDOW):
+        for at in range(self.search.size - 1, -_WINDOW, -_WINDOW):
             first = max(at - _WINDOW, 0)
-            window = self._search.bytes_at(first, at - first + len(END))
+            window = self.search.bytes_at(first, at - first + len(END))
             if (found := window.rfind(END)) >= 0:
                 return first + found + len(END)
-        return self._search.size
+        return self.search.size
 
     @contextmanager
     def _broken_rule_noted(self) -> Iterator[None]:
@@ -115,25 +122,25 @@ class Salvager:
         try:
             yield
         except KqfError as error:
-            if not self._search.notes:
-                self._search.note(str(error))
+            if not self.search.notes:
+                self.search.note(str(error))
 
     def _check_signature(self) -> None:
-        found = self._search.bytes_at(0, len(SIGNATURE))
+        found = self.search.bytes_at(0, len(SIGNATURE))
         if found == SIGNATURE:
             return
-        if self._search.bytes_at(len(SIGNATURE) + 4, 4) != b"HEAD":
-            message = foreign.describe(self._search.bytes_at(0, foreign.SEEN))
+        if self.search.bytes_at(len(SIGNATURE) + 4, 4) != b"HEAD":
+            message = foreign.describe(self.search.bytes_at(0, foreign.SEEN))
             expected, found_text = SIGNATURE.hex(" "), found.hex(" ") or "nothing"
             raise FormatError("file", "signature", expected, found_text, message)
-        self._search.note("the signature is damaged")
+        self.search.note("the signature is damaged")
 
     def _read_fixed(self, kind: bytes, at: int, length: int) -> bytes:
         """Return the payload of a chunk that is known to be there; its head need not be whole."""
         name = kind.decode()
         if at + FRAME_SIZE + length > self.file_bytes:
             raise TruncatedError(name, "payload", f"{length} bytes", self.file_bytes - at)
-        payload = self._search.payload(kind, at, length)
+        payload = self.search.payload(kind, at, length)
         if payload is None:
             raise FormatError(name, "payload", "a whole one", "a damaged one")
         return payload
@@ -142,7 +149,7 @@ class Salvager:
         """Return the codebook, and where the chunk after it begins."""
         colors, channels = self.head.colors, self.head.channels
         size = colors * channels
-        frame = self._search.frame(at)
+        frame = self.search.frame(at)
         # Of CODE the length is known, so that its head need not be whole.
         if self.head.version > 1 and frame and frame[0] == b"PCOD":
             stream = self._read_fixed(b"PCOD", at, frame[1])
@@ -156,9 +163,7 @@ class Salvager:
     def _needs_ranking(self) -> bool:
         """Whether a ranking that was not found must have been lost."""
         # Version 2 allows for none, but not where something before the tiles is lost.
-        return (
-            self.head.version == 1 or not self._is_counted or "RANK is lost" in self._search.notes
-        )
+        return self.head.version == 1 or not self._is_counted or "RANK is lost" in self.search.notes
 
     def _parse_shapes(self, payload: bytes | None) -> Shapes | None:
         if not self.head.shapes:
@@ -167,27 +172,27 @@ class Salvager:
         with suppress(KqfError):
             if payload is not None:
                 return parse_shapes(payload, self.head.last_label, pixels)
-        self._search.note("SHAP is lost")
+        self.search.note("SHAP is lost")
         return None
 
     def _read_prologue(self, at: int, max_metadata: int, max_chunks: int) -> dict[bytes, bytes]:
         payloads: dict[bytes, bytes] = {}
         count = total = 0
-        while chunk := self._search.next_from(at):
+        while chunk := self.search.next_from(at):
             if chunk.start != at or chunk.payload is None:
                 end = chunk.end if chunk.start == at else chunk.start
                 chunk = self._headless(at, end, payloads) or chunk
-            if chunk.kind in (b"LABL", b"DONE"):
+            if chunk.kind in (b"LABL", b"DONE") or self._begins_group(chunk.kind, payloads):
                 break
             if chunk.payload is None and not TYPES.fullmatch(chunk.kind):
                 # It may be the first tile.
                 self._is_counted = False
-                following = self._search.frame(chunk.end)
+                following = self.search.frame(chunk.end)
                 if following and following[0] in (b"LABL", b"DONE"):
                     break
             if chunk.start != at:
                 self._is_counted = False
-                self._search.note("something before the tiles is lost")
+                self.search.note("something before the tiles is lost")
             at = chunk.end
             name = chunk.kind.decode()
             count += 1
@@ -198,7 +203,7 @@ class Salvager:
             if total > max_metadata:
                 raise LimitError("bytes of metadata", "max_metadata", max_metadata, total)
             if chunk.payload is None:
-                self._search.note(f"{name} is lost")
+                self.search.note(f"{name} is lost")
             elif name[0].isupper() and not (
                 chunk.kind in (b"RANK", b"ANIM") or (chunk.kind == b"SHAP" and self.head.shapes)
             ):
@@ -208,12 +213,21 @@ class Salvager:
         self._labels_at = at
         return payloads
 
+    def _begins_group(self, kind: bytes, known: Container[bytes]) -> bool:
+        """Tell whether a chunk belongs to the first group of an animation whose tiles are lost."""
+        if b"ANIM" not in known:
+            return kind == b"FRAM" and self.head.version > 1
+        needed = (b"RANK", self.head.predictor.is_ranked), (b"SHAP", self.head.shapes)
+        return kind in _GROUP and not any(
+            kind == other and is_needed and kind not in known for other, is_needed in needed
+        )
+
     def _headless(self, at: int, end: int, known: Container[bytes]) -> FoundChunk | None:
         """Return the one chunk that lies between two offsets and whose head is damaged."""
         length = end - at - FRAME_SIZE
         for kind in (b"RANK", b"SHAP", b"ANIM", b"tidx", *METADATA_TYPES.values()):
             if length >= 0 and kind not in known:
-                payload = self._search.payload(kind, at, length)
+                payload = self.search.payload(kind, at, length)
                 if payload is not None:
                     return FoundChunk(kind, payload, at, end)
         return None
@@ -224,8 +238,20 @@ class Salvager:
             try:
                 metadata |= parse_metadata({kind: payloads[kind]} if kind in payloads else {})
             except FormatError:
-                self._search.note(f"{kind.decode()} is lost")
+                self.search.note(f"{kind.decode()} is lost")
         return metadata
+
+    def _parse_timing(self, payloads: dict[bytes, bytes]) -> Timing | None:
+        try:
+            return parse_animation(payloads[b"ANIM"]) if b"ANIM" in payloads else None
+        except FormatError:
+            self.search.note("ANIM is lost")
+            return None
+
+    @property
+    def after_tiles(self) -> int:
+        last = self._places.get(self.head.tiles - 1, [])
+        return sum(last[0]) + FRAME_SIZE if len(last) == 1 else self._labels_at
 
     def _find_places(self, index: bytes | None) -> dict[int, list[tuple[int, int]]]:
         """Return, by the number of its tile, offsets and lengths that a ``LABL`` may have."""
@@ -234,10 +260,10 @@ class Salvager:
         lengths = np.frombuffer(index, ">u4").astype(np.int64)
         ends = np.cumsum(lengths + FRAME_SIZE)
         firsts = {self._labels_at}
-        if self._is_ended and not self._is_animation:
+        if self._is_ended and not self.is_animation:
             firsts.add(self.file_bytes - len(END) - int(ends[-1]))
         if len(firsts) > 1:
-            self._search.note("its length is not that of its parts")
+            self.search.note("its length is not that of its parts")
         places: dict[int, list[tuple[int, int]]] = {}
         for first in firsts:
             starts = first + ends - lengths - FRAME_SIZE
@@ -258,17 +284,17 @@ class Salvager:
         at = self._labels_at
         in_one_piece = self._is_counted
         done = False
-        while not done and (chunk := self._search.next_from(at)):
+        while not done and (chunk := self.search.next_from(at)):
             in_one_piece = in_one_piece and chunk.start == at
             done = self._is_after_tiles(chunk)
             found.append(chunk)
             at = chunk.end
             # What follows the tiles of an animation need not be right.
-            done |= self._is_animation and in_one_piece and len(found) > self.head.tiles
+            done |= self.is_animation and in_one_piece and len(found) > self.head.tiles
         tiles = self.head.tiles
         if in_one_piece and done and len(found) == tiles + 1:
             return {number: [_place(chunk)] for number, chunk in enumerate(found[:-1])}
-        self._search.note("the tiles do not follow one another")
+        self.search.note("the tiles do not follow one another")
         # One that is damaged may have hidden others.
         first = self._labels_at
         from_start = []
@@ -277,7 +303,7 @@ class Salvager:
                 break
             from_start.append(chunk)
             first = chunk.end
-        last = found[-1].start if self._is_animation and done else self.file_bytes - len(END)
+        last = found[-1].start if self.is_animation and done else self.file_bytes - len(END)
         from_end = []
         for chunk in reversed(found[:-1] if done else []):
             if chunk.payload is None or chunk.end != last:
@@ -298,16 +324,16 @@ class Salvager:
         return {number: [place] for number, place in places.items() if place[1] >= MIN_STREAM}
 
     def _is_after_tiles(self, chunk: FoundChunk) -> bool:
-        return chunk.kind == b"DONE" or (self._is_animation and chunk.kind in _GROUP)
+        return chunk.kind == b"DONE" or (self.is_animation and chunk.kind in _GROUP)
 
     def _find_cut(self, number: int, at: int) -> None:
         """Keep what is there of a tile whose chunk begins at an offset and is cut off."""
-        head = self._search.bytes_at(at, HEAD_SIZE)
+        head = self.search.bytes_at(at, HEAD_SIZE)
         if self._is_ended or head[4:] != b"LABL":
             return
         length, _ = parse_chunk_head(head)
         if at + FRAME_SIZE + length > self.file_bytes:
-            self._cut = number, self._search.bytes_at(at + HEAD_SIZE, length)
+            self._cut = number, self.search.bytes_at(at + HEAD_SIZE, length)
 
     def check_room(self) -> None:
         """Refuse an image of which hardly anything can be there."""
@@ -335,7 +361,7 @@ class Salvager:
 
     def _payload(self, number: int, at: int, length: int) -> bytes | None:
         # Where symbols are few and low, the stream's own Adler-32 misses too many changes.
-        payload = self._search.payload(b"LABL", at, length)
+        payload = self.search.payload(b"LABL", at, length)
         if payload:
             with suppress(KqfError):
                 check_tile(payload, self.head, number)
@@ -376,7 +402,7 @@ class Salvager:
             stream = parts.placement_stream
             return parse_placements(stream, parts.placements, self.shapes, box, size, number)
         except KqfError:
-            self._search.note(f"placements of shapes of tile {number} are lost")
+            self.search.note(f"placements of shapes of tile {number} are lost")
             return None
 
     def paint(self, labels: np.ndarray, placements: Placements, box: Box) -> None:
@@ -385,7 +411,7 @@ class Salvager:
             try:
                 paint(labels, self.shapes, placements, box)
             except KqfError as error:
-                self._search.note(str(error))
+                self.search.note(str(error))
 
     def check_used(self, placements: Placements) -> None:
         """Note shapes that are never placed, where nothing is lost."""
@@ -395,21 +421,21 @@ class Salvager:
 
     def finish(self) -> None:
         """Note broken rules that cost no tile, but that an ImageReader refuses."""
-        if self._strict and not self.lost and not self._search.notes:
+        if self.strict and not self.lost and not self.search.notes:
             with self._broken_rule_noted():
-                for _ in self._strict.tiles(range(self.head.tiles)):
+                for _ in self.strict.tiles(range(self.head.tiles)):
                     pass
-                self._strict.finish()
+                self.strict.finish()
 
     def damage(self) -> DamageWarning | None:
         """Return what is wrong with the file and the tiles asked for; None if nothing is."""
-        notes = self._search.notes
+        notes = self.search.notes
         if not self.lost and not notes:
             return None
         if self.head.shapes and self.shapes is None:
-            self._search.note("shapes are missing wherever tiles place them")
+            self.search.note("shapes are missing wherever tiles place them")
         elif self.head.shapes and self.lost:
-            self._search.note("shapes that begin in lost tiles are lost, too")
+            self.search.note("shapes that begin in lost tiles are lost, too")
         return DamageWarning(tuple(self.lost), self._asked, tuple(notes), self._doubtful)
 
 

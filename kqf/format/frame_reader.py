@@ -1,6 +1,7 @@
 """The groups of frames that follow the image of an animation, read one after another."""
 
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -19,8 +20,11 @@ _ORDER = (b"CODE", b"PCOD", b"RANK", b"SHAP", b"FRAM")
 _END_OF_INDEX = 4
 
 
+Image = TypeVar("Image")
+
+
 @dataclass(frozen=True)
-class Group:
+class Group(Generic[Image]):
     """What one group says.
 
     Attributes:
@@ -35,7 +39,7 @@ class Group:
     ranking: bytes | None
     shapes: bytes | None
     frames: Changes | Whole
-    image: ImageReader | None
+    image: Image | None
 
 
 class FrameReader:
@@ -80,6 +84,14 @@ class FrameReader:
         self._colors = self._reader.head.colors
         self.last_frame, self._is_walked = 0, True
 
+    def lose(self, group: Group[ImageReader], error: FormatError) -> None:
+        """Take note that a group can't be painted, which is an error here."""
+        raise error
+
+    def lose_image(self, error: FormatError) -> None:
+        """Take note that the first frame can't be read, which is an error here."""
+        raise error
+
     def read_index(self) -> dict[int, int]:
         """Return what ``fidx`` says, empty without one; the next group to be read stays the same.
 
@@ -101,7 +113,7 @@ class FrameReader:
             chunks.seek(here)
         return {}
 
-    def next(self) -> Group | None:
+    def next(self) -> Group[ImageReader] | None:
         """Return the next group; None at the end of the file, once all frames are there.
 
         The tiles of a whole frame must be read before the next group is.
@@ -131,8 +143,8 @@ class FrameReader:
             if kind == b"FRAM":
                 return self._group(offset, found)
 
-    def _group(self, offset: int, found: dict[bytes, bytes]) -> Group:
-        codebook = self._codebook(found)
+    def _group(self, offset: int, found: dict[bytes, bytes]) -> Group[ImageReader]:
+        codebook = parse_group_codebook(found, self._reader.head.channels)
         colors = self._colors if codebook is None else len(codebook)
         frames = parse_frames(found[b"FRAM"], self._size, colors - 1)
         self._check_numbers(frames, codebook)
@@ -148,20 +160,6 @@ class FrameReader:
         elif b"RANK" in found and not frames.is_ranked:
             raise FormatError("RANK", "count", "0 without ranked", 1)
         return Group(codebook, found.get(b"RANK"), found.get(b"SHAP"), frames, image)
-
-    def _codebook(self, found: dict[bytes, bytes]) -> np.ndarray | None:
-        channels = self._reader.head.channels
-        kind = next((kind for kind in (b"CODE", b"PCOD") if kind in found), None)
-        if kind is None:
-            return None
-        entries = found[kind]
-        if kind == b"PCOD":
-            entries = inflate(entries, MAX_COLORS * channels, "PCOD")
-        colors = len(entries) // channels
-        if not 1 <= colors <= MAX_COLORS or len(entries) != colors * channels:
-            expected = f"1 to {MAX_COLORS} entries of {channels} bytes"
-            raise FormatError(kind.decode(), "length", expected, len(entries))
-        return parse_codebook(kind, entries, colors, channels)
 
     def _check_numbers(self, frames: Changes | Whole, codebook: np.ndarray | None) -> None:
         number, following = frames.first_frame, self.last_frame + 1
@@ -184,3 +182,22 @@ class FrameReader:
         if kind != b"DONE":
             raise FormatError("file", "chunk order", "DONE", kind.decode())
         self._reader.finish_with(self._chunks, length)
+
+
+def parse_group_codebook(found: dict[bytes, bytes], channels: int) -> np.ndarray | None:
+    """Return the codebook (K, channels) uint8 among the chunks of a group, None if it has none.
+
+    Raises:
+        FormatError: it breaks a rule.
+    """
+    kind = next((kind for kind in (b"CODE", b"PCOD") if kind in found), None)
+    if kind is None:
+        return None
+    entries = found[kind]
+    if kind == b"PCOD":
+        entries = inflate(entries, MAX_COLORS * channels, "PCOD")
+    colors = len(entries) // channels
+    if not 1 <= colors <= MAX_COLORS or len(entries) != colors * channels:
+        expected = f"1 to {MAX_COLORS} entries of {channels} bytes"
+        raise FormatError(kind.decode(), "length", expected, len(entries))
+    return parse_codebook(kind, entries, colors, channels)

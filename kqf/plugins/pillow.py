@@ -16,8 +16,9 @@ from kqf.decoding.frames import Canvas, FrameDecoder
 from kqf.decoding.information import info_of
 from kqf.decoding.labels import read_labels, read_pixels
 from kqf.decoding.salvage import Salvager
+from kqf.decoding.salvaged_frames import salvage_frames
 from kqf.decoding.scaled import read_scaled_labels, read_scaled_pixels
-from kqf.errors import FormatError, KqfError
+from kqf.errors import FormatError, KqfError, warn
 from kqf.format.declarations import MAX_COLORS, METADATA_TYPES
 from kqf.format.metadata import build_metadata
 from kqf.format.overviews import level_size
@@ -88,10 +89,10 @@ class KqfImageFile(ImageFile.ImageFile):
             self._open_palette(reader.codebook)
         # An image that is not loaded has a tile. load() decodes it: Pillow has no such decoder.
         self.tile = [ImageFile._Tile("kqf", (0, 0, *self._size))]
-        described = info_of(reader) if isinstance(reader, ImageReader) else None
-        self.n_frames = described.frames if described else 1
+        described = info_of(reader)
+        self.n_frames = described.frames
         self.is_animated = self.n_frames > 1
-        if described and self.is_animated:
+        if self.is_animated:
             self._durations = described.durations
             self._close_exclusive_fp_after_loading = False
             self.info["duration"] = self._durations[0]
@@ -110,12 +111,17 @@ class KqfImageFile(ImageFile.ImageFile):
         """
         if not self._seek_check(frame):
             return
-        if self.fp is None or not isinstance(self._reader, ImageReader):
+        if self.fp is None or self._reader is None:
             raise ValueError("the image was closed")
         try:
             if self._decoder is None:
                 # Pillow has checked the size when it opened the file, against its own limit.
-                self._decoder = FrameDecoder(self._reader, max_pixels=None)
+                if ImageFile.LOAD_TRUNCATED_IMAGES or isinstance(self._reader, Salvager):
+                    self._decoder, damage = salvage_frames(self._salvager(), max_pixels=None)
+                    if damage:
+                        warn(damage)
+                else:
+                    self._decoder = FrameDecoder(self._reader, max_pixels=None)
             canvas = self._decoder.decode(frame)
         except KqfError as error:
             raise OSError(str(error)) from error
@@ -202,9 +208,7 @@ class KqfImageFile(ImageFile.ImageFile):
                 pixels = scaled(reader, None, self._level, None, None)
                 return Image.frombuffer(self.mode, self.size, pixels, "raw", self.mode, 0, 1)
             if ImageFile.LOAD_TRUNCATED_IMAGES:
-                # The setting may be newer than the reader.
-                self.fp.seek(self._start)
-                reader = Salvager(self._stream, reader.file_bytes)
+                reader = self._salvager()
             # Pillow has checked the size when it opened the file, against its own limit.
             read = read_labels if self.mode == "P" else read_pixels
             pixels = read(reader, max_pixels=None)
@@ -214,6 +218,13 @@ class KqfImageFile(ImageFile.ImageFile):
             raise OSError(str(error)) from error
         # L and P live on in this array; as nobody else holds it, the image may be drawn on.
         return Image.frombuffer(self.mode, self.size, pixels, "raw", self.mode, 0, 1)
+
+    def _salvager(self) -> Salvager:
+        """Return a reader of what is intact: the setting may be newer than the one there is."""
+        assert self.fp is not None
+        assert self._reader is not None
+        self.fp.seek(self._start)
+        return Salvager(self._stream, self._reader.file_bytes)
 
     def load_seek(self, pos: int) -> None:
         """Do nothing: that it exists keeps ``ImageFile.Parser`` from decoding by itself."""

@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageSequence
+from PIL import Image, ImageDraw, ImageFile, ImageSequence
 
 import kqf
 
@@ -179,3 +179,22 @@ def test_metadata_is_that_of_the_first_image():
     assert opened.info["comment"] == "x"
     opened.seek(2)
     assert opened.info["dpi"] == pytest.approx((72, 72))
+
+
+def test_damaged_animations_show_what_is_there_on_request(monkeypatch):
+    file = saved(FRAMES, duration=DURATIONS, loop=0)
+    expected, times = shown(file)
+    data = file.fp.getvalue()
+    damaged = data[:-20]
+    with Image.open(io.BytesIO(damaged)) as image, pytest.raises(OSError, match="FRAM"):
+        image.seek(1)
+    opened_before = Image.open(io.BytesIO(damaged))
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    for image in (opened_before, Image.open(io.BytesIO(damaged))):
+        with pytest.warns(kqf.DamageWarning, match="frames 1 to 4") as caught:
+            image.seek(4)
+        assert caught[0].filename == __file__
+        assert np.array_equal(image.convert("RGBA"), expected[0])
+        assert image.info["duration"] == times[4]
+    with Image.open(io.BytesIO(data)) as image:
+        assert np.array_equal(shown(image)[0], expected)
