@@ -313,7 +313,7 @@ def convert(
         bool,
         typer.Option(
             "--salvage",
-            help="Take the intact tiles of a damaged KQF file, and list the others.",
+            help="Take the intact tiles and frames of a damaged KQF file, and list the others.",
             rich_help_panel=_FILES,
         ),
     ] = False,

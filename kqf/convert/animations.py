@@ -1,6 +1,7 @@
 """Animations converted to KQF, from KQF, or with some of their frames alone."""
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import accumulate, pairwise
@@ -113,6 +114,30 @@ def make_of_frames(
     assert colors is not None
     exact = not comparison.differing
     return Made(made, *moving.size, len(colors), exact, notes, comparison.largest)
+
+
+def salvaged(data: bytes, options: ConversionOptions) -> tuple[bytes, kqf.DamageWarning | None]:
+    """Return a sound file of what is intact of an animation, and what is lost of it.
+
+    A sound animation, and what is none, stays as it is.
+    """
+    threads = options.encoder.get("threads")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        animation = kqf.open_animation(data, threads=threads, errors="salvage")
+    damage = [each.message for each in caught if isinstance(each.message, kqf.DamageWarning)]
+    if not damage or len(animation) == 1:
+        return data, None
+    sound = kqf.encode_animation(
+        animation,
+        durations=animation.durations,
+        loop=animation.loop,
+        exact=True,
+        metadata=animation.metadata,
+        effort=1,
+        threads=threads,
+    )
+    return sound, damage[0]
 
 
 class _Selected:

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 import kqf
-from kqf.convert.animations import is_animation, make_animation
+from kqf.convert.animations import is_animation, make_animation, salvaged
 from kqf.convert.large import ZARR, Opened, opened, write_large
 from kqf.convert.making import Made, make
 from kqf.convert.options import ConversionOptions
@@ -100,6 +100,9 @@ def _write_picture(
     suffix = suffix or (".png" if from_kqf else ".kqf")
     size = _size_of(data)
     check_target(job, size_after(size, options) if size and options.is_part else size, options)
+    bytes_in, damage = len(data), None
+    if options.salvage and from_kqf:
+        data, damage = salvaged(data, options)
     if options.frame is None and is_animation(data):
         made = make_animation(data, suffix, options)
     else:
@@ -109,9 +112,12 @@ def _write_picture(
         if options.is_part:
             picture = part_of_picture(load_picture(data, options.frame), options)
         made = make(job.source, data, suffix, options, picture)
+    if damage is not None:
+        exact = made.exact and not (damage.lost or damage.lost_frames or damage.doubtful_frames)
+        made = replace(made, exact=exact, notes=[f"damaged: {damage}", *made.notes])
     # Other formats are expected to be larger than KQF.
     if not options.is_part and (suffix == ".kqf" or not from_kqf):
-        made.notes.extend(compare_sizes(len(data), len(made.data), options))
+        made.notes.extend(compare_sizes(bytes_in, len(made.data), options))
     return made, write_result(job, made.data, options)
 
 

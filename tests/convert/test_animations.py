@@ -293,3 +293,22 @@ def test_images_that_are_joined_are_not_replaced():
     result = run("convert", "--frames-from", "?.png", "--force", "-o", "1.png", code=1)
     assert "1.png is one of the images" in result.stderr
     assert Path("1.png").read_bytes() == data
+
+
+def test_what_is_intact_of_a_damaged_animation_is_converted():
+    kqf.write_animation("a.kqf", [np.asarray(image) for image in FRAMES], durations=DURATIONS)
+    data = Path("a.kqf").read_bytes()
+    Path("b.kqf").write_bytes(data[:-20])
+    assert "--salvage" in run("convert", "b.kqf", "-o", "b.gif", code=1).stderr
+    for target in ("c.kqf", "c.webp"):
+        result = run("convert", "b.kqf", "--salvage", "-o", target)
+        assert "damaged: " in result.stderr
+        assert "frames 1 to 5" in result.stderr
+        assert "lossless" not in result.stdout
+    with kqf.open_animation("c.kqf") as animation:
+        assert animation.durations == tuple(DURATIONS)
+        assert all(np.array_equal(found, FRAMES[0]) for found in animation)
+    result = run("convert", "b.kqf", "--salvage", "--frame", "0", "-o", "d.png")
+    with Image.open("d.png") as image:
+        assert np.array_equal(image.convert("RGB"), FRAMES[0])
+    assert "damaged" not in run("convert", "a.kqf", "--salvage", "-o", "e.kqf").stderr

@@ -325,6 +325,30 @@ def salvage(data: bytes) -> None:
             require((part == part[0, 0]).all(), f"{box} is lost, but has pixels")
 
 
+def salvage_animation(data: bytes) -> None:
+    """``kqf.open_animation`` with ``errors="salvage"``: frames that are right or told of."""
+    if b"FRAM" not in data:
+        return
+    limits = {"max_work": 2**24, "max_pixels": 2**22}
+    verdict = attempt(kqf.check, data, **limits)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        salvaged = attempt(kqf.open_animation, data, errors="salvage", **limits)
+    if refused(salvaged):
+        require(refused(verdict), f"salvage refuses what check accepts: {salvaged}")
+        return
+    if isinstance(verdict, kqf.FormatError):
+        require(caught or b"over" in data, f"salvaged without a warning, but: {verdict}")
+    elif not refused(verdict):
+        require(not caught, f"warns of a whole file: {[str(one.message) for one in caught]}")
+    frames = list(salvaged)
+    require(len(frames) == max(len(salvaged.durations), 1), "another number of frames than times")
+    for damage in caught:
+        require(str(damage.message), "a warning without words")
+    number = rng_of(data).randrange(len(frames))
+    equal(salvaged[number], frames[number], f"frame {number} again")
+
+
 # Files by Pillow.
 
 
@@ -710,6 +734,7 @@ FILE_TARGETS: dict[str, Callable[[bytes], None]] = {
     "check": check,
     "open": open_file,
     "salvage": salvage,
+    "salvage_animation": salvage_animation,
     "plugin": plugin,
     "parser": parser,
 }
