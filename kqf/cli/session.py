@@ -161,7 +161,7 @@ def _in_words(name: str, error: Exception) -> str:
 
 
 @contextmanager
-def session(total: int, quiet: bool = False) -> Iterator[Session]:
+def session(total: int, quiet: bool = False, bar: bool = True) -> Iterator[Session]:
     """Give a Session; exit with 1 at its end if any file failed, and with 130 on an interrupt.
 
     A command that takes long shows a bar if stderr is a terminal.
@@ -169,11 +169,12 @@ def session(total: int, quiet: bool = False) -> Iterator[Session]:
     Arguments:
         total: number of files.
         quiet: whether to print errors and results alone.
+        bar: whether to show one.
     """
     opened = Session(total, quiet)
     timer = threading.Timer(_BAR_AFTER, opened.show_bar)
     timer.daemon = True
-    if sys.stderr.isatty() and not quiet:
+    if bar and sys.stderr.isatty() and not quiet:
         timer.start()
     stopped = False
     try:

@@ -9,10 +9,13 @@ from typing import Annotated
 import typer
 from PIL import Image, ImageOps, ImageShow
 
+import kqf
 from kqf.cli.parameters import whole_number
 from kqf.cli.session import Session, session
 from kqf.cli.viewer_server import Served, serve_until_interrupted
+from kqf.convert.animations import is_animation
 from kqf.format.signature import SIGNATURE
+from kqf.io.moving_pictures import MovingPicture
 from kqf.io.pictures import load
 from kqf.io.pipes import PIPE, read_input
 from kqf.text import escape
@@ -48,17 +51,25 @@ def view(
     Where there is no viewer, the browser shows the images if there is one. Where no window can be
     opened, such as on a server, the terminal shows them with coloured half blocks, as large as
     fits. Transparent parts are shown over a checkerboard.
+
+    Animations play in the browser, and in a terminal until their end or Ctrl-C; system viewers get
+    the first frame.
     """
     if terminal and browser:
         raise typer.BadParameter("either --terminal or --browser")
     in_browser: list[Served] = []
-    with session(len(files)) as here:
+    with session(len(files), bar=False) as here:
         for name in files:
             with here.file(name):
                 if browser:
                     in_browser.append(_served(name, frame))
                     continue
-                image, _ = load(read_input(name), frame)
+                data = read_input(name)
+                plays = frame is None and is_animation(data)
+                if plays and terminal and _is_terminal():
+                    _play(here, data, forced=True)
+                    continue
+                image, _ = load(data, 0 if plays else frame)
                 image = ImageOps.exif_transpose(image)
                 if terminal:
                     _draw(here, image, forced=True)
@@ -68,7 +79,10 @@ def view(
                     in_browser.append(_served(name, frame))
                 elif _shows_colors():
                     here.note(name, f"{_NO_VIEWER}, so the terminal draws it")
-                    _draw(here, image, forced=False)
+                    if plays:
+                        _play(here, data, forced=False)
+                    else:
+                        _draw(here, image, forced=False)
                     # No viewer opened, which scripts want to know.
                     here.failed = True
                 else:
@@ -78,7 +92,7 @@ def view(
 
 
 def _served(name: str, frame: int | None) -> Served:
-    """Return a file as the browser gets it: KQF as it is, all else as PNG."""
+    """Return a file as the browser gets it: KQF as it is, animations as KQF, all else as PNG."""
     title = Path(name).name or name
     path = Path(name)
     if name != PIPE and path.is_file():
@@ -88,6 +102,9 @@ def _served(name: str, frame: int | None) -> Served:
     data = read_input(name)
     if data.startswith(SIGNATURE):
         return Served(title, data)
+    if frame is None and is_animation(data):
+        with Image.open(io.BytesIO(data)) as moving:
+            return Served(title, _as_kqf(MovingPicture([moving])))
     image, _ = load(data, frame)
     buffer = io.BytesIO()
     image = ImageOps.exif_transpose(image)
@@ -95,6 +112,14 @@ def _served(name: str, frame: int | None) -> Served:
         image = image.convert("RGB")
     image.save(buffer, "PNG", compress_level=1)
     return Served(title, buffer.getvalue())
+
+
+def _as_kqf(moving: MovingPicture) -> bytes:
+    """Return an animation as the viewer plays it, its very pixels."""
+    durations = [duration or 0 for duration in moving.durations]
+    return kqf.encode_animation(
+        moving, durations=durations, loop=moving.plays, exact=True, effort=1
+    )
 
 
 def _has_browser() -> bool:
@@ -115,6 +140,10 @@ def _has_screen() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
 def _shows_colors() -> bool:
     from rich.console import Console
 
@@ -126,3 +155,10 @@ def _draw(here: Session, image: Image.Image, forced: bool) -> None:
     from kqf.cli.terminal import drawn
 
     here.say(drawn(image, forced))
+
+
+def _play(here: Session, data: bytes, forced: bool) -> None:
+    from kqf.cli.playing import play
+
+    with Image.open(io.BytesIO(data)) as image:
+        play(MovingPicture([image]), forced, here.say)
