@@ -17,10 +17,12 @@ from kqf.convert.options import ConversionOptions
 from kqf.convert.part import part_of_picture, resized, size_after, whole
 from kqf.convert.sizes import compare_sizes
 from kqf.convert.targets import Job, check_target, is_exclusive
+from kqf.convert.videos import make_video
 from kqf.io.large_image import LargeImage, Report, is_large
 from kqf.io.paths import mode_of, modified
 from kqf.io.pictures import Picture, is_kqf, load_picture
 from kqf.io.pipes import PIPE, read_input, write_output
+from kqf.io.videos import is_video
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ def _write_picture(
     bytes_in, damage = len(data), None
     if options.salvage and from_kqf:
         data, damage = salvaged(data, options)
-    if options.frame is None and is_animation(data):
+    if is_video(job.source):
+        made = make_video(data, suffix, options)
+    elif options.frame is None and is_animation(data):
         made = make_animation(data, suffix, options)
     else:
         if options.is_of_animation:

@@ -99,10 +99,11 @@ class _Frames:
         self.bytes = sum(path.stat().st_size for path in paths)
         self.notes: list[str] = []
         modes = set()
+        kept: dict[str, object] | None = None
         for path, picture in zip(paths, self._pictures(), strict=True):
             image = without_palette(picture.image)
             modes.add(image.mode)
-            if path == paths[0]:
+            if kept is None:
                 self.first, self.size = picture.image, image.size
                 kept = stored_metadata(picture.image)
             elif image.size != self.size:
