@@ -4,21 +4,18 @@ import json
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
+from kqf.cli import convert_options as option
 from kqf.cli import messages as lines
 from kqf.cli.batch import BatchOptions, convert_batch
 from kqf.cli.names import any_many, check_output, read_names
-from kqf.cli.parameters import AsJson, Quiet, Threads, choice, decimal_number, whole_number
+from kqf.cli.parameters import AsJson, Quiet, Threads
 from kqf.cli.session import Session, session
 from kqf.cli.values import (
-    parse_bytes,
     parse_color,
-    parse_frames,
-    parse_region,
-    parse_size,
     parse_tile,
 )
 from kqf.convert.api import convert_file
@@ -31,359 +28,46 @@ from kqf.io.pipes import PIPE, read_input
 from kqf.palettes.coerce import load_palette
 from kqf.palettes.files import read_palette
 
-_METRICS = ("perceptual", "mse")
-_PREDICTORS = ("auto", "none", "left", "up", "copy", "packed")
-_DITHERS = ("none", "auto", "ordered", "floyd-steinberg")
-_COLORS, _STORAGE, _ANIMATION, _FILES, _BATCH = (
-    "Colours",
-    "Storage in a KQF file",
-    "Animations",
-    "Files",
-    "Batches",
-)
-
 
 def convert(
-    inputs: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[IN...] [OUT]",
-            help="Images and animations, to KQF; KQF files, to PNG; folders, with all images in "
-            "them. - is stdin. The second of two names is the output if it does not exist or is a "
-            "folder.",
-            show_default=False,
-        ),
-    ] = None,
-    output: Annotated[
-        str,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            help="A file, whose suffix says the format: .kqf, or .png, .gif or .webp with the "
-            "colours that KQF would have; .zarr of a KQF file; a folder (one that ends with / "
-            "is made); - for stdout. "
-            "Without it, a file beside the input.",
-            show_default=False,
-            rich_help_panel=_FILES,
-        ),
-    ] = "",
-    file_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="SUFFIX",
-            help="Write this format where no file name says it, such as png.",
-            rich_help_panel=_FILES,
-        ),
-    ] = None,
-    colors: Annotated[
-        int | None,
-        typer.Option(
-            "-c",
-            "--colors",
-            metavar="N",
-            parser=whole_number(1, 256),
-            help="Use at most N colours, 1 to 256. [default: 256]",
-            rich_help_panel=_COLORS,
-        ),
-    ] = None,
-    quality: Annotated[
-        int | None,
-        typer.Option(
-            "-q",
-            "--quality",
-            metavar="N",
-            parser=whole_number(1, 100),
-            help="Take the nearest colours (100), or fewer bytes (down to 1). [default: 75]",
-            rich_help_panel=_COLORS,
-        ),
-    ] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            parser=choice(*_METRICS),
-            help="What counts as error: perceptual, what people see, or mse. [default: perceptual]",
-            rich_help_panel=_COLORS,
-        ),
-    ] = None,
-    palette: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|NAME",
-            help="Use the colours of an image, a KQF file, a palette file, a text with #rrggbb on "
-            "each line, or a built-in palette (kqf palette --list).",
-            rich_help_panel=_COLORS,
-        ),
-    ] = None,
-    method: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Choose colours by kmeans, minibatch, agglomerative, median-cut, octree, random "
-            "or sample:N. [default: kmeans]",
-            rich_help_panel=_COLORS,
-        ),
-    ] = None,
-    dither: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            parser=choice(*_DITHERS),
-            help="Mix colours where one is missing: ordered, floyd-steinberg, or auto, where bands "
-            "would be seen. [default: none]",
-            rich_help_panel=_COLORS,
-        ),
-    ] = None,
-    dither_strength: Annotated[
-        float | None,
-        typer.Option(
-            metavar="X",
-            parser=decimal_number,
-            help="Dither so much, 0 (not at all) to 1. [default: 1]",
-            rich_help_panel=_COLORS,
-        ),
-    ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="#RRGGBB[AA]",
-            help="Keep a colour exactly as it is; may be given again.",
-            rich_help_panel=_COLORS,
-        ),
-    ] = None,
-    target_psnr: Annotated[
-        float | None,
-        typer.Option(
-            metavar="DB",
-            parser=decimal_number,
-            help="Find the lowest quality with this PSNR, in dB.",
-            rich_help_panel=_COLORS,
-        ),
-    ] = None,
-    target_ssim: Annotated[
-        float | None,
-        typer.Option(
-            metavar="X",
-            parser=decimal_number,
-            help="Find the lowest quality with this SSIM, up to 1.",
-            rich_help_panel=_COLORS,
-        ),
-    ] = None,
-    target_ssimulacra2: Annotated[
-        float | None,
-        typer.Option(
-            metavar="X",
-            parser=decimal_number,
-            help="Find the lowest quality with this SSIMULACRA2: 70 looks good, 90 the same.",
-            rich_help_panel=_COLORS,
-        ),
-    ] = None,
-    max_bytes: Annotated[
-        int | None,
-        typer.Option(
-            metavar="SIZE",
-            parser=parse_bytes,
-            help="Find the highest quality that fits, and fewer colours if none does: 60000, 60k, "
-            "1.5M, 64KiB.",
-            rich_help_panel=_COLORS,
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            parser=whole_number(0),
-            help="Start the search for colours with this random seed. [default: 0]",
-            rich_help_panel=_COLORS,
-        ),
-    ] = None,
-    predictor: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            parser=choice(*_PREDICTORS),
-            help="Store labels by none, left, up, copy or packed. [default: auto, the smallest]",
-            rich_help_panel=_STORAGE,
-        ),
-    ] = None,
-    tile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WxH|N",
-            help="Size of tiles in pixels. [default: by trial]",
-            rich_help_panel=_STORAGE,
-        ),
-    ] = None,
-    overviews: Annotated[
-        bool | None,
-        typer.Option(
-            "--overviews/--no-overviews",
-            help="Store smaller pictures of the image, too. [default: from 16 megapixels on]",
-            show_default=False,
-            rich_help_panel=_STORAGE,
-        ),
-    ] = None,
-    effort: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            parser=whole_number(1, 9),
-            help="Work fast (1) or make small files (9). [default: 5]",
-            rich_help_panel=_STORAGE,
-        ),
-    ] = None,
-    verify: Annotated[
-        bool,
-        typer.Option(
-            "--verify",
-            help="Decode the result and compare before writing it.",
-            rich_help_panel=_FILES,
-        ),
-    ] = False,
-    frame: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            parser=whole_number(0),
-            help="Take this frame of several; the first is 0.",
-            rich_help_panel=_FILES,
-        ),
-    ] = None,
-    frames: Annotated[
-        Any,
-        typer.Option(
-            metavar="FIRST:END",
-            parser=parse_frames,
-            help="Of an animation, take the frames from one on, before another; the first is 0.",
-            rich_help_panel=_ANIMATION,
-        ),
-    ] = None,
-    every: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            parser=whole_number(1),
-            help="Of an animation, take each N-th frame.",
-            rich_help_panel=_ANIMATION,
-        ),
-    ] = 1,
-    frames_from: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FOLDER|PATTERN",
-            help="Make an animation of these images, in the order of their names, to the file that "
-            "-o names; 10 a second without --fps.",
-            rich_help_panel=_ANIMATION,
-        ),
-    ] = None,
-    fps: Annotated[
-        float | None,
-        typer.Option(
-            metavar="N",
-            parser=decimal_number,
-            help="Show so many frames of an animation a second.",
-            rich_help_panel=_ANIMATION,
-        ),
-    ] = None,
-    region: Annotated[
-        Any,
-        typer.Option(
-            metavar="L,T,R,B",
-            parser=parse_region,
-            help="Take this part: left, upper, right and lower side in pixels as they are stored.",
-            rich_help_panel=_FILES,
-        ),
-    ] = None,
-    size: Annotated[
-        Any,
-        typer.Option(
-            metavar="WxH|N|P%",
-            parser=parse_size,
-            help="Resize to W x H pixels, to N of the longer side, or to P percent of both sides, "
-            "before colours are chosen.",
-            rich_help_panel=_FILES,
-        ),
-    ] = None,
-    strip: Annotated[
-        bool, typer.Option("--strip", help="Drop all metadata.", rich_help_panel=_FILES)
-    ] = False,
-    salvage: Annotated[
-        bool,
-        typer.Option(
-            "--salvage",
-            help="Take the intact tiles and frames of a damaged KQF file, and list the others.",
-            rich_help_panel=_FILES,
-        ),
-    ] = False,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force",
-            help="Replace any existing file except the sources. A batch also makes again what is "
-            "done.",
-            rich_help_panel=_FILES,
-        ),
-    ] = False,
-    no_overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--no-overwrite",
-            help="Replace no existing file, not even earlier results.",
-            rich_help_panel=_FILES,
-        ),
-    ] = False,
-    keep_times: Annotated[
-        bool,
-        typer.Option(
-            "--keep-times",
-            help="Give results the times of their sources.",
-            rich_help_panel=_FILES,
-        ),
-    ] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            parser=whole_number(1),
-            help="Convert N files at once. [default for folders: as many as there are processors]",
-            rich_help_panel=_BATCH,
-        ),
-    ] = None,
-    from_list: Annotated[
-        bool,
-        typer.Option(
-            "--list",
-            help="Read more names from stdin, one on each line.",
-            rich_help_panel=_BATCH,
-        ),
-    ] = False,
-    null: Annotated[
-        bool,
-        typer.Option(
-            "-0",
-            "--null",
-            help="Read more names from stdin, separated by NUL, as find -print0 writes them.",
-            rich_help_panel=_BATCH,
-        ),
-    ] = False,
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict",
-            help="Exit with 1 if a result is not smaller than its source.",
-            rich_help_panel=_BATCH,
-        ),
-    ] = False,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Let this Dask cluster do the work, such as tcp://host:8786.",
-            rich_help_panel=_BATCH,
-        ),
-    ] = None,
+    inputs: option.Inputs = None,
+    output: option.Output = "",
+    file_format: option.FileFormat = None,
+    colors: option.Colors = None,
+    quality: option.Quality = None,
+    metric: option.Metric = None,
+    palette: option.Palette = None,
+    method: option.Method = None,
+    dither: option.Dither = None,
+    dither_strength: option.DitherStrength = None,
+    keep: option.Keep = None,
+    target_psnr: option.TargetPsnr = None,
+    target_ssim: option.TargetSsim = None,
+    target_ssimulacra2: option.TargetSsimulacra2 = None,
+    max_bytes: option.MaxBytes = None,
+    seed: option.Seed = None,
+    predictor: option.Predictor = None,
+    tile: option.Tile = None,
+    overviews: option.Overviews = None,
+    effort: option.Effort = None,
+    verify: option.Verify = False,
+    frame: option.Frame = None,
+    frames: option.Frames = None,
+    every: option.Every = 1,
+    frames_from: option.FramesFrom = None,
+    fps: option.Fps = None,
+    region: option.Region = None,
+    size: option.Size = None,
+    strip: option.Strip = False,
+    salvage: option.Salvage = False,
+    force: option.Force = False,
+    no_overwrite: option.NoOverwrite = False,
+    keep_times: option.KeepTimes = False,
+    jobs: option.Jobs = None,
+    from_list: option.FromList = False,
+    null: option.NulSeparated = False,
+    strict: option.Strict = False,
+    scheduler: option.Scheduler = None,
     threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
