@@ -20,7 +20,7 @@ from kqf.io.modes import image_of
 from kqf.io.moving_pictures import ANIMATED_FORMATS, MovingPicture, loop_of
 from kqf.io.palette_images import gif_picture
 from kqf.io.pictures import format_of, png_texts
-from kqf.plugins.pillow import stored_metadata
+from kqf.plugins.pillow_saving import stored_metadata
 
 # Milliseconds that the times of other formats are multiples of.
 _TICKS = {"GIF": 10, "PNG": 1, "WEBP": 1}

@@ -17,7 +17,7 @@ from kqf.io.inputs import picture_suffixes
 from kqf.io.modes import MODES, without_palette
 from kqf.io.paths import is_same
 from kqf.io.pictures import Picture, load_picture
-from kqf.plugins.pillow import stored_metadata
+from kqf.plugins.pillow_saving import stored_metadata
 
 _DEFAULT_FPS = 10
 

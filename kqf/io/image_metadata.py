@@ -9,6 +9,8 @@ from PIL import Image, ImageOps, TiffTags
 
 from kqf.text import reason
 
+# Pillow hands out, and most of its writers expect, EXIF with JPEG's prefix; KQF stores none.
+EXIF_PREFIX = b"Exif\0\0"
 # What KQF stores, and the types in which undamaged files give it.
 _STORED: dict[str, tuple[type, ...]] = {
     "icc_profile": (bytes,),

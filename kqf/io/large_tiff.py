@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import TiffImagePlugin
 
-from kqf.io.image_metadata import metadata_of
+from kqf.io.image_metadata import EXIF_PREFIX, metadata_of
 from kqf.io.large_image import LargeImage
 from kqf.io.large_image import is_large as is_large_size
 from kqf.text import how_to_install
@@ -110,7 +110,7 @@ def _metadata_of(name: str) -> dict[str, Any]:
     with TiffImagePlugin.TiffImageFile(name) as image:
         metadata = metadata_of(image)
     if isinstance(exif := metadata.get("exif"), bytes):
-        metadata["exif"] = exif.removeprefix(b"Exif\0\0")
+        metadata["exif"] = exif.removeprefix(EXIF_PREFIX)
     return metadata
 
 

@@ -18,13 +18,13 @@ def _open(fp: IO[bytes], filename: str | bytes) -> ImageFile.ImageFile:
 
 
 def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
-    from kqf.plugins.pillow import save
+    from kqf.plugins.pillow_saving import save
 
     save(im, fp)
 
 
 def _save_all(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
-    from kqf.plugins.pillow import save_all
+    from kqf.plugins.pillow_saving import save_all
 
     save_all(im, fp)
 
