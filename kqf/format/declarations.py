@@ -58,6 +58,20 @@ METADATA_TYPES = {
     "dpi": b"phys",
     "comment": b"text",
 }
+# Section 4.3: the critical chunks, with the first version that has each.
+CRITICAL_TYPES = {
+    b"HEAD": 1,
+    b"CODE": 1,
+    b"PCOD": 2,
+    b"RANK": 1,
+    b"SHAP": 2,
+    b"ANIM": 2,
+    b"LABL": 1,
+    b"FRAM": 2,
+    b"DONE": 1,
+}
+# Those known between the codebook and the first LABL, whose payloads are kept.
+PROLOGUE_TYPES = (b"RANK", b"SHAP", b"ANIM", b"tidx", *METADATA_TYPES.values())
 
 
 class Allowed(Adapter):  # type: ignore[misc]

@@ -13,12 +13,14 @@ from kqf.format.chunk_reader import ChunkReader
 from kqf.format.chunks import CRC_SIZE, FRAME_SIZE, HEAD_SIZE
 from kqf.format.codebooks import parse as parse_codebook
 from kqf.format.declarations import (
+    CRITICAL_TYPES,
     HEADER_SIZE,
     MAX_COLORS,
     MAX_METADATA,
     MAX_METADATA_CHUNK,
     MAX_PROLOGUE_CHUNKS,
     METADATA_TYPES,
+    PROLOGUE_TYPES,
 )
 from kqf.format.header import Head, parse_header
 from kqf.format.metadata import parse_metadata
@@ -31,8 +33,6 @@ from kqf.format.tiles import check_tile, check_tile_length, decode_tiles, split_
 
 # Bytes of tiles that are fetched of a remote file before they are used.
 _FETCHED = 2**23
-_KNOWN = (b"RANK", b"SHAP", b"ANIM", b"tidx", *METADATA_TYPES.values())
-_CRITICAL = (b"HEAD", b"CODE", b"PCOD", b"RANK", b"SHAP", b"ANIM", b"LABL", b"FRAM", b"DONE")
 
 
 class ImageReader:
@@ -125,7 +125,7 @@ class ImageReader:
         colors, channels = self.head.colors, self.head.channels
         kind, length = self._chunks.read_head()
         if kind == b"PCOD":
-            self._check_version(kind)
+            self._check_known(kind)
             check_ratio(length, colors * channels, "PCOD")
         elif kind != b"CODE":
             self.refuse_unknown(kind)
@@ -137,15 +137,17 @@ class ImageReader:
             entries = inflate(entries, colors * channels, "PCOD")
         return parse_codebook(kind, entries, colors, channels), length
 
-    def _check_version(self, kind: bytes) -> None:
-        """Refuse a chunk that version 1 has not."""
-        if self.head.version == 1:
-            raise UnsupportedError("file", "critical chunk", "one of version 1", kind.decode())
-
     def refuse_unknown(self, kind: bytes) -> None:
         """Refuse a critical chunk of a later version, wherever it stands (R4.3-5)."""
-        if self.head.version > 1 and kind[:1].isupper() and kind not in _CRITICAL:
-            raise UnsupportedError("file", "critical chunk", "a known one", kind.decode())
+        if self.head.version > 1 and kind[:1].isupper():
+            self._check_known(kind)
+
+    def _check_known(self, kind: bytes) -> None:
+        """Refuse a critical chunk that the file's version has not."""
+        version = self.head.version
+        if CRITICAL_TYPES.get(kind, version + 1) > version:
+            expected = f"one of version {version}"
+            raise UnsupportedError("file", "critical chunk", expected, kind.decode())
 
     @cached_property
     def shapes(self) -> Shapes | None:
@@ -186,6 +188,10 @@ class ImageReader:
                 raise LimitError("chunks before LABL", "max_chunks", max_chunks, "more")
             if kind in payloads:
                 raise FormatError(name, "count", 1, "another")
+            if kind[:1].isupper():
+                self._check_known(kind)
+                if kind not in PROLOGUE_TYPES:
+                    raise FormatError("file", "chunk order", "LABL or a chunk before it", name)
             if kind == b"RANK":
                 if not self.head.predictor.is_ranked:
                     expected = f"0 with predictor {self.head.predictor}"
@@ -194,19 +200,10 @@ class ImageReader:
             elif kind == b"tidx":
                 if length != 4 * self.head.tiles:
                     raise FormatError(name, "length", 4 * self.head.tiles, length)
-            elif kind == b"ANIM":
-                self._check_version(kind)
             elif kind == b"SHAP":
-                self._check_version(kind)
                 if not self.head.shapes:
                     raise FormatError(name, "count", "0 without shapes", 1)
-            elif kind in (b"HEAD", b"CODE", b"DONE") or (
-                kind in (b"PCOD", b"FRAM") and self.head.version > 1
-            ):
-                raise FormatError("file", "chunk order", "LABL or a chunk before it", name)
-            elif name[0].isupper():
-                raise UnsupportedError("file", "critical chunk", "a known one", name)
-            else:
+            elif kind != b"ANIM":
                 total += length
                 # Overviews are not kept in memory.
                 most = MAX_METADATA if kind == b"over" else max_metadata
@@ -219,7 +216,7 @@ class ImageReader:
                 self._overviews.jump(self._chunks, total)
                 continue
             payload = self._chunks.read_body(kind, length)
-            if kind in _KNOWN:
+            if kind in PROLOGUE_TYPES:
                 payloads[kind] = payload
         raise FormatError("file", "chunks before LABL", MAX_PROLOGUE_CHUNKS, "more")
 
