@@ -160,4 +160,4 @@ def test_codes_of_noise_are_decoded_in_bounded_time():
         begin = time.process_time()
         assert np.array_equal(kqf.read_indexed(data, threads=1).labels, labels)
         # About 20 ms here; so many times as much is something else than a slow machine.
-        assert time.process_time() - begin < 2
+        assert time.process_time() - begin < 5

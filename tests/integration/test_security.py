@@ -168,7 +168,8 @@ def read_cheaply(way, data):
         seconds, peak = time.process_time() - began, tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 28 * SIDE * SIDE
-        assert seconds < 2
+        # Most take a tenth of a second; what is not bounded takes minutes.
+        assert seconds < 10
 
 
 @pytest.mark.parametrize("way", [kqf.read, kqf.check, read_region, salvage])

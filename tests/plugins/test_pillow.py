@@ -8,10 +8,12 @@ import pickle
 import subprocess
 import sys
 import warnings
+import zlib
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from conftest import head, put_together
 from PIL import (
     Image,
     ImageCms,
@@ -590,14 +592,9 @@ class TestLimits:
     def test_without_a_limit_there_is_none(self, monkeypatch):
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
         side = 14_000  # more than twice what Pillow allows unless told
-        data = kqf.encode_indexed(
-            np.zeros((side, side), np.uint8),
-            np.zeros((1, 1), np.uint8),
-            effort=1,
-            predictor="none",
-            tile=(side, 100),
-        )
-        im = open_bytes(data)
+        tiles = 140 * [(b"LABL", zlib.compress(bytes(side * 100), 1))]
+        top = [head(side, side, (side, 100)), (b"CODE", b"\0")]
+        im = open_bytes(put_together([*top, *tiles, (b"DONE", b"")]))
         im.load()
         assert im.getpixel((side - 1, side - 1)) == 0
 
