@@ -16,6 +16,7 @@ from kqf.cli.parameters import Threads
 from kqf.cli.session import Session, session
 from kqf.io.inputs import sources_of
 from kqf.io.modes import without_palette
+from kqf.io.moving_pictures import is_animation
 from kqf.io.pictures import load
 from kqf.io.pipes import read_input
 from kqf.text import escape, reason
@@ -68,10 +69,12 @@ def report(
 ) -> None:
     """Compare KQF with palette PNG, GIF and lossless WebP: bytes, errors, and what they look like.
 
-    Suggests how many colours to take.
+    Suggests how many colours to take. Animations are compared with GIF, animated WebP and APNG.
     """
     from kqf.report import documents
+    from kqf.report.animations import AnimationReport, measure_animation
     from kqf.report.measure import ImageReport, Unreadable, measure
+    from kqf.report.tables import drawn
 
     counts = _parse_counts(colors)
     suffix = check_output(output, _DOCUMENTS)
@@ -82,11 +85,22 @@ def report(
         here.expect(len(names))
         if output and not can_write(here, output, names):
             return
-        results: list[ImageReport | Unreadable] = []
+        results: list[ImageReport | AnimationReport | Unreadable] = []
         sections: list[Any] = []
+        playing: list[Any] = []
         for name in names:
             with here.file(name):
                 data = read_input(name)
+                if is_animation(data):
+                    moving = measure_animation(
+                        data, name=name, threads=threads, progress=here.progress
+                    )
+                    if with_page:
+                        from kqf.report import html as page
+
+                        playing.append(page.animation_section(moving))
+                    results.append(replace(moving, given=b"", file=b""))
+                    continue
                 image, lost = load(data)
                 for note in lost:
                     here.note(name, note)
@@ -111,10 +125,16 @@ def report(
             if here.error:
                 results.append(Unreadable(name, here.error))
         reports, unreadable = documents.parts_of(results)
+        animations = [each for each in results if isinstance(each, AnimationReport)]
         if as_json:
             here.say(documents.as_json(results).rstrip())
-        elif reports:
-            _print(here, reports, full=full)
+        else:
+            for each in animations:
+                here.say(f"{drawn(each.table)}\n")
+            if reports:
+                _print(here, reports, full=full)
+            elif animations:
+                here.say(fill(documents.NOTES[0], _COLUMNS))
         if output and suffix not in PAGES:
             writers: dict[str, Callable[[Any], str]] = {
                 ".md": documents.as_markdown,
@@ -122,10 +142,10 @@ def report(
                 ".json": documents.as_json,
             }
             write_output(here, output, writers[suffix](results).encode(), quiet=as_json)
-        elif with_page and (reports or output):
+        elif with_page and (reports or animations or output):
             from kqf.report import html as page
 
-            text = page.render("KQF report", sections, reports, unreadable)
+            text = page.render("KQF report", sections, reports, unreadable, playing)
             if output:
                 write_output(here, output, text.encode(), quiet=as_json)
             else:

@@ -13,9 +13,8 @@ import kqf
 from kqf.cli.parameters import whole_number
 from kqf.cli.session import Session, session
 from kqf.cli.viewer_server import Served, serve_until_interrupted
-from kqf.convert.animations import is_animation
 from kqf.format.signature import SIGNATURE
-from kqf.io.moving_pictures import MovingPicture
+from kqf.io.moving_pictures import MovingPicture, is_animation
 from kqf.io.pictures import load
 from kqf.io.pipes import PIPE, read_input
 from kqf.text import escape

@@ -17,7 +17,7 @@ from kqf.convert.part import box_of, size_after
 from kqf.encoding.animation.exact import distinct
 from kqf.io.image_metadata import dropped_metadata, metadata_of
 from kqf.io.modes import image_of
-from kqf.io.moving_pictures import ANIMATED_FORMATS, MovingPicture, loop_of
+from kqf.io.moving_pictures import MovingPicture, loop_of
 from kqf.io.palette_images import gif_picture
 from kqf.io.pictures import format_of, png_texts
 from kqf.plugins.pillow_saving import stored_metadata
@@ -31,17 +31,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {"blend": 0, "disposal": 0},
     "WEBP": {"lossless": True, "exact": True, "quality": 100},
 }
-
-
-def is_animation(data: bytes) -> bool:
-    """Tell whether a file holds frames that are shown one after another."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            frames = getattr(image, "n_frames", 1) - bool(getattr(image, "default_image", False))
-            return image.format in ANIMATED_FORMATS and frames > 1
-    except Exception:
-        # Decoding it tells what is wrong with it.
-        return False
 
 
 class Moving(Protocol):

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 import kqf
-from kqf.convert.animations import is_animation, make_animation, salvaged
+from kqf.convert.animations import make_animation, salvaged
 from kqf.convert.large import ZARR, Opened, opened, write_large
 from kqf.convert.making import Made, make
 from kqf.convert.options import ConversionOptions
@@ -19,6 +19,7 @@ from kqf.convert.sizes import compare_sizes
 from kqf.convert.targets import Job, check_target, is_exclusive
 from kqf.convert.videos import make_video
 from kqf.io.large_image import LargeImage, Report, is_large
+from kqf.io.moving_pictures import is_animation
 from kqf.io.paths import mode_of, modified
 from kqf.io.pictures import Picture, is_kqf, load_picture
 from kqf.io.pipes import PIPE, read_input, write_output

@@ -1,5 +1,6 @@
 """The frames of images that Pillow opened, as they are shown."""
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,17 @@ from kqf.text import reason
 # Formats of which Pillow has an animation's frames rather than pages, views or layers.
 ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF", "KQF")
 _PALETTE_MODES = ("1", "L", "P", "PA")
+
+
+def is_animation(data: bytes) -> bool:
+    """Tell whether a file holds frames that are shown one after another."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            frames = getattr(image, "n_frames", 1) - bool(getattr(image, "default_image", False))
+            return image.format in ANIMATED_FORMATS and frames > 1
+    except Exception:
+        # Decoding it tells what is wrong with it.
+        return False
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,12 @@ MEASUREMENTS = (
     _SSIM,
     *_LARGEST,
 )
+ANIMATIONS = (
+    _NAME,
+    _BYTES,
+    _SHARE,
+    Column("frames", _of("exact"), lambda exact: "lossless" if exact else "lossy", number=False),
+)
 PARTS = (
     Column("part of the file", lambda part: part[0].replace("_", " "), number=False),
     Column("bytes", lambda part: part[1], _number(0)),

@@ -5,9 +5,11 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePath
 
 from kqf.report import columns
+from kqf.report.animations import AnimationReport
 from kqf.report.competitors import png8_by
 from kqf.report.measure import ImageReport, Unreadable, counted
 from kqf.report.suggestion import VISIBLE
@@ -15,7 +17,7 @@ from kqf.report.summary import compare, overview, summarize
 from kqf.report.tables import Table, markdown
 from kqf.text import CHANNEL_NAMES, escape
 
-Result = ImageReport | Unreadable
+Result = ImageReport | AnimationReport | Unreadable
 
 NOTES = (
     '"KQF takes": bytes of KQF by default, as a share of the bytes in that row.',
@@ -115,13 +117,16 @@ def as_markdown(results: Sequence[Result]) -> str:
             error = f"**Cannot be read**: {_inline(each.error)}"
             blocks.append(f"## {_inline(each.name)}\n\n{error}\n")
             continue
+        if isinstance(each, AnimationReport):
+            blocks.append(f"## {markdown(replace(each.table, title=_inline(each.title)))}")
+            continue
         title = _inline(suggestion_of(each))
         table = markdown(Table(title, columns.MEASUREMENTS, each.rows))
         blocks.append(f"## {_inline(title_of(each))}\n\n{table}")
         if each.parts:
             blocks.append(markdown(parts_table(each)))
     blocks += [f"## {markdown(table)}" for table in summary_tables(reports)]
-    blocks.append("\n".join(f"- {note}" for note in NOTES) + "\n")
+    blocks.append("\n".join(f"- {note}" for note in (NOTES if reports else NOTES[:1])) + "\n")
     return "\n".join(blocks)
 
 
@@ -139,7 +144,7 @@ def as_csv(results: Sequence[Result]) -> str:
             continue
         for row in each.rows:
             record = row.record()
-            largest = record.pop("largest_error") or {}
+            largest = record.pop("largest_error", None) or {}
             place = {f"largest_error_{key}": value for key, value in largest.items()}
             image = {"image": escape(each.name), "width": each.width, "height": each.height}
             records.append(image | record | place)

@@ -18,6 +18,7 @@ import kqf
 import kqf.web
 from kqf.display import in_color as codebook_in_color
 from kqf.display import picture_of
+from kqf.report.animations import AnimationReport
 from kqf.report.charts import Point, curves_as_svg
 from kqf.report.columns import MEASUREMENTS
 from kqf.report.competitors import KQF, in_color
@@ -40,6 +41,9 @@ _SIDE = 4096
 # Side of the part of a reduced picture that is shown as it is, around the largest error.
 _DETAIL = 48
 _THUMBNAIL = (160, 120)
+# Bytes of the files of one animation that are in the page.
+_MOST_PLAYED = 2**23
+_PLAYED = {"GIF": "image/gif", "PNG": "image/png", "WEBP": "image/webp", "AVIF": "image/avif"}
 # Numbers of colours whose pictures are shown besides the default and the suggested number.
 _COLORS = (16, 64)
 # Fewer points make no curve.
@@ -69,6 +73,33 @@ class Section:
     thumbnail: str
     original: str
     data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class AnimationSection:
+    """One animation's part of the page.
+
+    Attributes:
+        name: of the animation.
+        given, file: data URIs of the file that was given, empty where browsers do not show its
+            format, and of the KQF file; both empty where they are too large for the page.
+        table: what it takes in each format.
+    """
+
+    name: str
+    given: str
+    file: str
+    table: Table
+
+
+def animation_section(done: AnimationReport) -> AnimationSection:
+    """Return the part about one animation."""
+    given = file = ""
+    if len(done.given) + len(done.file) <= _MOST_PLAYED:
+        file = f"data:;base64,{base64.b64encode(done.file).decode()}"
+        if kind := _PLAYED.get(done.file_format):
+            given = f"data:{kind};base64,{base64.b64encode(done.given).decode()}"
+    return AnimationSection(escape(titles_of([done.name])[0]), given, file, done.table)
 
 
 def check_installed() -> None:
@@ -159,6 +190,7 @@ def render(
     sections: Sequence[Section],
     reports: Sequence[ImageReport] = (),
     unreadable: Sequence[Unreadable] = (),
+    animations: Sequence[AnimationSection] = (),
 ) -> str:
     """Return the page.
 
@@ -166,7 +198,7 @@ def render(
         title: of the page; that of a single image stands in front of it.
         sections: one for each image.
         reports: of all images, for the summary.
-        unreadable: images that have no section.
+        unreadable: images that have no section. animations: their parts.
 
     Raises:
         ValueError: jinja2 is missing.
@@ -184,14 +216,17 @@ def render(
     style, script = (
         Markup((templates / name).read_text("utf-8")) for name in ("page.css", "page.js")
     )
+    element = (kqf.web.path() / "element.js").read_text("utf-8")
     return environment.get_template("page.html").render(
-        imports=Markup(kqf.web.import_map("kqf.js")),
+        imports=Markup(kqf.web.import_map("./kqf.js")),
+        animations=animations,
+        element=Markup(element if animations else ""),
         title=title,
         sections=sections,
         summaries=summary_tables(reports),
         summary_note=overview_note(reports) if len(reports) > 1 else "",
         unreadable=[(escape(each.name), escape(each.error)) for each in unreadable],
-        notes=NOTES if reports else [],
+        notes=NOTES if reports else NOTES[:1] if animations else [],
         versions=f"KQF {kqf.__version__}, Pillow {PIL.__version__}, "
         f"Python {platform.python_version()}",
         style=style,

@@ -1,5 +1,6 @@
 """``kqf report``."""
 
+import base64
 import csv
 import io
 import json
@@ -42,6 +43,39 @@ def test_one_image_is_a_table_that_fits():
     assert lines[-1] == f"Page with the pictures: {Path('kqf-report.html').absolute()}"
     assert "|" not in "".join(lines)
     assert "\x1b" not in "".join(lines)
+
+
+def test_animations_are_compared_with_those_of_other_formats():
+    frames = [Image.fromarray(few()).rotate(90 * number) for number in range(3)]
+    frames[0].save("a.gif", save_all=True, append_images=frames[1:], duration=70)
+    draw("b.png", few())
+    lines = run("report", "a.gif", "-o", "a.html").stdout.splitlines()
+    assert lines[0].startswith("a.gif: GIF, ")
+    assert "3 frames, 0.21 s" in " ".join(lines)
+    rows = ["GIF file as given", "KQF", "WebP lossless", "APNG (Pillow)"]
+    for name in rows if WEBP else [*rows[:2], rows[3]]:
+        (line,) = [line for line in lines if line.startswith(name + " ")]
+        assert line.endswith("lossless")
+    text = Path("a.html").read_text("utf-8")
+    found = re.findall(r'src="data:([\w/]*);base64,([^"]*)"', text)
+    assert [kind for kind, _ in found] == ["image/gif", ""]
+    given, ours = (base64.b64decode(data) for _, data in found)
+    assert given == Path("a.gif").read_bytes()
+    assert kqf.info(ours).frames == 3
+    assert f"{len(ours):,}" in "".join(lines)
+    result = run("report", "a.gif", "b.png", "--json", "-o", "a.csv")
+    record, _ = json.loads(result.stdout)["images"]
+    assert (record["frames"], record["milliseconds"]) == (3, 210)
+    assert record["rows"][1] == {
+        "encoder": "KQF",
+        "bytes": len(ours),
+        "kqf_share": 1,
+        "exact": True,
+    }
+    with Path("a.csv").open(newline="") as file:
+        assert [row["encoder"] for row in csv.DictReader(file)][:2] == ["GIF file as given", "KQF"]
+    run("report", "a.gif", "-o", "a.md")
+    assert "| KQF " in Path("a.md").read_text()
 
 
 def test_several_images_end_with_ten_lines():
@@ -147,14 +181,14 @@ def test_one_unreadable_image_does_not_end_a_report(suffix):
     draw("a.png", few())
     Path("bad<i>.png").write_bytes(Path("a.png").read_bytes()[:60])
     Image.fromarray(few()).save(
-        "two.gif", save_all=True, append_images=[Image.fromarray(few(colors=9))]
+        "two.tif", save_all=True, append_images=[Image.fromarray(few(colors=9))]
     )
     Image.fromarray(many()[..., 0].astype(np.float32)).save("deep.tif")
-    arguments = ("bad<i>.png", "a.png", "two.gif", "deep.tif", "-o", f"r.{suffix}")
+    arguments = ("bad<i>.png", "a.png", "two.tif", "deep.tif", "-o", f"r.{suffix}")
     result = run("report", *arguments, code=1)
     assert [line.split(": ")[1] for line in result.stderr.splitlines()] == [
         "bad<i>.png",
-        "two.gif",
+        "two.tif",
         "deep.tif",
     ]
     text = Path(f"r.{suffix}").read_text("utf-8")

@@ -16,7 +16,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+import kqf
 from kqf.report import html as page
+from kqf.report.animations import measure_animation
 from kqf.report.measure import Unreadable, measure
 
 pytestmark = pytest.mark.slow
@@ -289,3 +291,18 @@ def test_everything_has_a_name(opened):
         assert nameless == [], kind
     for image in opened.find_elements(By.TAG_NAME, "img"):
         assert image.get_dom_attribute("alt") is not None
+
+
+def test_animations_play(browser, tmp_path):
+    frames = np.zeros((3, 20, 30, 3), np.uint8)
+    frames[1, :10], frames[2, :, :10] = 200, 99
+    done = measure_animation(kqf.encode_animation(frames, durations=50), name="a.kqf")
+    path = tmp_path / "report.html"
+    path.write_text(
+        page.render("KQF report", [], animations=[page.animation_section(done)]), "utf-8"
+    )
+    browser.get_log("browser")
+    browser.get(path.as_uri())
+    script = "return document.querySelector('kqf-img').image?.width"
+    WebDriverWait(browser, SECONDS).until(lambda driver: driver.execute_script(script) == 30)
+    assert not browser.get_log("browser")
