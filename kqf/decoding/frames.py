@@ -36,6 +36,8 @@ class Canvas:
 
     def __init__(self, labels: np.ndarray, codebook: np.ndarray) -> None:
         self.labels, self.codebook = labels, codebook
+        self._words = _words_of(codebook)
+        # Where labels alone do not say them: the colour of each pixel as one number, (H * W,).
         self._colors: np.ndarray | None = None
         # The pixels without a label of the codebook in force.
         self._stale: np.ndarray | None = None
@@ -51,10 +53,10 @@ class Canvas:
     def change_codebook(self, codebook: np.ndarray) -> None:
         """Let labels mean other colours from now on; pixels keep theirs."""
         if self._colors is None:
-            flat = look_up(self.labels, self.codebook)
-            self._colors = flat.reshape(self.labels.size, -1)
+            self._colors = self._words.take(self.labels.reshape(-1))
             self._forget_shown()
         self.codebook = codebook
+        self._words = _words_of(codebook)
         self._stale = np.ones(self.labels.size, np.bool_)
 
     def contexts(self, pixels: np.ndarray) -> np.ndarray:
@@ -63,12 +65,12 @@ class Canvas:
         if self._stale is not None and self._colors is not None:
             stale = np.flatnonzero(self._stale[pixels])
             # Few colours are shown by many pixels.
-            channels = self._colors.shape[1]
-            words = np.zeros((len(stale), 4), np.uint8)
-            words[:, :channels] = self._colors[pixels[stale]]
-            keys, inverse = np.unique(words.view(np.uint32)[:, 0], return_inverse=True)
-            colors = keys.view(np.uint8).reshape(-1, 4)[:, :channels]
-            labels[stale] = nearest_entries(colors, self.codebook)[inverse]
+            words = self._colors.take(pixels.take(stale))
+            keys = np.unique(words)
+            colors = keys.view(np.uint8).reshape(-1, 4)[:, : self.codebook.shape[1]]
+            # Faster than the inverse of unique, which sorts indices.
+            found = nearest_entries(colors, self.codebook)
+            labels[stale] = found.take(np.searchsorted(keys, words))
         return labels
 
     def put(self, pixels: np.ndarray, labels: np.ndarray) -> None:
@@ -77,7 +79,7 @@ class Canvas:
         if self._stale is not None:
             self._stale[pixels] = False
         if self._colors is not None:
-            self._colors[pixels] = self.codebook[labels]
+            self._colors[pixels] = self._words.take(labels)
         elif self._shown is not None:
             self._changed.append(pixels)
             self._changes += len(pixels)
@@ -91,7 +93,13 @@ class Canvas:
             if part.size < self.labels.size:
                 return look_up(np.ascontiguousarray(part), self.codebook)
             return self._show_all()
-        return shaped(self._colors, self.labels.shape)[box].copy()
+        part = np.ascontiguousarray(self._colors.reshape(self.labels.shape)[box])
+        octets = part.view(np.uint8).reshape(-1, 4)
+        pixels = np.empty((part.size, self.codebook.shape[1]), np.uint8)
+        # Much faster than all channels at once.
+        for channel in range(pixels.shape[1]):
+            pixels[:, channel] = octets[:, channel]
+        return shaped(pixels, part.shape)
 
     def _show_all(self) -> np.ndarray:
         """Return a copy of all pixels, of which only those that have changed are looked up."""
@@ -105,6 +113,13 @@ class Canvas:
 
     def _forget_shown(self) -> None:
         self._shown, self._changed, self._changes = None, [], 0
+
+
+def _words_of(codebook: np.ndarray) -> np.ndarray:
+    """Return each entry of a codebook (K, C) uint8 as one number, (K,) uint32."""
+    octets = np.zeros((len(codebook), 4), np.uint8)
+    octets[:, : codebook.shape[1]] = codebook
+    return octets.view(np.uint32)[:, 0]
 
 
 class Groups(Protocol):

@@ -57,8 +57,8 @@ class Blocks:
         """Bytes of the map of a frame."""
         return -(-self.columns * self.rows // 8)
 
-    def changed(self, bits: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the numbers of the blocks that a map (map_bytes,) uint8 marks, ascending.
+    def _flags(self, bits: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the number of a block, and which of those from it on change, (n,) bool.
 
         They come in pieces of at most about _PIECE pixels, so that what is made of them is bounded.
 
@@ -66,20 +66,44 @@ class Blocks:
             FormatError: a bit beyond the last block is set.
         """
         step = max(_PIECE // (8 * self.side**2), 1)
+        blocks = self.columns * self.rows
         for first in range(0, len(bits), step):
-            numbers = np.flatnonzero(np.unpackbits(bits[first : first + step], bitorder="little"))
+            flags = np.unpackbits(bits[first : first + step], bitorder="little").view(np.bool_)
+            beyond = np.flatnonzero(flags[blocks - 8 * first :])
+            if len(beyond):
+                found = f"bit {blocks + int(beyond[-1])}"
+                raise FormatError("FRAM", "bits beyond the last block", 0, found)
+            yield 8 * first, flags
+
+    def changed(self, bits: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the numbers of the blocks that a map (map_bytes,) uint8 marks, ascending.
+
+        They come in pieces, and errors are those of _flags.
+        """
+        for first, flags in self._flags(bits):
+            numbers = np.flatnonzero(flags)
             if len(numbers):
-                numbers += 8 * first
-                if (highest := int(numbers[-1])) >= self.columns * self.rows:
-                    raise FormatError("FRAM", "bits beyond the last block", 0, f"bit {highest}")
+                numbers += first
                 yield numbers
 
-    def count_pixels(self, numbers: np.ndarray) -> int:
-        """Return how many pixels blocks have."""
-        row, column = np.divmod(numbers, self.columns)
-        widths = np.minimum(self.width - column * self.side, self.side)
-        heights = np.minimum(self.height - row * self.side, self.side)
-        return int((widths * heights).sum())
+    def count_pixels(self, bits: np.ndarray) -> int:
+        """Return how many pixels the blocks have that a map marks; errors are those of _flags."""
+        columns, rows, side = self.columns, self.rows, self.side
+        # Blocks of the last column and row may be cut off.
+        beside, below = columns * side - self.width, rows * side - self.height
+        pixels = 0
+        for first, flags in self._flags(bits):
+            pixels += side * side * int(np.count_nonzero(flags))
+            if beside:
+                last = flags[(columns - 1 - first) % columns :: columns]
+                pixels -= side * beside * int(np.count_nonzero(last))
+            if below:
+                last = flags[max((rows - 1) * columns - first, 0) :]
+                pixels -= side * below * int(np.count_nonzero(last))
+            corner = columns * rows - 1 - first
+            if 0 <= corner < len(flags) and flags[corner]:
+                pixels += beside * below
+        return pixels
 
     def pixels(self, numbers: np.ndarray) -> np.ndarray:
         """Return the pixels of blocks in the order of their labels, as indices, int64.
@@ -236,7 +260,7 @@ def _parse_changes(
     placements = _split(data, PLACEMENT_BYTES * placed)
     pixels = 0
     for one in maps:
-        pixels += 0 if one is None else sum(map(blocks.count_pixels, blocks.changed(one)))
+        pixels += 0 if one is None else blocks.count_pixels(one)
     labels = inflated("labels", pixels, MAX_GROUP_PIXELS)
     if labels.size and (highest := int(labels.max())) > last_label:
         raise FormatError("FRAM", "label", f"at most {last_label}", highest)
