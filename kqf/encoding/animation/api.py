@@ -109,11 +109,8 @@ def _encoded(
     for name in ("target_ssim", "target_ssimulacra2"):
         if getattr(settings, name) is not None:
             raise ValueError(f"{name} is for still images: an animation can have target_psnr")
-    is_searched = settings.quality < 100 or settings.target_psnr or settings.labels.dither_if_seen
-    if settings.labels.dither and is_searched:
-        raise ValueError(
-            "an animation is dithered at quality 100 alone, without target_psnr, and not by auto"
-        )
+    if settings.labels.dither_if_seen:
+        raise ValueError("dither='auto' is for still images: an animation can be dithered always")
 
     def timing_for(writer: AnimationWriter) -> Timing:
         return timing_of(seconds, writer.frames, plays)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
-from itertools import chain, islice
+from itertools import chain, islice, tee
 
 import numpy as np
 
@@ -135,12 +135,27 @@ class SceneSearch:
     def _label(
         self, frames: Iterable[np.ndarray], scene: _Scene, quality: int
     ) -> Iterator[np.ndarray]:
+        dither = self._settings.labels.dither
+        if dither is None:
+            return self._undithered(frames, scene, quality)
         codebook, metric, threads = scene.codebook, self._metric, self._settings.threads
+        frames, others = tee(frames)
+        dithered = dithered_labels(frames, codebook, dither, metric, threads, UNSEEN[metric])
         if quality == 100:
-            dither = self._settings.labels.dither
-            if dither is None:
-                return nearest_labels(frames, codebook, metric, threads)
-            return dithered_labels(frames, codebook, dither, metric, threads, UNSEEN[metric])
+            return (labels for labels, _ in dithered)
+        searched = self._undithered(others, scene, quality)
+        # As in still images, busy areas are searched, where dots would cost most and be seen least.
+        return (
+            np.where(calm, labels, other)
+            for (labels, calm), other in zip(dithered, searched, strict=True)
+        )
+
+    def _undithered(
+        self, frames: Iterable[np.ndarray], scene: _Scene, quality: int
+    ) -> Iterator[np.ndarray]:
+        codebook, metric = scene.codebook, self._metric
+        if quality == 100:
+            return nearest_labels(frames, codebook, metric, self._settings.threads)
         effort = self._settings.preset.search
         parameters = search_parameters(scene.error, quality, metric, effort)
         count = parameters.candidates + _MORE_CANDIDATES

@@ -10,6 +10,7 @@ from kqf.quantization.colorspace import PixelPoints
 from kqf.quantization.dither import Dither
 from kqf.quantization.histogram import pack
 from kqf.quantization.nearest import assign
+from kqf.quantization.visibility import CALM
 
 
 def nearest_labels(
@@ -28,8 +29,10 @@ def dithered_labels(
     metric: str,
     threads: int,
     unseen: float,
-) -> Iterator[np.ndarray]:
-    """Yield the labels (H, W) uint8 of frames (H, W, C) uint8, dithered.
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the labels (H, W) uint8 of frames (H, W, C) uint8, dithered, and where they are calm.
+
+    The latter, (H, W) bool, is of the frames without their noise, too.
 
     A pixel keeps its label for as long as its colour is about the one that it was chosen for, so
     that the pattern does not crawl.
@@ -53,4 +56,4 @@ def dithered_labels(
             found[stays] = labels[stays]
             now[:, stays] = shown[:, stays]
         labels, shown = found, now
-        yield found.copy()
+        yield found.copy(), image.weight_classes >= CALM

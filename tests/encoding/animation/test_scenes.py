@@ -167,8 +167,29 @@ class TestLabels:
         assert (labels[0] != labels[1]).any()
 
     def test_dithering_does_not_crawl_with_noise(self, photograph):
-        ((_, labels),) = found(noisy(photograph), dither="ordered", colors=8)
-        assert np.mean([one != other for one, other in itertools.pairwise(labels)]) < 0.01
+        for quality in (100, 60):
+            ((_, labels),) = found(noisy(photograph), dither="ordered", colors=8, quality=quality)
+            assert np.mean([one != other for one, other in itertools.pairwise(labels)]) < 0.01
+
+    def test_below_the_highest_quality_calm_areas_alone_are_dithered(self):
+        rng = np.random.default_rng(0)
+        ramp = np.repeat(np.linspace(40, 90, WIDTH)[None], HEIGHT, axis=0)
+        ramp[:, WIDTH // 2 :] = rng.integers(0, 256, (HEIGHT, WIDTH - WIDTH // 2))
+        frames = [np.repeat(ramp[..., None], 3, axis=2).astype(np.uint8)] * 2
+        options = {"palette": np.arange(0, 256, 15, np.uint8)[:, None].repeat(3, axis=1)}
+        (dithered,), (mixed,), (searched,) = (
+            [labels for _, labels in found(frames, **options, **more)]
+            for more in (
+                {"dither": "ordered", "quality": 100},
+                {"dither": "ordered", "quality": 60},
+                {"quality": 60},
+            )
+        )
+        calm, busy = np.s_[:, : WIDTH // 2 - 12], np.s_[:, WIDTH // 2 + 12 :]
+        for one, both, other in zip(dithered, mixed, searched, strict=True):
+            assert np.array_equal(both[calm], one[calm])
+            assert np.array_equal(both[busy], other[busy])
+            assert not np.array_equal(one[calm], other[calm])
 
     @pytest.mark.parametrize("channels", [1, 2, 4])
     @pytest.mark.parametrize("quality", [100, 60, 1])

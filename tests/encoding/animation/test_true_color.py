@@ -42,8 +42,16 @@ def test_targets_hold_for_the_whole_file(frames):
     assert limit // 2 < len(kqf.encode_animation(frames, max_bytes=limit, **options)) <= limit
     with pytest.raises(ValueError, match="target_ssim is for still images"):
         kqf.encode_animation(frames, target_ssim=0.9)
-    with pytest.raises(ValueError, match="dithered at quality 100 alone"):
-        kqf.encode_animation(frames, dither="ordered", quality=75)
+    with pytest.raises(ValueError, match="dither='auto' is for still images"):
+        kqf.encode_animation(frames, dither="auto")
+
+
+def test_dithering_takes_fewer_bytes_below_the_highest_quality(frames):
+    options = {"effort": 1, "colors": 12, "dither": "ordered"}
+    sizes = [len(kqf.encode_animation(frames, quality=q, **options)) for q in (100, 60)]
+    assert sizes[0] > sizes[1]
+    limit = (sizes[0] + sizes[1]) // 2
+    assert len(kqf.encode_animation(frames, max_bytes=limit, **options)) <= limit
 
 
 def test_few_colours_are_exact_unless_they_take_too_many_bytes(frames):
