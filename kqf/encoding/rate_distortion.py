@@ -174,7 +174,7 @@ def nearest_codewords(quantized: Quantized, count: int) -> NearestCodewords:
     labels, errors = nearest_few(quantized.points, codewords, count, banned, threads)
     # Not those that weigh nothing: their errors may be infinite.
     searched = slice(len(errors) - samples.held)
-    errors[searched] *= samples.weights[searched, None]
+    errors[searched] *= samples.search_weights[searched, None]
     held = are_among(colors, quantized.fixed)[samples.colors]
     own = quantized.color_labels.take(samples.colors)
     if samples.held:
@@ -266,7 +266,7 @@ def errors_from(
     for axis, of_codewords in zip(quantized.points.T, codewords.T, strict=True):
         offsets = axis[:, None] - of_codewords.take(nearest.labels)
         errors += offsets * offsets
-    errors *= quantized.samples.weights[:, None]
+    errors *= quantized.samples.search_weights[:, None]
     errors[np.isinf(nearest.errors)] = np.inf
     return errors
 

@@ -22,7 +22,7 @@ from kqf.quantization.histogram import (
 from kqf.quantization.kmeans import in_order
 from kqf.quantization.methods import Method
 from kqf.quantization.nearest import assign, squared_error
-from kqf.quantization.visibility import CLASSES, WEIGHTS, weight_classes
+from kqf.quantization.visibility import CLASSES, SEARCH_WEIGHTS, WEIGHTS, weight_classes
 from kqf.threads import each, run
 
 # A codeword becomes the colour that makes so large a share of its pixels.
@@ -201,6 +201,7 @@ class Samples:
         index: (H, W) int32, the row of each pixel in the other arrays.
         colors: (R,) rows of the image's histogram.
         weights: (R,) float32, what an error counts: whole sixteenths.
+        search_weights: (R,) float32, what it counts in the search of labels.
         mass: (R,) float64, weight of all pixels of a row together.
         held: so many of the last rows stand for pixels whose labels are given, one row for each
             label from 0 on. They weigh nothing, and their colours do not matter.
@@ -209,6 +210,7 @@ class Samples:
     index: np.ndarray
     colors: np.ndarray
     weights: np.ndarray
+    search_weights: np.ndarray
     mass: np.ndarray
     held: int = 0
 
@@ -216,7 +218,8 @@ class Samples:
     def unweighted(cls, image: ColorImage) -> "Samples":
         """Return samples of an image in which every pixel counts the same: one for each colour."""
         counts = image.histogram.counts.astype(np.float64)
-        return cls(image.index, np.arange(len(counts)), np.ones(len(counts), np.float32), counts)
+        ones = np.ones(len(counts), np.float32)
+        return cls(image.index, np.arange(len(counts)), ones, ones, counts)
 
     @classmethod
     def weighted(cls, image: ColorImage) -> "Samples":
@@ -228,23 +231,21 @@ class Samples:
         rows = np.flatnonzero(counts)
         positions = np.zeros(len(counts), np.int32)
         positions[rows] = np.arange(len(rows), dtype=np.int32)
-        weights = WEIGHTS[rows % CLASSES]
+        colors, classes = rows // CLASSES, rows % CLASSES
+        weights, search_weights = WEIGHTS[classes], SEARCH_WEIGHTS[classes].astype(np.float32)
         mass = counts[rows] * weights
-        return cls(positions.take(keys), rows // CLASSES, weights.astype(np.float32), mass)
+        return cls(positions.take(keys), colors, weights.astype(np.float32), search_weights, mass)
 
     def holding(self, labels: np.ndarray, where: np.ndarray, count: int) -> "Samples":
         """Return the samples with labels, (H, W) uint8 below ``count``, given for some pixels."""
         first = len(self.colors)
         index = np.where(where, labels + np.int32(first), self.index)
-        none = np.zeros(count)
-        return Samples(
-            index,
-            np.concatenate([self.colors, none.astype(self.colors.dtype)]),
-            np.concatenate([self.weights, none.astype(np.float32)]),
-            np.bincount(index.ravel(), minlength=first + count)
-            * np.concatenate([self.weights, none]),
-            count,
+        colors, weights, search_weights = (
+            np.concatenate([values, np.zeros(count, values.dtype)])
+            for values in (self.colors, self.weights, self.search_weights)
         )
+        mass = np.bincount(index.ravel(), minlength=first + count) * weights.astype(np.float64)
+        return Samples(index, colors, weights, search_weights, mass, count)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ CLASSES = _GREATEST_CLASS - _LEAST_CLASS + 1
 WEIGHTS = np.rint(16 * 2.0 ** (np.arange(_LEAST_CLASS, _GREATEST_CLASS + 1) / 2)) / 16
 # Classes from this one on are calm: there dots are less seen than bands.
 CALM = 5
+# What an error counts where labels are searched: streaks are seen in calm areas alone.
+SEARCH_WEIGHTS = np.rint(16 * WEIGHTS**1.7 * np.where(np.arange(CLASSES) < CALM, 1, 2)) / 16
 # Deviations from which on a pixel falls into the next lower class.
 _BOUNDS = (
     _UNIT_DEVIATION
