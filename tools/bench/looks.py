@@ -3,20 +3,26 @@
     pip install '.[bench]'
     python tools/benchmark.py looks [FOLDER|IMAGE ...] [--json FILE] [--markdown FILE]
 
-For each image and setting it prints bytes, SSIMULACRA2 (more is better), FLIP (less is better),
-PSNR of both images after a blur of sigma 3 (flat areas as seen from afar), and two marks of the
-search: label changes at the edges of tiles as a share of those in the columns beside them, and in
-calm areas changes along rows as a share of those along columns; both are 1 where nothing is seen.
+For each image and setting it prints bytes, SSIMULACRA2 (more is better), FLIP and Butteraugli (less
+is better; Butteraugli if its command is there, as in Debian's package of that name), PSNR of both
+images after a blur of sigma 3 (flat areas as seen from afar), and two marks of the search: label
+changes at the edges of tiles as a share of those in the columns beside them, and in calm areas
+changes along rows as a share of those along columns; both are 1 where nothing is seen.
 
 PNG8 is by libimagequant (speed 3) and oxipng. Below, the SSIMULACRA2 of each way of KQF, mean and
 worst; geometric means; the bytes of KQF at the SSIMULACRA2 of dithered PNG8, interpolated between
-qualities, as a share of its bytes; and on how many images KQF is better by both measures. Without
+qualities, as a share of its bytes; and on how many images KQF is better by all measures. Without
 folders or images it takes scikit-learn's two sample photographs; images with alpha are left out.
 """
 
 import io
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -52,6 +58,7 @@ PNG8_OPTIONS = {
 }
 # Those that differ in quality alone.
 BY_QUALITY = ("KQF, quality 25", "KQF, quality 50", DEFAULT)
+BUTTERAUGLI = "butteraugli"
 # Classes of weight from this one on are calm.
 CALM = 5
 
@@ -68,6 +75,14 @@ class Look:
     blurred_psnr: float
     seams: float | None = None
     streaks: float | None = None
+    butteraugli: float | None = None
+
+    def is_better_than(self, other: "Look") -> bool:
+        """Return whether it looks better by every measure that both have."""
+        better = self.ssimulacra2 > other.ssimulacra2 and self.flip < other.flip
+        if self.butteraugli is None or other.butteraugli is None:
+            return better
+        return better and self.butteraugli < other.butteraugli
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -75,11 +90,23 @@ def main(arguments: Sequence[str]) -> None:
     add_images(parser)
     add_output(parser)
     asked = parser.parse_args(arguments)
+    if not shutil.which(BUTTERAUGLI):
+        print(f"Butteraugli is left out: there is no command {BUTTERAUGLI}.", file=sys.stderr)
     looks: list[Look] = []
     for picture in pictures(asked.places):
         if picture.pixels.shape[2] == 3:
             looks += measure(picture.name, picture.pixels)
-    head = ("Image", "Way", "Bytes", "SSIMULACRA2", "FLIP", "Blurred PSNR", "Seams", "Streaks")
+    head = (
+        "Image",
+        "Way",
+        "Bytes",
+        "SSIMULACRA2",
+        "FLIP",
+        "Butteraugli",
+        "Blurred PSNR",
+        "Seams",
+        "Streaks",
+    )
     rows = [
         (
             look.image,
@@ -87,6 +114,7 @@ def main(arguments: Sequence[str]) -> None:
             f"{look.bytes:,}",
             f"{look.ssimulacra2:.2f}",
             f"{look.flip:.4f}",
+            "" if look.butteraugli is None else f"{look.butteraugli:.2f}",
             f"{look.blurred_psnr:.2f}",
             *("" if mark is None else f"{mark:.2f}" for mark in (look.seams, look.streaks)),
         )
@@ -121,15 +149,26 @@ def look(
     import flip_evaluator
     from ssimulacra2 import compute_ssimulacra2
 
-    files = (
-        io.BytesIO(save(Image.fromarray(p), "PNG", compress_level=1)) for p in (original, pixels)
-    )
+    pngs = [save(Image.fromarray(p), "PNG", compress_level=1) for p in (original, pixels)]
     scaled = (np.ascontiguousarray(p, np.float32) / 255 for p in (original, pixels))
     _, flip, _ = flip_evaluator.evaluate(*scaled, "LDR", applyMagma=False)
     blurred = (gaussian_filter(p.astype(float), (3, 3, 0)) for p in (original, pixels))
     error = float(np.mean(np.subtract(*blurred) ** 2))
     psnr = 10 * np.log10(255**2 / error) if error else np.inf
-    return Look(name, way, size, compute_ssimulacra2(*files), flip, psnr, seams, streaks)
+    score = compute_ssimulacra2(*map(io.BytesIO, pngs))
+    return Look(name, way, size, score, flip, psnr, seams, streaks, butteraugli(pngs))
+
+
+def butteraugli(pngs: Sequence[bytes]) -> float | None:
+    """Return the distance of two PNGs by the command, None if there is none."""
+    if not shutil.which(BUTTERAUGLI):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, f"{number}.png") for number in range(len(pngs))]
+        for path, png in zip(paths, pngs, strict=True):
+            path.write_bytes(png)
+        found = subprocess.run([BUTTERAUGLI, *paths], capture_output=True, text=True, check=True)
+    return float(found.stdout)
 
 
 def seams(labels: np.ndarray, tile: int) -> float | None:
@@ -169,10 +208,10 @@ def summary(looks: Sequence[Look]) -> str:
     ):
         pairs = [(ways[way], ways[other]) for ways in by_image.values()]
         share = geometric_mean([ours.bytes / theirs.bytes for ours, theirs in pairs])
-        better = sum(a.ssimulacra2 > b.ssimulacra2 and a.flip < b.flip for a, b in pairs)
+        better = sum(a.is_better_than(b) for a, b in pairs)
         afar = min(a.blurred_psnr - b.blurred_psnr for a, b in pairs)
         lines.append(
-            f"{way} has {share:.3f} of the bytes of {other}, looks better by both measures on "
+            f"{way} has {share:.3f} of the bytes of {other}, looks better by all measures on "
             f"{better} of {len(pairs)} images, and its blurred PSNR is at worst {afar:+.1f} dB."
         )
     shares = [at_equal_looks(ways) for ways in by_image.values()]
