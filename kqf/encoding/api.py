@@ -15,6 +15,7 @@ from kqf.image import IndexedImage, check_indexed
 from kqf.io.files import Target, write_whole
 from kqf.metrics import check_ssimulacra2, check_window, psnr, ssim, ssimulacra2
 from kqf.quantization import api as quantization
+from kqf.quantization.colorspace import metric_for
 from kqf.quantization.pixels import as_pixels
 
 
@@ -184,7 +185,8 @@ def _label(pixels: np.ndarray, settings: EncodeSettings) -> Labelled:
     settings.check_alpha(image.histogram.colors)
 
     def search(colors: int) -> LabelSearch:
-        codebook = replace(codebook_settings, colors=colors)
+        metric = metric_for(settings.metric, colors)
+        codebook = replace(codebook_settings, colors=colors, metric=metric)
         quantized = quantization.quantize(image, codebook, palette)
         return LabelSearch(quantized, label_settings, is_ordered=palette is not None)
 

@@ -23,7 +23,7 @@ from kqf.encoding.rate_distortion import (
 from kqf.encoding.storage import smallest
 from kqf.quantization.api import Quantized
 from kqf.quantization.bands import bands_are_seen
-from kqf.quantization.colorspace import to_points
+from kqf.quantization.colorspace import FEW_COLORS, to_points
 from kqf.quantization.dither import Dither
 from kqf.quantization.nearest import squared_error
 from kqf.quantization.visibility import CALM
@@ -38,7 +38,7 @@ _STEPS_PER_ROUND = 20
 # Labels are worth their error only below this share of the nearest labels' bytes.
 _WORTHWHILE = 0.99
 # Squared error of a pixel that nobody sees; it is added to the error of the nearest labels.
-UNSEEN = {"mse": 4.0, "perceptual": 0.8}
+UNSEEN = {"mse": 4.0, "perceptual": 0.8, FEW_COLORS: 0.8}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from kqf.format.metadata import build_metadata
 from kqf.palettes.coerce import as_codebook, match_channels
 from kqf.quantization import dither, methods
 from kqf.quantization.api import CodebookSettings
-from kqf.quantization.colorspace import METRICS
+from kqf.quantization.colorspace import METRICS, metric_for
 from kqf.text import describe
 from kqf.threads import thread_count
 
@@ -78,7 +78,7 @@ class EncodeSettings(StorageSettings):
 
     Attributes:
         colors: entries of the codebook at most.
-        metric: one of ``colorspace.METRICS``.
+        metric: from ``colorspace.metric_for``, for so many colours.
         quality: asked for or by default; with a target, the highest to try.
         target_psnr, target_ssim, target_ssimulacra2, max_bytes: targets, at most one of them not
             None.
@@ -88,7 +88,7 @@ class EncodeSettings(StorageSettings):
         super().__init__(given, kind)
         options = with_defaults(given, kind)
         self.colors = _integer("colors", options["colors"], 1, MAX_COLORS)
-        self.metric = _choice("metric", options["metric"], METRICS)
+        metric = _choice("metric", options["metric"], METRICS)
         self._seed = _integer("seed", options["seed"], 0, _MAX_INTEGER)
         self._method = options["method"]
         name = options["dither"]
@@ -105,6 +105,8 @@ class EncodeSettings(StorageSettings):
             if len(self._palette) > self.colors:
                 count = len(self._palette)
                 raise ValueError(f"a palette of {count} colours exceeds colors={self.colors}")
+        room = self.colors if self._palette is None else len(self._palette)
+        self.metric = metric_for(metric, room)
         self.target_psnr = _positive("target_psnr", options["target_psnr"])
         self.target_ssim = _positive("target_ssim", options["target_ssim"])
         self.target_ssimulacra2 = _positive("target_ssimulacra2", options["target_ssimulacra2"])

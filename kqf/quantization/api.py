@@ -73,7 +73,7 @@ def learn_codebook(
         learned = others.colors
     elif room:
         learned = settings.method(others, room, settings.metric, settings.seed)
-        if settings.metric == "perceptual":
+        if settings.metric != "mse":
             labels = assign(others.colors, learned, settings.metric, threads)
             learned = _with_flat_colors(learned, others, labels)
     else:
@@ -386,7 +386,7 @@ def quantize(
     if lossy:
         # Exact images keep even the colours that alpha 0 hides.
         image = image.without_hidden()
-    weighted = settings.weighted and metric == "perceptual"
+    weighted = settings.weighted and metric != "mse"
     if palette is not None:
         labels = assign(image.histogram.colors, palette, metric, threads)
         return Quantized(image, metric, palette, palette, labels, weighted)
@@ -396,7 +396,7 @@ def quantize(
     codebook = learn_codebook(histogram, settings, threads)
     labels = assign(histogram.colors, codebook, metric, threads)
     fixed = settings.fixed
-    if lossy and metric == "perceptual":
+    if lossy and metric != "mse":
         flat, rows = _flat_colors(codebook, histogram, labels)
         flat &= (codebook == histogram.colors[rows]).all(axis=1)
         fixed = np.unique(np.concatenate([fixed, codebook[flat]]), axis=0)

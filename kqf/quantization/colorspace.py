@@ -7,6 +7,11 @@ in which a machine adds them, so that the same pixels give the same labels every
 import numpy as np
 
 METRICS = ("mse", "perceptual")
+# The perceptual metric where so few colours are to be had that each stands for many: with more
+# weight on yellow and blue, or else reds that share an entry with purple lean towards crimson.
+FEW_COLORS = "perceptual, few colours"
+_FEW = 64
+_FEW_BLUE = 1.2
 GRID = 8.0
 # Points are centred, which keeps their squares below 2**24 grid steps (exact in float32).
 _CENTRE = 128.0
@@ -35,6 +40,18 @@ _CONE_STEPS = 2**15
 # Inverting the published matrices keeps both directions in step.
 _FROM_CONES = tuple(map(tuple, np.linalg.inv(np.array(_TO_CONES)).tolist()))
 _FROM_OKLAB = tuple(map(tuple, np.linalg.inv(np.array(_TO_OKLAB)).tolist()))
+
+
+def metric_for(metric: str, colors: int) -> str:
+    """Return the metric in which to learn and assign so many colours.
+
+    Arguments:
+        metric: one of ``METRICS``.
+
+    Returns:
+        one of ``METRICS``, or ``FEW_COLORS``.
+    """
+    return FEW_COLORS if metric == "perceptual" and colors <= _FEW else metric
 
 
 def snap(points: np.ndarray) -> np.ndarray:
@@ -72,8 +89,9 @@ def to_points(colors: np.ndarray, metric: str) -> np.ndarray:
 
     Arguments:
         colors: (N, C) uint8: gray, gray + alpha, RGB or RGBA, straight alpha.
-        metric: ``"mse"`` (sRGB values) or ``"perceptual"`` (Oklab times 255, with a bias in its
-            cube root). With alpha, colour is premultiplied and alpha is one axis more.
+        metric: ``"mse"`` (sRGB values), ``"perceptual"`` (Oklab times 255, with a bias in its
+            cube root), or ``FEW_COLORS``. With alpha, colour is premultiplied and alpha is one
+            axis more.
 
     Returns:
         (N, C) float32 on the grid.
@@ -88,7 +106,7 @@ def to_points(colors: np.ndarray, metric: str) -> np.ndarray:
     for first in range(0, len(colors), _COLORS):
         some = colors[first : first + _COLORS]
         planes = some[:, : 3 if channels > 2 else 1]
-        light = linear.take(planes) if metric == "perceptual" else planes.astype(np.float64)
+        light = linear.take(planes) if metric != "mse" else planes.astype(np.float64)
         alpha = some[:, -1:].astype(np.float64) if channels in (2, 4) else None
         points[first : first + _COLORS] = _points(light, alpha, metric)
     return points
@@ -110,20 +128,22 @@ def to_points_between(values: np.ndarray, metric: str) -> np.ndarray:
     if channels in (2, 4):
         planes, alpha = values[:, :-1], values[:, -1:]
         planes = (planes * (255 / np.maximum(alpha, 0.5))).clip(0, 255)
-    light = np.interp(planes, np.arange(256), _linear()) if metric == "perceptual" else planes
+    light = np.interp(planes, np.arange(256), _linear()) if metric != "mse" else planes
     return _points(light, alpha, metric)
 
 
 def _points(light: np.ndarray, alpha: np.ndarray | None, metric: str) -> np.ndarray:
     """Return points, float32 on the grid, of linear light, or with ``"mse"`` of sRGB values."""
     values = light
-    if metric == "perceptual":
+    if metric != "mse":
         perceptual = _to_perceptual(np.broadcast_to(light, (len(light), 3)))
+        if metric == FEW_COLORS:
+            perceptual[:, 2] *= _FEW_BLUE
         values = perceptual[:, : light.shape[1]] * 255
     if alpha is not None:
         values = np.concatenate([values * (alpha / 255), alpha], axis=1)
         values[:, -1] -= _CENTRE
-    centred = 1 if metric == "perceptual" else light.shape[1]
+    centred = 1 if metric != "mse" else light.shape[1]
     values = values - np.concatenate(
         [np.full(centred, _CENTRE), np.zeros(values.shape[1] - centred)]
     )
@@ -141,7 +161,7 @@ def premultiplied(colors: np.ndarray) -> np.ndarray:
 def to_colors(points: np.ndarray, metric: str, channels: int) -> np.ndarray:
     """Return the colours, (N, channels) uint8, nearest to points: the inverse of to_points."""
     values = points.astype(np.float64)
-    if metric == "perceptual":
+    if metric != "mse":
         values[:, 0] += _CENTRE
     else:
         values[:, : 3 if channels > 2 else 1] += _CENTRE
@@ -149,7 +169,9 @@ def to_colors(points: np.ndarray, metric: str, channels: int) -> np.ndarray:
     if channels in (2, 4):
         alpha = np.clip(values[:, -1:] + _CENTRE, 0, 255)
         values = values[:, :-1] * (255 / np.maximum(alpha, 0.5))
-    if metric == "perceptual":
+    if metric == FEW_COLORS:
+        values[:, 2:3] /= _FEW_BLUE
+    if metric != "mse":
         values = _from_perceptual(values / 255)
     colors: np.ndarray = np.rint(np.concatenate([values, alpha], axis=1)).clip(0, 255)
     return colors.astype(np.uint8)
@@ -205,7 +227,7 @@ class PixelPoints:
     """Points of many pixels, found by tables: near those of to_points, several times as fast.
 
     Arguments:
-        metric: one of ``METRICS``.
+        metric: one of ``METRICS``, or ``FEW_COLORS``.
     """
 
     def __init__(self, metric: str) -> None:
@@ -223,7 +245,7 @@ class PixelPoints:
     def of(self, pixels: np.ndarray) -> np.ndarray:
         """Return the points of pixels (N, C) uint8, one axis after another: (C, N) float32."""
         channels = pixels.shape[1]
-        if channels == 3 and self._metric == "perceptual":
+        if channels == 3 and self._metric != "mse":
             sums = self._fields[0].take(pixels[:, 0])
             sums += self._fields[1].take(pixels[:, 1])
             sums += self._fields[2].take(pixels[:, 2])
@@ -231,6 +253,8 @@ class PixelPoints:
             roots = [self._roots.take(cones[:, cone]) for cone in range(3)]
             points = np.stack(_mix(_TO_OKLAB, roots))
             points[0] -= np.float32(_CENTRE)
+            if self._metric == FEW_COLORS:
+                points[2] *= np.float32(_FEW_BLUE)
             return points
         if channels == 3:
             return np.ascontiguousarray(pixels.T).astype(np.float32) - np.float32(_CENTRE)

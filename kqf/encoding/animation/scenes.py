@@ -62,7 +62,7 @@ class SceneSearch:
         first = next(pending)
         self._codebook_settings = settings.codebook(first.shape[2])
         self._metric = settings.metric
-        self._weighted = self._codebook_settings.weighted and self._metric == "perceptual"
+        self._weighted = self._codebook_settings.weighted and self._metric != "mse"
         palette = settings.palette(first.shape[2])
         segments = frame_segments(self._checked(chain([first], pending)), weighted=self._weighted)
         self._scenes = self._learned(segments, palette)
