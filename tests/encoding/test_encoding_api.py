@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImagePalette
 
 import kqf
-from kqf.quantization.colorspace import METRICS, to_points
+from kqf.quantization.colorspace import METRICS, metric_for, to_points
 
 tiles = st.none() | st.integers(1, 12) | st.tuples(st.integers(1, 12), st.integers(1, 12))
 
@@ -102,7 +102,7 @@ def test_each_pixel_becomes_the_nearest_colour_of_the_codebook(channels, metric)
     pixels = smooth_image(40, 50, channels, 20)
     image = kqf.read_indexed(kqf.encode(pixels, colors=24, metric=metric, quality=100, effort=2))
     steps = [
-        (to_points(colors, metric) * 8).astype(np.int64)
+        (to_points(colors, metric_for(metric, 24)) * 8).astype(np.int64)
         for colors in (pixels.reshape(-1, channels), image.codebook)
     ]
     distances = ((steps[0][:, None] - steps[1][None]) ** 2).sum(axis=2)

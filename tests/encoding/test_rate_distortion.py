@@ -20,9 +20,11 @@ from kqf.encoding.rate_distortion import (
 )
 from kqf.format.declarations import Predictor
 from kqf.format.header import Head
+from kqf.quantization import methods
 from kqf.quantization.api import CodebookSettings, ColorImage, quantize
 from kqf.quantization.colorspace import lightness, to_points
-from kqf.quantization.visibility import WEIGHTS, weight_classes
+from kqf.quantization.kmeans import KMeansEffort
+from kqf.quantization.visibility import CALM, WEIGHTS, weight_classes
 
 
 def slow_chain(labels, costs, lengths):
@@ -216,3 +218,23 @@ def test_without_a_predictor_too_less_quality_saves_bytes():
         for quality in (100, 20)
     }
     assert sizes[20] < sizes[100]
+
+
+@pytest.mark.parametrize("metric", ["mse", "perceptual"])
+def test_calm_areas_are_searched_less_hard_than_their_weights_say(photograph, metric):
+    image = ColorImage.of(photograph, 1)
+    palette = np.arange(0, 255, 15, dtype=np.uint8)[:, None].repeat(3, axis=1)
+    method, fixed = methods.find("kmeans", 3, KMeansEffort(64, 1, 0, 1), 1), palette[:0]
+    quantized = quantize(image, CodebookSettings(256, metric, fixed, method, 0), palette)
+    samples, codewords = quantized.samples, to_points(palette, metric)
+    found = nearest_codewords(quantized, 1)
+    offsets = quantized.points - codewords[found.labels[:, 0]]
+    squares = (offsets * offsets).sum(axis=1)
+    seen = squares > 1
+    extra = found.errors[seen, 0] / (squares * samples.weights)[seen]
+    if metric == "mse":
+        assert np.allclose(extra, 1)
+    else:
+        is_calm = samples.weights[seen] >= WEIGHTS[CALM]
+        assert extra[is_calm].min() >= 1.9
+        assert extra[~is_calm].max() <= 1

@@ -3,7 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
+import kqf
 from kqf.quantization.colorspace import (
+    FEW_COLORS,
     GRID,
     METRICS,
     OPAQUE,
@@ -55,7 +57,7 @@ def test_the_oklab_lightness_of_gray_is_the_cube_root_of_its_light():
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", [*METRICS, FEW_COLORS])
 def test_points_lie_on_the_grid_near_the_origin(metric, channels):
     points = to_points(colors_of(channels), metric)
     assert points.dtype == np.float32
@@ -98,14 +100,14 @@ def test_distances_of_perceptual_are_those_of_biased_oklab_times_255():
     assert np.abs(found - expected).max() <= 3**0.5 / GRID + 1e-9
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", [*METRICS, FEW_COLORS])
 def test_gray_has_the_lightness_of_the_same_rgb(metric):
     gray = to_points(EVERY_GRAY, metric)[:, 0]
     rgb = to_points(np.repeat(EVERY_GRAY, 3, axis=1), metric)[:, 0]
     assert np.array_equal(gray, rgb)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", [*METRICS, FEW_COLORS])
 @pytest.mark.parametrize("channels", [2, 4])
 def test_what_alpha_0_hides_counts_for_nothing(metric, channels):
     colors = colors_of(channels, number=50)
@@ -120,7 +122,7 @@ def test_colours_count_by_their_alpha():
     assert (points[2] - points[1]).tolist() == [0, 204]
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", [*METRICS, FEW_COLORS])
 def test_colour_of_gray_points_is_the_gray(metric):
     assert np.array_equal(to_colors(to_points(EVERY_GRAY, metric), metric, 1), EVERY_GRAY)
 
@@ -139,7 +141,7 @@ def test_colours_of_perceptual_points_are_as_near_as_the_grid_allows(channels):
     assert np.abs(again - points).max() <= 1
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", [*METRICS, FEW_COLORS])
 @pytest.mark.parametrize("channels", [2, 4])
 def test_alpha_of_points_is_the_alpha(metric, channels):
     colors = colors_of(channels)
@@ -147,12 +149,10 @@ def test_alpha_of_points_is_the_alpha(metric, channels):
     assert np.array_equal(found[:, -1], colors[:, -1])
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", [*METRICS, FEW_COLORS])
 def test_points_outside_the_colours_become_the_nearest_colours(metric):
     far = np.array([[500, 0, 0], [-500, 0, 0]], np.float32)
-    assert to_colors(far, metric, 3)[:, 1].tolist() == (
-        [255, 0] if metric == "perceptual" else [128] * 2
-    )
+    assert to_colors(far, metric, 3)[:, 1].tolist() == ([255, 0] if metric != "mse" else [128] * 2)
     assert to_colors(far, metric, 3)[:, 0].tolist() == [255, 0]
 
 
@@ -188,10 +188,19 @@ def test_colours_without_alpha_are_opaque(channels):
 
 class TestPixelPoints:
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-    @pytest.mark.parametrize("metric", METRICS)
+    @pytest.mark.parametrize("metric", [*METRICS, FEW_COLORS])
     def test_they_are_within_a_small_step_of_the_points_of_colours(self, channels, metric):
         pixels = np.random.default_rng(0).integers(0, 256, (5000, channels)).astype(np.uint8)
         pixels[:2] = [[0], [255]]
         points = PixelPoints(metric).of(pixels)
         assert points.dtype == np.float32
         assert np.abs(points.T - to_points(pixels, metric)).max() < 0.4
+
+
+def test_reds_beside_purples_stay_red_where_colours_are_few():
+    generator = np.random.default_rng(3)
+    reds = generator.integers([60, 0, 0], [220, 12, 12], (3000, 3))
+    purples = generator.integers([60, 0, 60], [110, 12, 110], (700, 3))
+    pixels = np.concatenate([reds, purples])[None].astype(np.uint8)
+    shown = kqf.quantize(pixels, colors=4, quality=100).pixels[0, : len(reds)]
+    assert shown[:, 2].max() < 25

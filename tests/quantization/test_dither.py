@@ -273,7 +273,7 @@ def test_targets_are_met_by_dithered_images(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_dither_strength_goes_from_nothing_to_all(name):
     pixels, _ = sky()
-    options = {"colors": 12, "effort": 1}
+    options = {"colors": 16, "effort": 1}
     plain = kqf.encode(pixels, **options)
     assert kqf.encode(pixels, dither=name, dither_strength=0, **options) == plain
     whole = kqf.encode(pixels, dither=name, **options)

@@ -40,6 +40,7 @@ PNG8, PNG8_DITHERED = "PNG8", "PNG8 dithered"
 FEWER, FEWER_DITHERED = "KQF, 64 colours", "KQF, 64 colours dithered"
 PNG8_FEWER, PNG8_FEWER_DITHERED = "PNG8, 64 colours", "PNG8, 64 colours dithered"
 KQF_OPTIONS: dict[str, kqf.EncodeOptions] = {
+    "KQF, quality 100": {"quality": 100},
     DEFAULT: {},
     "KQF, quality 50": {"quality": 50},
     "KQF, quality 25": {"quality": 25},

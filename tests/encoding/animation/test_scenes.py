@@ -10,6 +10,7 @@ from kqf.encoding.animation import segments
 from kqf.encoding.animation.scenes import SceneSearch
 from kqf.encoding.settings import EncodeSettings
 from kqf.metrics import psnr
+from kqf.quantization.colorspace import metric_for
 from kqf.quantization.nearest import assign
 
 HEIGHT, WIDTH, FRAMES = 62, 90, 12
@@ -141,7 +142,9 @@ class TestLabels:
         frames = noisy(photograph, frames=2)
         ((codebook, labels),) = found(frames, quality=100, metric=metric)
         for frame, found_ in zip(frames, labels, strict=True):
-            nearest = assign(frame.reshape(-1, 3), codebook, metric).reshape(HEIGHT, WIDTH)
+            nearest = assign(
+                frame.reshape(-1, 3), codebook, metric_for(metric, len(codebook))
+            ).reshape(HEIGHT, WIDTH)
             assert np.array_equal(codebook[found_], codebook[nearest])
 
     @pytest.mark.parametrize("quality", [100, 75, 1])
