@@ -21,7 +21,7 @@ CASES = {
     "kept": (90, 80, 3, 9, {"colors": 40, "keep": [(1, 2, 3)], "seed": 5}),
     "ordered": (150, 150, 3, 9, {"colors": 30, "dither": "ordered"}),
     "diffused": (150, 150, 3, 9, {"colors": 30, "dither": "floyd-steinberg"}),
-    "psnr": (90, 100, 3, 9, {"colors": 64, "target_psnr": 23.0, "effort": 2}),
+    "psnr": (90, 100, 3, 9, {"colors": 64, "target_psnr": 22.0, "effort": 2}),
     "bytes": (90, 100, 3, 9, {"colors": 64, "max_bytes": 4000, "effort": 2}),
     **{name: (120, 90, 3, 9, {"colors": 50, "method": name, "effort": 2}) for name in METHODS},
 }
