@@ -30,6 +30,8 @@ const SMALL_STREAM = 16384;
 const SLICE = 65536;
 // Tiles are inflated side by side as long as they have no more pixels than this together.
 const AHEAD_PIXELS = 2 ** 22;
+// Pixels that are drawn at once.
+const BAND = 65536;
 // Bytes that are fetched at least, where a file is read in ranges.
 const FETCH = 65536;
 
@@ -562,17 +564,15 @@ export class KqfImage {
     return palette;
   }
 
-  /** Return the pixels as red, green, blue and alpha, four bytes each. */
-  rgba() {
-    return new Uint8ClampedArray((this.pixels?.slice() ?? this.#look()).buffer);
+  #colors() {
+    return new Uint32Array(this.palette().buffer);
   }
 
-  #look() {
-    const { labels } = this;
-    const colors = new Uint32Array(this.palette().buffer);
-    const pixels = new Uint32Array(labels.length);
-    for (let i = 0; i < labels.length; i++) pixels[i] = colors[labels[i]];
-    return pixels;
+  /** Return the pixels as red, green, blue and alpha, four bytes each. */
+  rgba() {
+    const { labels, pixels } = this;
+    const found = pixels?.slice() ?? look(labels, this.#colors(), new Uint32Array(labels.length));
+    return new Uint8ClampedArray(/** @type {ArrayBuffer} */ (found.buffer));
   }
 
   /** Return the image as its Exif data say that it is to be looked at. */
@@ -603,10 +603,10 @@ export class KqfImage {
     return new ImageData(this.rgba(), this.width, this.height);
   }
 
-  toImageBitmap() {
-    // Where all is opaque, this saves the browser a step.
-    const premultiplyAlpha = this.channels % 2 ? "none" : "default";
-    return createImageBitmap(this.toImageData(), { premultiplyAlpha });
+  async toImageBitmap() {
+    const canvas = new OffscreenCanvas(1, 1);
+    this.draw(canvas);
+    return canvas.transferToImageBitmap();
   }
 
   /**
@@ -617,11 +617,46 @@ export class KqfImage {
   draw(canvas) {
     canvas.width = this.width;
     canvas.height = this.height;
-    const context = /** @type {CanvasRenderingContext2D | null} */ (canvas.getContext("2d"));
-    if (!context)
-      throw new Error(`a canvas of ${this.width} x ${this.height} pixels cannot be drawn on`);
-    context.putImageData(this.toImageData(), 0, 0);
+    this.drawAt(canvas, 0);
   }
+
+  /**
+   * Draw the image on a canvas that is large enough, from a row of its pixels on.
+   *
+   * @param {HTMLCanvasElement | OffscreenCanvas} canvas
+   * @param {number} upper
+   */
+  drawAt(canvas, upper) {
+    const { width, height, labels, pixels } = this;
+    const context = /** @type {CanvasRenderingContext2D | null} */ (
+      canvas.getContext("2d", { willReadFrequently: true })
+    );
+    if (!context)
+      throw new Error(`a canvas of ${canvas.width} x ${canvas.height} pixels cannot be drawn on`);
+    // A few rows at once: new memory for all pixels takes longer than to fill it.
+    const rows = Math.min(height, Math.ceil(BAND / width));
+    const data = new ImageData(width, rows);
+    const band = new Uint32Array(data.data.buffer);
+    const colors = this.#colors();
+    for (let y = 0; y < height; y += rows) {
+      const from = y * width;
+      if (pixels) band.set(pixels.subarray(from, from + band.length));
+      else look(labels.subarray(from, from + band.length), colors, band);
+      context.putImageData(data, 0, upper + y, 0, 0, width, Math.min(rows, height - y));
+    }
+  }
+}
+
+/**
+ * Give each pixel the colour of its label.
+ *
+ * @param {Uint8Array} labels
+ * @param {Uint32Array} colors
+ * @param {Uint32Array} pixels
+ */
+function look(labels, colors, pixels) {
+  for (let i = 0; i < labels.length; i++) pixels[i] = colors[labels[i]];
+  return pixels;
 }
 
 // Predictors (section 7). All work on a tile as it is stored, w wide and h high.
@@ -697,6 +732,8 @@ function copied(codes, symbols, w, h, order) {
   // Of each four rows of a band, the columns that do not copy all four labels from above.
   const columns = new Uint32Array(4 * w);
   const counts = new Uint32Array(4);
+  // By code; beside the tile there are zeros, too.
+  const choices = new Uint8Array(4);
   const marked = new Uint8Array(w);
   // Above the tile there are zeros.
   let above = new Uint8Array(w);
@@ -721,8 +758,10 @@ function copied(codes, symbols, w, h, order) {
     for (let x = 0; x < w; x++) {
       if (!marked[x]) continue;
       for (let at = x, y = 0; at < band.length; at += w, y += 4) {
-        for (let k = 0, code = band[at]; code; k++, code >>= 2) {
-          if ((code & 3) === 3) fresh[(y + k) * w + x] = symbols[next++];
+        // Without branches, which would be guessed wrongly; what is written in vain is not read.
+        for (let k = 0, code = band[at]; k < 4; k++, code >>= 2) {
+          fresh[(y + k) * w + x] = next < symbols.length ? symbols[next] : 0;
+          next += code & (code >> 1) & 1;
         }
       }
     }
@@ -734,12 +773,12 @@ function copied(codes, symbols, w, h, order) {
       const codesAt = four * w;
       for (let i = four * w; i < counts[four]; i++) {
         const x = columns[i];
-        const code = (band[codesAt + x] >> shift) & 3;
-        if (code === 3) {
-          const symbol = fresh[y * w + x];
-          row[x] = order ? order[(above[x] << 8) | symbol] : symbol;
-        } else if (code === 1) row[x] = x && row[x - 1];
-        else if (code === 2) row[x] = x + 1 < w ? above[x + 1] : 0;
+        const symbol = fresh[y * w + x];
+        choices[0] = above[x];
+        choices[1] = x ? row[x - 1] : 0;
+        choices[2] = x < w - 1 ? above[x + 1] : 0;
+        choices[3] = order ? order[(above[x] << 8) | symbol] : symbol;
+        row[x] = choices[(band[codesAt + x] >> shift) & 3];
       }
       above = row;
     }
@@ -793,7 +832,8 @@ async function rankLabels(codebook, channels, stream) {
       if (listed[label]) continue;
       let distance = 0;
       for (let k = 0; k < channels; k++) {
-        distance += (codebook[label * channels + k] - codebook[context * channels + k]) ** 2;
+        const difference = codebook[label * channels + k] - codebook[context * channels + k];
+        distance += difference * difference;
       }
       others[n++] = distance * 256 + label;
     }
@@ -979,7 +1019,8 @@ function nearestEntry(codebook, channels) {
       for (let k = 0; k < codebook.length / channels; k++) {
         let distance = 0;
         for (let c = 0; c < channels; c++) {
-          distance += (((pixel >> shifts[c]) & 255) - codebook[k * channels + c]) ** 2;
+          const difference = ((pixel >> shifts[c]) & 255) - codebook[k * channels + c];
+          distance += difference * difference;
         }
         if (distance < least) [least, label] = [distance, k];
       }
