@@ -25,7 +25,7 @@ PAGE = """<!doctype html>
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <title>KQF in the browser</title>
-    <script type="module" src="../../kqf/web/element.js"></script>
+    <script type="module" src="../../kqf/web/kqf.min.js"></script>
     <style>
       :root {{ color-scheme: light dark; }}
       body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 1000px; margin: 0 auto;

@@ -216,11 +216,9 @@ def render(
     style, script = (
         Markup((templates / name).read_text("utf-8")) for name in ("page.css", "page.js")
     )
-    element = (kqf.web.path() / "element.js").read_text("utf-8")
     return environment.get_template("page.html").render(
-        imports=Markup(kqf.web.import_map("./kqf.js")),
+        imports=Markup(kqf.web.import_map("kqf.min.js")),
         animations=animations,
-        element=Markup(element if animations else ""),
         title=title,
         sections=sections,
         summaries=summary_tables(reports),

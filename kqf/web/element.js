@@ -11,6 +11,9 @@ async function load(url, signal) {
   return { file, image: (await file.read({ signal })).upright() };
 }
 
+// Node has no elements; there the module is for decoding alone.
+const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? Object);
+
 /**
  * `<kqf-img src alt width height loading="lazy">`.
  *
@@ -21,7 +24,7 @@ async function load(url, signal) {
  * Animations play while they can be seen, unless the visitor prefers reduced motion; `play` and
  * `pause` start and stop them in any case.
  */
-export class KqfImg extends HTMLElement {
+export class KqfImg extends Base {
   static observedAttributes = ["src", "alt", "width", "height", "loading"];
 
   #canvas = document.createElement("canvas");
@@ -192,7 +195,8 @@ export class KqfImg extends HTMLElement {
   }
 }
 
-if (!customElements.get("kqf-img")) customElements.define("kqf-img", KqfImg);
+if (globalThis.customElements && !customElements.get("kqf-img"))
+  customElements.define("kqf-img", KqfImg);
 
 /**
  * Show all `<img>` whose address ends in `.kqf`, for pages whose markup cannot be changed.

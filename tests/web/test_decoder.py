@@ -17,12 +17,22 @@ INVALID = {name: e for name, e in MANIFEST["invalid"].items() if not e.get("over
 PATHS = [f"{folder}/{name}" for folder in ("valid", "invalid") for name in MANIFEST[folder]]
 
 
-@pytest.fixture(scope="module", params=["node", pytest.param("chromium", marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="module", params=["node", "minified", pytest.param("chromium", marks=pytest.mark.slow)]
+)
 def answers(request, tmp_path_factory):
     """Return what each file decodes to, by its path; one process reads them all."""
+    names = "\n".join(str(VECTORS / path) for path in PATHS)
     if request.param == "node":
-        names = "\n".join(str(VECTORS / path) for path in PATHS)
         found = run_node(WEB / "answer_files.js", stdin=names)
+    elif request.param == "minified":
+        folder = tmp_path_factory.mktemp("minified")
+        small = (ROOT / "kqf" / "web" / "kqf.min.js").as_uri()
+        for script in WEB.glob("*.js*"):
+            text = script.read_text("utf-8").replace("../../kqf/web/kqf.js", small)
+            (folder / script.name).write_text(text, "utf-8")
+        assert small in (folder / "conformance.js").read_text("utf-8")
+        found = run_node(folder / "answer_files.js", stdin=names)
     else:
         with browser(tmp_path_factory.mktemp("profile")) as page, serve(ROOT) as address:
             page.get(f"{address}/spec/vectors/manifest.json")

@@ -12,7 +12,7 @@ from javascript import ROOT
 import kqf
 import kqf.web
 
-FILES = ("kqf.js", "element.js", "package.json")
+FILES = ("kqf.js", "kqf.min.js", "element.js", "package.json")
 
 
 def test_the_path_holds_the_files():

@@ -1,4 +1,4 @@
-import { crc32, decode } from "./kqf.js";
+import { crc32, decode } from "kqf.min.js";
 
 // Side of the close view, in pixels of the picture.
 const WINDOW = 48;
