@@ -15,7 +15,8 @@ def path() -> Path:
 
     ``kqf.js`` is an ES module that decodes KQF in browsers and Node; ``element.js`` defines the
     element ``<kqf-img>`` by it; ``kqf.min.js`` is both of them, smaller. ``viewer.html`` shows
-    files, and takes their addresses as ``viewer.html?src=ADDRESS``. Served from one folder they need nothing else.
+    files, and takes their addresses as ``viewer.html?src=ADDRESS``. Served from one folder they
+    need nothing else.
     """
     return Path(__file__).parent
 
