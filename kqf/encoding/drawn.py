@@ -68,6 +68,9 @@ _LEFT = DrawnLayout(Predictor.LEFT)
 _UP = DrawnLayout(Predictor.UP)
 _NONE = DrawnLayout(Predictor.NONE)
 _PACKED = DrawnLayout(Predictor.PACKED)
+# What chunks of label arrays are tried with: whatever else there is saves up to 3 % of them.
+_COPIED = (_COPY, replace(_COPY, above_right=True), _PACKED)
+_OF_CHUNKS = (*_COPIED, *(replace(one, columns_first=True) for one in _COPIED), _NONE, _LEFT, _UP)
 
 
 def share_of_changes(labels: np.ndarray) -> float:
@@ -185,6 +188,18 @@ def smallest_drawn(
         if sizes[layout] <= most
     ]
     return min(files, key=lambda file: len(file[0]))
+
+
+def smallest_chunk(labels: np.ndarray, codebook: np.ndarray) -> bytes:
+    """Return a file that is made about ten times as fast as the smallest, of nearly its size.
+
+    Arguments:
+        labels: (H, W) uint8, few: is_small. codebook: (K, C) uint8, kept in its order.
+    """
+    trials = _Trials(labels, codebook, None, 1)
+    packable = len(codebook) <= packing.MAX_LAST_LABEL + 1
+    layouts = [one for one in _OF_CHUNKS if packable or one.predictor != Predictor.PACKED]
+    return trials.file(min(layouts, key=lambda one: trials.size(one, _TRIAL_LEVEL)), [])
 
 
 def best_copied(

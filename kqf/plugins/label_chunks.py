@@ -8,6 +8,8 @@ import numpy as np
 
 from kqf.decoding.file import KqfFile
 from kqf.encoding.api import encode_indexed
+from kqf.encoding.drawn import is_small, smallest_chunk
+from kqf.encoding.effort import DEFAULT_EFFORT
 from kqf.encoding.settings import StorageSettings
 from kqf.errors import FormatError
 
@@ -41,8 +43,12 @@ def encode(labels: np.ndarray, effort: int) -> bytes:
     is_used = np.bincount(stacked.ravel(), minlength=256) > 0
     places = (np.cumsum(is_used) - 1).astype(np.uint8)
     codebook = np.flatnonzero(is_used).astype(np.uint8)[:, np.newaxis]
+    stacked = places[stacked]
+    # There are many small chunks: only who asks for more effort gets every layout tried.
+    if is_small(stacked) and 1 < effort <= DEFAULT_EFFORT:
+        return smallest_chunk(stacked, codebook)
     # Chunks are encoded side by side by those who call this.
-    return encode_indexed(places[stacked], codebook, effort=effort, threads=1)
+    return encode_indexed(stacked, codebook, effort=effort, threads=1)
 
 
 def decode(data: memoryview, count: int | None = None) -> np.ndarray:

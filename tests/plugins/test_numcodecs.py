@@ -1,5 +1,7 @@
 """The codec of numcodecs."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,21 @@ def test_all_values_come_back():
 def test_a_chunk_is_a_gray_file_of_the_labels():
     labels = labels_of(40, 30)
     assert np.array_equal(kqf.decode(Kqf().encode(labels)), labels)
+
+
+def test_small_chunks_take_little_time_by_default():
+    rows, columns = np.mgrid[:64, :64]
+    classes = (np.hypot(rows - 20, columns - 30) // 9 + np.hypot(rows - 70, columns) // 8) % 20
+    noise = np.random.default_rng(0).integers(0, 200, (64, 64))
+    chunks = [each.astype(np.uint8) for each in (classes, classes % 2, rows + columns, noise)]
+    sizes, seconds = [], []
+    for codec in (Kqf(), Kqf(6)):
+        start = time.process_time()
+        data = [codec.encode(chunk) for chunk in chunks]
+        seconds.append(time.process_time() - start)
+        sizes.append(np.array([len(each) for each in data]))
+    assert (sizes[0] <= 1.06 * sizes[1]).all()
+    assert seconds[0] < seconds[1] / 3
 
 
 def test_the_configuration_says_all():
