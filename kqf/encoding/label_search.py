@@ -1,8 +1,8 @@
 """The labels of an image at any quality."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -150,7 +150,7 @@ class LabelSearch:
         self._nearest_labels = quantized
         self._is_ordered = is_ordered
         self._settings = settings
-        self.at: Callable[[int], Labelled] = cache(self._at)
+        self._known: dict[int, Labelled] = {}
 
     def error(self, labelled: Labelled) -> float:
         """Return the weighted squared error in the metric of labels, summed over all pixels."""
@@ -163,8 +163,14 @@ class LabelSearch:
         )
         return squared_error(points, codewords, labels, weights)
 
-    def _at(self, quality: int) -> Labelled:
+    def at(self, quality: int) -> Labelled:
         """Return the labels at a quality, 1 to 100."""
+        # A cached method would hold the search, and all pixels, until Python looks for circles.
+        if quality not in self._known:
+            self._known[quality] = self._at(quality)
+        return self._known[quality]
+
+    def _at(self, quality: int) -> Labelled:
         quantized = self._nearest_labels
         if quantized.exact:
             # What is exact stays exact: no bit saved is worth an error where there was none.
