@@ -13,12 +13,15 @@ import kqf
 from kqf.cli.parameters import whole_number
 from kqf.cli.session import Session, session
 from kqf.cli.viewer_server import Served, serve_until_interrupted
+from kqf.convert.large import picture_no_longer
 from kqf.format.signature import SIGNATURE
 from kqf.io.moving_pictures import MovingPicture, is_animation
 from kqf.io.pictures import load
 from kqf.io.pipes import PIPE, read_input
 from kqf.text import escape
 
+# Pixels of the longer side of what is shown of an image too large to be held.
+_LONGER = 2048
 _NO_VIEWER = "there is no program that shows images here"
 
 
@@ -53,6 +56,9 @@ def view(
 
     Animations play in the browser, and in a terminal until their end or Ctrl-C; system viewers get
     the first frame.
+
+    An image of more than 67 megapixels is shown in a smaller size, but the browser shows all of a
+    KQF file.
     """
     if terminal and browser:
         raise typer.BadParameter("either --terminal or --browser")
@@ -63,13 +69,12 @@ def view(
                 if browser:
                     in_browser.append(_served(name, frame))
                     continue
-                data = read_input(name)
-                plays = frame is None and is_animation(data)
-                if plays and terminal and _is_terminal():
-                    _play(here, data, forced=True)
+                image, changes, moving = _load(name, frame)
+                if moving and terminal and _is_terminal():
+                    _play(here, moving, forced=True)
                     continue
-                image, _ = load(data, 0 if plays else frame)
-                image = ImageOps.exif_transpose(image)
+                for change in changes:
+                    here.note(name, change)
                 if terminal:
                     _draw(here, image, forced=True)
                 elif _has_screen() and ImageShow.show(image, title=escape(name)):
@@ -78,8 +83,8 @@ def view(
                     in_browser.append(_served(name, frame))
                 elif _shows_colors():
                     here.note(name, f"{_NO_VIEWER}, so the terminal draws it")
-                    if plays:
-                        _play(here, data, forced=False)
+                    if moving:
+                        _play(here, moving, forced=False)
                     else:
                         _draw(here, image, forced=False)
                     # No viewer opened, which scripts want to know.
@@ -90,23 +95,45 @@ def view(
             serve_until_interrupted(in_browser, here.tell)
 
 
+def _load(
+    name: str, frame: int | None, data: bytes | None = None
+) -> tuple[Image.Image, list[str], bytes]:
+    """Return an image, upright and not too large to be held, and what was changed for that.
+
+    Arguments:
+        data: of the file, if it was read.
+
+    Returns:
+        the image or the first frame, the changes in words, and the file if it is an animation.
+    """
+    if data is None and name != PIPE:
+        picture = picture_no_longer(name, _LONGER, frame)
+        if picture is not None:
+            return ImageOps.exif_transpose(picture.image), picture.changes, b""
+    data = read_input(name) if data is None else data
+    moves = frame is None and is_animation(data)
+    image, _ = load(data, 0 if moves else frame)
+    return ImageOps.exif_transpose(image), [], data if moves else b""
+
+
 def _served(name: str, frame: int | None) -> Served:
     """Return a file as the browser gets it: KQF as it is, animations as KQF, all else as PNG."""
     title = Path(name).name or name
     path = Path(name)
+    data = None
     if name != PIPE and path.is_file():
         with path.open("rb") as file:
             if file.read(len(SIGNATURE)) == SIGNATURE:
                 return Served(title, path.resolve())
-    data = read_input(name)
-    if data.startswith(SIGNATURE):
-        return Served(title, data)
-    if frame is None and is_animation(data):
-        with Image.open(io.BytesIO(data)) as moving:
-            return Served(title, _as_kqf(MovingPicture([moving])))
-    image, _ = load(data, frame)
+    else:
+        data = read_input(name)
+        if data.startswith(SIGNATURE):
+            return Served(title, data)
+    image, _, moving = _load(name, frame, data)
+    if moving:
+        with Image.open(io.BytesIO(moving)) as frames:
+            return Served(title, _as_kqf(MovingPicture([frames])))
     buffer = io.BytesIO()
-    image = ImageOps.exif_transpose(image)
     if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
         image = image.convert("RGB")
     image.save(buffer, "PNG", compress_level=1)

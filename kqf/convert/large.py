@@ -11,14 +11,14 @@ import numpy as np
 import kqf
 from kqf.cluster.progress import reporting
 from kqf.convert.making import STORAGE, Made, colors_to_keep
-from kqf.convert.options import ConversionOptions
-from kqf.convert.part import box_of, cut, size_after
+from kqf.convert.options import ConversionOptions, Size
+from kqf.convert.part import box_of, cut, resized, size_after, whole
 from kqf.convert.sizes import compare_sizes
 from kqf.convert.targets import Job, holds_kqf, is_exclusive
 from kqf.io import large_tiff, zarr_stores
 from kqf.io.large_image import LargeImage, Report, is_large
 from kqf.io.paths import is_url, is_zarr, mode_of
-from kqf.io.pictures import is_kqf
+from kqf.io.pictures import Picture, is_kqf
 from kqf.io.pipes import PIPE
 from kqf.io.replacing import replacing
 from kqf.io.tiff_writer import write_tiff
@@ -123,6 +123,31 @@ def _opened_kqf(file: kqf.KqfFile, suffix: str | None, options: ConversionOption
     if not options.is_part:
         return None
     return Opened(file.read_indexed(box), size, info.file_bytes, is_kqf=True)
+
+
+def picture_no_longer(name: str, longer: int, frame: int | None = None) -> Picture | None:
+    """Return the picture in a file that need not be read whole.
+
+    Arguments:
+        name: path or URL.
+        longer: pixels of the longer side of a large image, at most.
+        frame: which one of several, from 0.
+
+    Returns:
+        None if the file must be read whole.
+
+    Raises:
+        ValueError, KqfError, OSError, ImportError: it cannot be read.
+    """
+    options = ConversionOptions(size=Size(longer=longer), frame=frame)
+    with opened(Job(name, PIPE), None, ".png", options) as source:
+        if source is None:
+            return None
+        if not isinstance(source.image, LargeImage):
+            return Picture(source.image.to_pillow(), [], [], [])
+        if not is_large(source.size):
+            return whole(source.image)
+        return resized(source.image, size_after(source.size, options), lambda _: None, source.box)
 
 
 def write_large(

@@ -87,3 +87,33 @@ def test_the_orientation_of_a_photograph_is_shown():
     # Enlarged four times: 8 pixels wide and 16 high, in lines of two.
     assert len(lines) == 8
     assert all(line.count("\N{UPPER HALF BLOCK}") == 8 for line in lines)
+
+
+@pytest.mark.parametrize("name", ["a.kqf", "a.tif"])
+def test_a_large_image_is_shown_in_a_smaller_size(name, viewers, monkeypatch):
+    shown = []
+
+    class Viewer(ImageShow.Viewer):
+        def show_image(self, image, **_):
+            shown.append(image)
+            return True
+
+    viewers.append(Viewer())
+    pixels = np.kron(few(), np.ones((64, 64, 1), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    if name == "a.kqf":
+        kqf.write(name, pixels, effort=1, overviews=True, metadata={"exif": exif.tobytes()})
+        whole = "kqf.decoding.scaled.read_labels"
+        monkeypatch.setattr(whole, lambda *_, **__: pytest.fail("read in full size"))
+    else:
+        pytest.importorskip("tifffile", reason="large images need tifffile")
+        Image.fromarray(pixels).save(name, exif=exif)
+    monkeypatch.setattr("kqf.io.large_image.MOST_PIXELS", pixels.size // 3 - 1)
+    monkeypatch.setattr("kqf.cli.view._LONGER", 128)
+    result = run("view", name)
+    assert "resized to 128 x " in result.stderr
+    (image,) = shown
+    expected = Image.fromarray(pixels).resize(image.size[::-1], Image.Resampling.BOX)
+    expected = np.asarray(expected.transpose(Image.Transpose.ROTATE_270), np.int16)
+    assert np.abs(np.asarray(image.convert("RGB")) - expected).mean() < 12
