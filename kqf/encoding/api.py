@@ -15,6 +15,7 @@ from kqf.image import IndexedImage, check_indexed
 from kqf.io.files import Target, write_whole
 from kqf.metrics import check_ssimulacra2, check_window, psnr, ssim, ssimulacra2
 from kqf.quantization import api as quantization
+from kqf.quantization.color_image import ColorImage
 from kqf.quantization.colorspace import metric_for
 from kqf.quantization.pixels import as_pixels
 
@@ -181,7 +182,7 @@ def _label(pixels: np.ndarray, settings: EncodeSettings) -> Labelled:
     channels = pixels.shape[2]
     palette, label_settings = settings.palette(channels), settings.labels
     codebook_settings = settings.codebook(channels)
-    image = quantization.ColorImage.of(pixels, settings.threads)
+    image = ColorImage.of(pixels, settings.threads)
     settings.check_alpha(image.histogram.colors)
 
     def search(colors: int) -> LabelSearch:

@@ -1,4 +1,4 @@
-"""Rate-distortion search in images of many colours, of which no table can be kept."""
+"""Rate-distortion search in images of many colours or pixels, of which no table can be kept."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +19,8 @@ from kqf.encoding.rate_distortion import (
 )
 from kqf.format.declarations import Predictor
 from kqf.format.header import Head
-from kqf.quantization.api import BAND, BAND_THREADS, Box, Quantized
+from kqf.quantization.api import Quantized
+from kqf.quantization.color_image import Box
 from kqf.quantization.colorspace import to_points
 from kqf.quantization.histogram import are_among, bands_of
 from kqf.threads import each
@@ -71,8 +72,9 @@ def refine_in_bands(
         labels[box] = found
         return *gather(part, index, found), part.power
 
-    threads = min(quantized.image.threads, BAND_THREADS)
-    found = list(each(search, _boxes(labels.shape, up), threads))
+    image = quantized.image
+    boxes = _boxes(labels.shape, up, image.band_pixels)
+    found = list(each(search, boxes, image.band_threads))
     mass = np.sum([part[0] for part in found], axis=0)
     sums = np.sum([part[1] for part in found], axis=0)
     codebook = move_codewords(metric, codebook, mass, sums, fixed)
@@ -97,8 +99,8 @@ def _head_of(part: np.ndarray, head: Head) -> Head:
     return replace(head, predictor=predictor, **size)
 
 
-def _boxes(shape: tuple[int, ...], up: bool) -> Iterator[Box]:
-    """Yield bands of whole chains: columns with predictor up, or else rows."""
+def _boxes(shape: tuple[int, ...], up: bool, pixels: int) -> Iterator[Box]:
+    """Yield bands of whole chains, of about so many pixels: columns with predictor up, or rows."""
     height, width = shape
-    for band in bands_of((width, height) if up else (height, width), BAND):
+    for band in bands_of((width, height) if up else (height, width), pixels):
         yield (slice(None), band) if up else (band, slice(None))

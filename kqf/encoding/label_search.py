@@ -262,7 +262,7 @@ class LabelSearch:
         parameters = search_parameters(mean, quality, quantized.metric, self._settings.search)
         search = (
             partial(refine_in_bands, quantized, parameters.candidates)
-            if quantized.image.histogram.in_cells
+            if quantized.image.in_bands
             else partial(refine, quantized, nearest_codewords(quantized, parameters.candidates))
         )
         first = self._candidates[0]

@@ -7,31 +7,23 @@ from functools import cached_property
 import numpy as np
 
 from kqf.quantization.color_counts import ColorCounts, merge
-from kqf.quantization.colorspace import TRANSPARENT, lightness, to_points, translucency
+from kqf.quantization.color_image import Box, ColorImage, Samples
+from kqf.quantization.colorspace import to_points
 from kqf.quantization.histogram import (
     Histogram,
-    Lookup,
     are_among,
     bands_of,
-    count,
     pack,
-    spread,
     unpack,
     without_hidden,
 )
 from kqf.quantization.kmeans import in_order
 from kqf.quantization.methods import Method
 from kqf.quantization.nearest import assign, squared_error
-from kqf.quantization.visibility import CLASSES, SEARCH_WEIGHTS, WEIGHTS, weight_classes
 from kqf.threads import each, run
 
 # A codeword becomes the colour that makes so large a share of its pixels.
 _FLAT_SHARE = 0.75
-# Images of so many pixels have their colours counted in bounded memory.
-_LARGE = 2**21
-# Pixels of a band of an image of many colours, and threads that work on bands, to bound memory.
-BAND = 2**19
-BAND_THREADS = 4
 # Colours of a table that are given their labels at a time.
 _FILLED = 2**18
 
@@ -109,145 +101,6 @@ def _flat_colors(
     return (mass > 0) & (histogram.counts[rows] >= _FLAT_SHARE * mass), rows
 
 
-# Rows and columns of a part of an image.
-Box = tuple[slice, slice]
-
-
-@dataclass(frozen=True)
-class ColorImage:
-    """Pixels and their distinct colours.
-
-    Attributes:
-        keys: (H, W) uint32, from ``histogram.pack``.
-        histogram: colours of the image and their counts; of many colours, cells of them.
-        threads: at most so many are used.
-        whole: the image that this is a part of, and which; None for an image of its own.
-    """
-
-    keys: np.ndarray
-    histogram: Histogram
-    threads: int
-    whole: "tuple[ColorImage, Box] | None" = None
-
-    @classmethod
-    def of(cls, pixels: np.ndarray, threads: int) -> "ColorImage":
-        """Count the colours of pixels (H, W, C) uint8."""
-        keys, channels = pack(pixels), pixels.shape[2]
-        if channels < 3 or keys.size < _LARGE:
-            return cls(keys, count(keys, channels), threads)
-        return cls(keys, ColorCounts.of(pixels, threads).histogram(), threads)
-
-    @cached_property
-    def weight_classes(self) -> np.ndarray:
-        """The class of each pixel's weight, (H, W) uint8, from ``visibility``."""
-        if self.whole is not None:
-            image, box = self.whole
-            return image.weight_classes[box]
-        colors = self.histogram.colors
-        luma = lightness(colors) // 1000
-        if colors.shape[1] in (2, 4):
-            luma = luma * colors[:, -1] // 255
-        return weight_classes(self.spread(luma.astype(np.uint8)), self.threads)
-
-    @cached_property
-    def weighted_samples(self) -> "Samples":
-        """The pixels, with the weights of calm and busy areas."""
-        return Samples.weighted(self)
-
-    @cached_property
-    def index(self) -> np.ndarray:
-        """The row of each pixel's colour in the histogram, (H, W) int32."""
-        return self.spread(np.arange(len(self.histogram.colors), dtype=np.int32))
-
-    def spread(self, values: np.ndarray) -> np.ndarray:
-        """Return for each pixel the value of its colour, (H, W), from values (N,)."""
-        return spread(self.keys, self.histogram, values, self.threads)
-
-    def part(self, box: Box) -> "ColorImage":
-        """Return a part of the image with exact colours, however many the whole has."""
-        keys = self.keys[box]
-        return ColorImage(keys, count(keys, self.histogram.colors.shape[1]), 1, (self, box))
-
-    def weighted_counts(self) -> np.ndarray:
-        """Return the weight of each colour's pixels together, (N,) int64 in sixteenths."""
-        count = len(self.histogram.colors)
-        if not self.histogram.in_cells:
-            samples = self.weighted_samples
-            return np.bincount(samples.colors, 16 * samples.mass, count).astype(np.int64)
-        rows_of = Lookup(self.histogram, np.arange(count, dtype=np.int32))
-        sixteenths = (16 * WEIGHTS).astype(np.float64)
-        total = np.zeros(count, np.float64)
-        for rows in bands_of(self.keys.shape):
-            found = rows_of.of(self.keys[rows]).ravel()
-            total += np.bincount(found, sixteenths[self.weight_classes[rows].ravel()], count)
-        return total.astype(np.int64)
-
-    def without_hidden(self) -> "ColorImage":
-        """Return the image with all colours of alpha 0 replaced by one."""
-        colors = self.histogram.colors
-        if (translucency(colors) == TRANSPARENT).sum() < 2:
-            return self
-        keys = np.where(self.keys & 0xFF, self.keys, np.uint32(0))
-        if self.histogram.index is None:
-            return ColorImage(keys, without_hidden(self.histogram), self.threads)
-        return ColorImage(keys, count(keys, colors.shape[1]), self.threads)
-
-
-@dataclass(frozen=True)
-class Samples:
-    """The pixels of an image, equal ones counted together: of one colour and one weight.
-
-    Attributes:
-        index: (H, W) int32, the row of each pixel in the other arrays.
-        colors: (R,) rows of the image's histogram.
-        weights: (R,) float32, what an error counts: whole sixteenths.
-        search_weights: (R,) float32, what it counts in the search of labels.
-        mass: (R,) float64, weight of all pixels of a row together.
-        held: so many of the last rows stand for pixels whose labels are given, one row for each
-            label from 0 on. They weigh nothing, and their colours do not matter.
-    """
-
-    index: np.ndarray
-    colors: np.ndarray
-    weights: np.ndarray
-    search_weights: np.ndarray
-    mass: np.ndarray
-    held: int = 0
-
-    @classmethod
-    def unweighted(cls, image: ColorImage) -> "Samples":
-        """Return samples of an image in which every pixel counts the same: one for each colour."""
-        counts = image.histogram.counts.astype(np.float64)
-        ones = np.ones(len(counts), np.float32)
-        return cls(image.index, np.arange(len(counts)), ones, ones, counts)
-
-    @classmethod
-    def weighted(cls, image: ColorImage) -> "Samples":
-        """Return samples of an image with the weights of its calm and busy areas."""
-        count = len(image.histogram.colors)
-        keys = image.index * np.int32(CLASSES)
-        keys += image.weight_classes
-        counts = np.bincount(keys.ravel(), minlength=count * CLASSES)
-        rows = np.flatnonzero(counts)
-        positions = np.zeros(len(counts), np.int32)
-        positions[rows] = np.arange(len(rows), dtype=np.int32)
-        colors, classes = rows // CLASSES, rows % CLASSES
-        weights, search_weights = WEIGHTS[classes], SEARCH_WEIGHTS[classes].astype(np.float32)
-        mass = counts[rows] * weights
-        return cls(positions.take(keys), colors, weights.astype(np.float32), search_weights, mass)
-
-    def holding(self, labels: np.ndarray, where: np.ndarray, count: int) -> "Samples":
-        """Return the samples with labels, (H, W) uint8 below ``count``, given for some pixels."""
-        first = len(self.colors)
-        index = np.where(where, labels + np.int32(first), self.index)
-        colors, weights, search_weights = (
-            np.concatenate([values, np.zeros(count, values.dtype)])
-            for values in (self.colors, self.weights, self.search_weights)
-        )
-        mass = np.bincount(index.ravel(), minlength=first + count) * weights.astype(np.float64)
-        return Samples(index, colors, weights, search_weights, mass, count)
-
-
 @dataclass(frozen=True)
 class Quantized:
     """An image with a codebook and the label of the nearest codeword of each pixel.
@@ -287,7 +140,7 @@ class Quantized:
 
     def _nearest_of(self, colors: np.ndarray) -> np.ndarray:
         """Return the label of each of some of the image's colours, (N,) uint8."""
-        if colors.shape[1] == 3 and self.image.histogram.in_cells:
+        if colors.shape[1] == 3 and self.image.in_bands:
             labels: np.ndarray = self._table[pack(colors[None])[0]]
             return labels
         return assign(colors, self.codebook, self.metric)
@@ -307,9 +160,6 @@ class Quantized:
         run(fill, range(0, len(present), _FILLED), self.image.threads)
         return table
 
-    def _bands(self) -> list[Box]:
-        return [(rows, slice(None)) for rows in bands_of(self.image.keys.shape, BAND)]
-
     @cached_property
     def labels(self) -> np.ndarray:
         """The nearest labels, or those given, (H, W) uint8."""
@@ -319,7 +169,7 @@ class Quantized:
     def _nearest(self) -> np.ndarray:
         """Return the nearest labels, (H, W) uint8."""
         image = self.image
-        if not image.histogram.in_cells:
+        if not image.in_bands:
             return image.spread(self.color_labels)
         labels = np.empty(image.keys.shape, np.uint8)
         is_rgb = image.histogram.colors.shape[1] == 3
@@ -331,7 +181,7 @@ class Quantized:
                 part = self.part(box)
                 labels[box] = part.image.spread(part.color_labels)
 
-        run(find, self._bands(), min(image.threads, BAND_THREADS))
+        run(find, image.bands, image.band_threads)
         return labels
 
     @cached_property
@@ -356,10 +206,13 @@ class Quantized:
     @cached_property
     def error(self) -> float:
         """Weighted squared error in the metric of the nearest labels, summed over all pixels."""
-        if self.image.histogram.in_cells:
-            threads = min(self.image.threads, BAND_THREADS)
+        image = self.image
+        if image.in_bands:
             # Not by ``error``: Python 3.11 lets one thread at a time find it.
-            return sum(each(lambda box: self.part(box)._nearest_error(), self._bands(), threads))
+            errors = each(
+                lambda box: self.part(box)._nearest_error(), image.bands, image.band_threads
+            )
+            return sum(errors)
         return self._nearest_error()
 
     def _nearest_error(self) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kqf.quantization.api import ColorImage
+from kqf.quantization.color_image import ColorImage
 from kqf.quantization.colorspace import to_points
 from kqf.quantization.visibility import CALM
 

@@ -45,6 +45,30 @@ def pack(pixels: np.ndarray) -> np.ndarray:
     return keys.reshape(height, width)
 
 
+class PackedPixels:
+    """Pixels as ``pack`` returns them, packed where they are asked for, to save their memory.
+
+    Arguments:
+        pixels: (H, W, C) uint8.
+        merges_hidden: whether all colours of alpha 0 are one.
+    """
+
+    def __init__(self, pixels: np.ndarray, merges_hidden: bool = False) -> None:
+        self.pixels = pixels
+        self._merges_hidden = merges_hidden
+        self.shape = pixels.shape[:2]
+        self.size = pixels.shape[0] * pixels.shape[1]
+
+    def __getitem__(self, box: slice | tuple[slice, slice]) -> np.ndarray:
+        keys = pack(self.pixels[box])
+        return without_hidden_keys(keys) if self._merges_hidden else keys
+
+
+def without_hidden_keys(keys: np.ndarray) -> np.ndarray:
+    """Return packed pixels of two or four channels with those of alpha 0 replaced by 0."""
+    return np.where(keys & 0xFF, keys, np.uint32(0))
+
+
 def are_among(colors: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return which of colors (N, C) stand among others (M, C) as well, (N,) bool."""
     return np.isin(pack(colors[None])[0], pack(others[None])[0])
@@ -157,12 +181,12 @@ class Lookup:
 
 
 def spread(
-    keys: np.ndarray, histogram: Histogram, values: np.ndarray, threads: int = 1
+    keys: np.ndarray | PackedPixels, histogram: Histogram, values: np.ndarray, threads: int = 1
 ) -> np.ndarray:
     """Return for each packed pixel the value of its colour.
 
     Arguments:
-        keys: (H, W) uint32, those that the histogram was counted from.
+        keys: (H, W) uint32, or pixels to pack, those that the histogram was counted from.
         values: (N,) one for each colour of the histogram.
     """
     if histogram.index is not None:

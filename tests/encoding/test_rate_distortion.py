@@ -21,7 +21,8 @@ from kqf.encoding.rate_distortion import (
 from kqf.format.declarations import Predictor
 from kqf.format.header import Head
 from kqf.quantization import methods
-from kqf.quantization.api import CodebookSettings, ColorImage, quantize
+from kqf.quantization.api import CodebookSettings, quantize
+from kqf.quantization.color_image import ColorImage
 from kqf.quantization.colorspace import lightness, to_points
 from kqf.quantization.kmeans import KMeansEffort
 from kqf.quantization.visibility import CALM, WEIGHTS, weight_classes

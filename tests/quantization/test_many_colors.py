@@ -5,18 +5,16 @@ import pytest
 from sklearn.datasets import load_sample_image
 
 import kqf
-from kqf.encoding import banded_search
-from kqf.quantization import api, color_counts
+from kqf.quantization import color_counts, color_image
 from kqf.quantization.colorspace import to_points
 from kqf.quantization.nearest import assign
 
 
 @pytest.fixture
 def few_are_many(monkeypatch):
-    monkeypatch.setattr(api, "_LARGE", 1)
+    monkeypatch.setattr(color_image, "_LARGE", 1)
     monkeypatch.setattr(color_counts, "MAX_DISTINCT", 1000)
-    for module in (api, banded_search):
-        monkeypatch.setattr(module, "BAND", 2**13)
+    monkeypatch.setattr(color_image, "BAND", 2**13)
 
 
 @pytest.fixture(scope="module")

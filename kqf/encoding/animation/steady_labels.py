@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from kqf.encoding.animation.stillness import without_noise
-from kqf.quantization.api import ColorImage
+from kqf.quantization.color_image import ColorImage
 from kqf.quantization.colorspace import PixelPoints
 from kqf.quantization.dither import Dither
 from kqf.quantization.histogram import pack
@@ -52,7 +52,7 @@ def dithered_labels(
             offsets = now - shown
             stays = np.einsum("cij,cij->ij", offsets, offsets) <= unseen
             # What the codebook holds is shown as it is.
-            stays &= ~np.isin(image.keys, exact)
+            stays &= ~np.isin(image.keys[:], exact)
             found[stays] = labels[stays]
             now[:, stays] = shown[:, stays]
         labels, shown = found, now
