@@ -2,16 +2,21 @@
 
     pip install '.[large]'
     python tools/benchmark.py large [--kinds KIND ...] [--sides N ...] [--effort N] [--quality N]
-                                    [--regions N] [--folder DIR] [--convert] [--markdown FILE]
+                                    [--regions N] [--folder DIR] [--whole] [--convert]
+                                    [--markdown FILE]
 
 For each kind and side it makes an image of side x side pixels, encodes it by ``kqf.write_dask`` and
 reads regions of 1024 x 1024 by ``kqf.open``, each in a process of its own. Kinds: ``photographs``
 are enlarged crops of scikit-learn's two sample photographs, no two blocks alike; ``noise`` has as
-many colours as there can be, and ``noise+alpha`` has four channels. It prints seconds, seconds for
-each megapixel, the peak of memory above what the process took before, bytes, and of the regions
-the share of the bytes that were fetched and the seconds, the most of each. ``--convert`` also makes
-BigTIFF, an array of zarr and a picture of 1000 pixels of each file, as ``kqf convert`` does, and
-prints seconds and peaks.
+many colours as there can be, and ``noise+alpha`` has four channels. It prints seconds; seconds of
+processor time for each megapixel, without those that making the image takes; the peak of memory
+above what the process took before; bytes; of overviews their share of the other bytes, and of the
+first picture, the smallest overview, the share of the bytes that were fetched and the seconds; and
+of the regions the same, the most of each. Progress goes to stderr.
+
+``--whole`` gives the image to ``kqf.encode`` as one array, whose memory does not count.
+``--convert`` also makes BigTIFF, an array of zarr and a picture of 1000 pixels of each file, as
+``kqf convert`` does, and prints seconds and peaks.
 """
 
 import io
@@ -25,12 +30,14 @@ from functools import cache, partial
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import dask.array
 import numpy as np
 from PIL import Image
 
 import kqf
+from kqf.cluster.progress import reporting
 from kqf.convert.api import convert_file
 from kqf.convert.options import ConversionOptions, Size
 from kqf.convert.targets import Job
@@ -42,6 +49,10 @@ BLOCK = 1024
 REGION = 1024
 # Crops of this side become blocks: photographs hold more detail than two samples tiled would.
 CROP = 256
+# How often the encoder goes through all blocks.
+PASSES = 3
+# Of the work, between two lines of progress.
+STEP = 0.05
 
 
 def image(side: int, kind: str = "photographs") -> dask.array.Array:
@@ -102,13 +113,51 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def encode(path: str, side: int, kind: str, options: dict[str, object]) -> dict[str, float]:
+def progress() -> Callable[[float], None]:
+    """Return what prints on stderr how far the work is, and about the time left."""
+    start, shown = time.perf_counter(), 0.0
+
+    def report(done: float) -> None:
+        nonlocal shown
+        if done - shown >= STEP:
+            shown = done
+            left = (time.perf_counter() - start) * (1 - done) / done
+            print(f"{done:.0%}, {left:.0f} s left", file=sys.stderr, flush=True)
+
+    return report
+
+
+def encode(
+    path: str, side: int, kind: str, options: dict[str, Any], is_whole: bool
+) -> dict[str, float]:
     array = image(side, kind)
     # What it takes to begin with, threads and libraries included.
     kqf.write_dask(io.BytesIO(), array[:64, :64], **options)
-    before, start = peak(), time.perf_counter()
-    kqf.write_dask(path, array, **options)
-    return {"seconds": time.perf_counter() - start, "peak_mib": peak() - before}
+    made = array[:BLOCK]
+    before_made = time.process_time()
+    made.compute()
+    making = (time.process_time() - before_made) / made[..., 0].size
+    if is_whole:
+        pixels = np.empty(array.shape, np.uint8)
+        for upper in range(0, side, BLOCK):
+            pixels[upper : upper + BLOCK] = array[upper : upper + BLOCK].compute()
+    before, start, began = peak(), time.perf_counter(), time.process_time()
+    if is_whole:
+        kqf.write(path, pixels, **options)
+        making = 0
+    else:
+        with reporting(array, None, progress(), PASSES):
+            kqf.write_dask(path, array, **options)
+    cpu = (time.process_time() - began) / side**2 - PASSES * making
+    return {"seconds": time.perf_counter() - start, "cpu": cpu, "peak_mib": peak() - before}
+
+
+def first_picture(path: str) -> dict[str, float]:
+    """Open a file and read its smallest overview."""
+    start = time.perf_counter()
+    with Counting(path) as counted, kqf.open(counted) as file:
+        file.read(scale=max(file.info.scales, default=1))
+        return {"taken": counted.taken, "seconds": time.perf_counter() - start}
 
 
 def read(path: str, side: int, regions: int) -> dict[str, float]:
@@ -148,26 +197,32 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--quality", type=int)
     parser.add_argument("--regions", type=int, default=8)
     parser.add_argument("--folder", help="for the files made; a temporary one if not given")
+    parser.add_argument("--whole", action="store_true")
     parser.add_argument("--convert", action="store_true")
     parser.add_argument("--markdown", type=Path)
     asked = parser.parse_args(arguments)
     options = {"effort": asked.effort, "quality": asked.quality}
     lines = [
-        "| image | megapixels | seconds | seconds / megapixel | peak MiB | bytes | bits / pixel "
+        "| image | megapixels | seconds | CPU s / megapixel | peak MiB | bytes | bits / pixel "
+        "| overviews / rest | first picture: bytes | seconds "
         "| region: bytes | seconds | peak MiB |",
-        "|" + "---|" * 10,
+        "|" + "---|" * 13,
     ]
     print(*lines, sep="\n", flush=True)
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         for kind, side in product(asked.kinds, asked.sides):
             path = str(Path(folder) / f"{side}.kqf")
-            made = apart(encode, path, side, kind, options)
+            made = apart(encode, path, side, kind, options, asked.whole)
             size, pixels = Path(path).stat().st_size, side * side
+            overviews = kqf.info(path).part_bytes.get("overviews", 0)
+            first = apart(first_picture, path)
             regions = apart(read, path, side, asked.regions)
             lines.append(
                 f"| {kind} | {pixels / 1e6:.0f} | {made['seconds']:.0f} "
-                f"| {made['seconds'] / pixels * 1e6:.3f} | {made['peak_mib']:.0f} | {size} "
-                f"| {8 * size / pixels:.2f} | {regions['share']:.2%} | {regions['seconds']:.2f} "
+                f"| {made['cpu'] * 1e6:.3f} | {made['peak_mib']:.0f} | {size} "
+                f"| {8 * size / pixels:.2f} | {overviews / (size - overviews):.1%} "
+                f"| {first['taken'] / size:.3%} | {first['seconds']:.3f} "
+                f"| {regions['share']:.2%} | {regions['seconds']:.2f} "
                 f"| {regions['peak_mib']:.0f} |"
             )
             print(lines[-1], flush=True)
