@@ -139,12 +139,18 @@ def picture_no_longer(name: str, longer: int, frame: int | None = None) -> Pictu
     Raises:
         ValueError, KqfError, OSError, ImportError: it cannot be read.
     """
+    if not is_zarr(name) and _is_kqf_file(name):
+        try:
+            info = kqf.info(name)
+        except kqf.KqfError:
+            # Reading it whole tells what is wrong.
+            return None
+        if not is_large((info.width, info.height)):
+            return None
     options = ConversionOptions(size=Size(longer=longer), frame=frame)
     with opened(Job(name, PIPE), None, ".png", options) as source:
-        if source is None:
+        if source is None or not isinstance(source.image, LargeImage):
             return None
-        if not isinstance(source.image, LargeImage):
-            return Picture(source.image.to_pillow(), [], [], [])
         if not is_large(source.size):
             return whole(source.image)
         return resized(source.image, size_after(source.size, options), lambda _: None, source.box)
