@@ -26,10 +26,17 @@ for _number, _frame in enumerate(MOVING):
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def opened_browser(tmp_path_factory):
     with browser(tmp_path_factory.mktemp("profile")) as found:
         found.set_window_size(1000, 700)
         yield found
+
+
+@pytest.fixture
+def page(opened_browser):
+    """Give the browser, whose console says nothing of the tests before."""
+    opened_browser.get_log("browser")
+    return opened_browser
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +185,6 @@ def test_an_animation_does_not_move_for_those_who_prefer_so(page, site):
 
 
 def test_the_viewer_plays_and_steps(page, site):
-    page.get_log("browser")
     page.get(f"{site[1]}/viewer.html?src=moving.kqf")
     wait_for(page, "shown")
     assert "4 in 0.16 s" in text_of(page, "facts")
@@ -237,7 +243,6 @@ def check_no_complaints(page):
 
 
 def test_the_viewer_shows_a_file(page, site):
-    page.get_log("browser")
     page.get(f"{site[1]}/viewer.html?src=a.kqf")
     wait_for(page, "shown")
     assert text_of(page, "name") == "a.kqf"
@@ -261,7 +266,6 @@ def test_the_viewer_explains_what_is_wrong(page, site):
 
 
 def test_the_viewer_opens_from_disk(page, site, tmp_path):
-    page.get_log("browser")
     path = tmp_path / "viewer.html"
     path.write_text(kqf.web.viewer(), "utf-8")
     page.get(path.as_uri())
@@ -272,7 +276,6 @@ def test_the_viewer_opens_from_disk(page, site, tmp_path):
 
 
 def test_the_server_of_the_command_is_enough(page, site):
-    page.get_log("browser")
     other = Path(site[0]) / "b.png"
     Image.fromarray(smooth_image(20, 30, 3)).save(other)
     files = Served("a.kqf", site[0] / "a.kqf"), Served("b.png", other.read_bytes())
