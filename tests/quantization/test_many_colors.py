@@ -78,3 +78,22 @@ def test_flat_colours_and_those_to_keep_stay_exact(photograph, effort):
 def test_dithering_keeps_the_mean(photograph, dither):
     image = kqf.quantize(photograph, colors=16, dither=dither, metric="mse")
     assert image.pixels.mean(axis=(0, 1)) == pytest.approx(photograph.mean(axis=(0, 1)), abs=1)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_an_image_of_many_pixels_and_few_colours_becomes_the_same_in_bands(
+    photograph, channels, monkeypatch
+):
+    pixels = with_alpha(photograph) if channels == 4 else photograph[..., :channels]
+    options = {"effort": 5, "quality": 50, "colors": 100, "threads": 3}
+    whole = kqf.encode(pixels, **options)
+    for name, value in (("_LARGE", 1), ("_HUGE", 1), ("BAND", 2**13)):
+        monkeypatch.setattr(color_image, name, value)
+    spread = color_image.ColorImage.spread
+
+    def spread_in_bands(image, values):
+        assert values.itemsize == 1 or image.whole
+        return spread(image, values)
+
+    monkeypatch.setattr(color_image.ColorImage, "spread", spread_in_bands)
+    assert len(kqf.encode(pixels, **options)) == pytest.approx(len(whole), rel=0.005)
