@@ -26,6 +26,7 @@ from kqf.format.declarations import (
     MAX_PIXELS,
     MAX_PROLOGUE_CHUNKS,
     METADATA_TYPES,
+    PROLOGUE_TYPES,
 )
 from kqf.format.header import parse_header
 from kqf.format.metadata import parse_metadata
@@ -225,7 +226,7 @@ class Salvager:
     def _headless(self, at: int, end: int, known: Container[bytes]) -> FoundChunk | None:
         """Return the one chunk that lies between two offsets and whose head is damaged."""
         length = end - at - FRAME_SIZE
-        for kind in (b"RANK", b"SHAP", b"ANIM", b"tidx", *METADATA_TYPES.values()):
+        for kind in PROLOGUE_TYPES:
             if length >= 0 and kind not in known:
                 payload = self.search.payload(kind, at, length)
                 if payload is not None:
