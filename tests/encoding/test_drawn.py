@@ -47,16 +47,13 @@ def test_what_layouts_have_in_common_is_deflated_once(monkeypatch):
     deflated, deflate_smallest = [], drawn.deflate_smallest
 
     def counting(data, zopfli_bytes):
-        deflated.append((data, zopfli_bytes))
+        assert zopfli_bytes > 0
+        deflated.append(data)
         return deflate_smallest(data, zopfli_bytes)
 
     monkeypatch.setattr(drawn, "deflate_smallest", counting)
-    for pixels, tried in ((page(), True), (page(800, 600), False)):
-        deflated.clear()
-        kqf.encode(pixels, threads=1)
-        assert len(deflated) == len(set(deflated)) > 1
-        # Of larger images zopfli takes longer than all else.
-        assert all((most > 0) == tried for _, most in deflated)
+    kqf.encode(page(), threads=1)
+    assert len(deflated) == len(set(deflated)) > 1
 
 
 @pytest.mark.parametrize("predictor", ["copy", "packed"])
