@@ -36,7 +36,7 @@ _ZLIB_BYTES = 2**17
 _MEMORY_LEVELS = (5, 6)
 # More of them gained nothing.
 _ITERATIONS = 15
-# To split shorter streams into blocks takes zopfli fifty times as long, and made most of them longer.
+# Splitting shorter streams into blocks takes zopfli fifty times as long, and mostly gains nothing.
 _SPLIT_BYTES = 2**15
 # With more tiles, zopfli would take longer than all else and save next to nothing of the file.
 _ZOPFLI_TILES = 4
