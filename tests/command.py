@@ -51,7 +51,7 @@ def start(*arguments, **options):
 
 def run_process(*arguments, stdin=b"", code=0):
     process = start(*arguments)
-    out, err = process.communicate(stdin, timeout=60)
+    out, err = process.communicate(stdin, timeout=240)
     assert process.returncode == code, err
     assert b"Traceback" not in err
     return out, err.decode()

@@ -225,7 +225,7 @@ def test_other_arrays_are_refused(array, error, message):
 @pytest.mark.slow
 def test_a_cluster_writes_the_same_bytes(photograph):
     distributed = pytest.importorskip("distributed", reason="the cluster needs distributed")
-    array = da.from_array(photograph, chunks=(100, 130, 3))
+    array = da.from_array(photograph[:200, :260], chunks=(100, 130, 3))
     here = encoded(array)
     with (
         distributed.LocalCluster(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import draw, few, many, names, run, run_process
+from command import draw, few, many, names, run, run_batch
 
 import kqf
 from kqf.convert.targets import split_names
@@ -85,7 +85,7 @@ def test_a_second_name_that_is_a_folder_is_the_output():
     Path("in").mkdir()
     draw("in/b.bmp", many())
     for state in ("1 made", "1 done before"):
-        assert state in run_process("convert", "in", "out", "--effort", 1)[1]
+        assert state in run_batch("in", "out")[1]
         assert names("out") == ["b.kqf"]
         assert names("in") == ["b.bmp"]
 
@@ -208,11 +208,11 @@ def test_a_batch_replaces_nothing_of_the_user(contents):
         Path(name).write_bytes(b"mine")
         os.utime(name, ns=(0, 0))
     before = contents()
-    _, err = run_process("convert", "in", "-o", "out", "--jobs", 1, code=1)
+    _, err = run_batch("in", "-o", "out", code=1)
     assert "out/a.kqf exists already: --force replaces it" in err
     assert "out/flat.png exists already: --force replaces it" in err
     assert contents() == before
-    run_process("convert", "in", "-o", "out", "--jobs", 1, "--force")
+    run_batch("in", "-o", "out", "--force")
     kqf.check("out/a.kqf")
     assert Path("out/flat.png").read_bytes() == Path("in/flat.png").read_bytes()
 
@@ -223,7 +223,7 @@ def test_a_copy_that_is_there_is_no_hindrance():
     draw("in/flat.png", np.zeros((1, 1), np.uint8))
     Path("out/flat.png").write_bytes(Path("in/flat.png").read_bytes())
     os.utime("out/flat.png", ns=(0, 0))
-    assert "1 kept" in run_process("convert", "in", "-o", "out", "--jobs", 1)[1]
+    assert "1 kept" in run_batch("in", "-o", "out")[1]
 
 
 def test_urls_are_as_safe_as_paths(memory):
@@ -248,7 +248,7 @@ def test_what_is_private_stays_private():
     before = os.umask(0o022)
     try:
         run("convert", "in/a.bmp", "--effort", 1)
-        run_process("convert", "in", "-o", "out", "--jobs", 1, "--effort", 1)
+        run_batch("in", "-o", "out")
     finally:
         os.umask(before)
     modes = {path: Path(path).stat().st_mode & 0o777 for path in ("in/a.kqf", "out/a.kqf")}

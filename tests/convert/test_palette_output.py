@@ -6,7 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import ICC, XMP, draw, few, many, names, record, run, run_process, with_metadata
+from command import (
+    ICC,
+    XMP,
+    draw,
+    few,
+    many,
+    names,
+    record,
+    run,
+    run_batch,
+    run_process,
+    with_metadata,
+)
 from PIL import Image
 
 import kqf
@@ -151,8 +163,8 @@ def test_a_folder_becomes_palette_images():
     draw("in/deep/b.bmp", many())
     kqf.write("in/c.kqf", few())
     draw("in/flat.png", np.zeros((1, 1), np.uint8), optimize=True)
-    arguments = "convert", "in", "-o", "out", "--format", "png", "--json", "-c", 30
-    out, _ = run_process(*arguments)
+    arguments = "in", "-o", "out", "--format", "png", "--json", "-c", 30
+    out, _ = run_batch(*arguments)
     states = {each["input"]: each["state"] for each in map(json.loads, out.splitlines())}
     assert states == {
         "in/a.png": "made",
@@ -162,7 +174,7 @@ def test_a_folder_becomes_palette_images():
     }
     assert names("out") == ["a.png", "c.png", "deep", "flat.png"]
     assert Path("out/flat.png").read_bytes() == Path("in/flat.png").read_bytes()
-    out, _ = run_process(*arguments)
+    out, _ = run_batch(*arguments)
     assert {json.loads(line)["state"] for line in out.splitlines()} == {"done"}
 
 
@@ -171,7 +183,7 @@ def test_in_place_a_folder_keeps_what_has_the_format_already():
     draw("in/a.png", many())
     kqf.write("in/b.kqf", few())
     before = Path("in/a.png").read_bytes()
-    _, err = run_process("convert", "in", "--format", "png")
+    _, err = run_batch("in", "--format", "png")
     assert "1 made, 0 done before, 0 kept" in err
     assert Path("in/a.png").read_bytes() == before
     assert names("in") == ["a.png", "b.kqf", "b.png"]

@@ -129,7 +129,7 @@ def test_refined_labels_cost_less_by_their_own_measure(photograph, predictor):
 @pytest.mark.parametrize("metric", ["mse", "perceptual"])
 @pytest.mark.parametrize("name", ["china.jpg", "flower.jpg"])
 def test_less_quality_is_never_larger_nor_nearer(name, metric):
-    pixels = np.ascontiguousarray(load_sample_image(name)[100:220, 200:340])
+    pixels = np.ascontiguousarray(load_sample_image(name)[100:200, 200:300])
     points = to_points(pixels.reshape(-1, 3), metric)
     weights = np.ones(len(points))
     if metric == "perceptual":
@@ -137,7 +137,7 @@ def test_less_quality_is_never_larger_nor_nearer(name, metric):
         classes = weight_classes(luma.astype(np.uint8).reshape(pixels.shape[:2]))
         weights = WEIGHTS[classes].ravel()
     last_size, last_error = None, -1.0
-    for quality in (100, 90, 80, 65, 50, 30, 15, 1):
+    for quality in (100, 90, 75, 50, 20, 1):
         data = kqf.encode(pixels, quality=quality, metric=metric)
         offsets = to_points(kqf.decode(data).reshape(-1, 3), metric) - points
         error = float(((offsets.astype(float) ** 2).sum(axis=1) * weights).sum())
