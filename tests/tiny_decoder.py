@@ -375,9 +375,9 @@ def timing_of(payload):
     frames, plays, ticks = struct.unpack_from(">III", payload)
     require(2 <= frames <= 2**24 and 1 <= ticks <= 10**6)
     planes = inflate_to(payload[12:], 4 * frames)
+    low, second, third, high = (planes[at : at + frames] for at in range(0, 4 * frames, frames))
     durations = [
-        sum(planes[plane * frames + frame] << 8 * plane for plane in range(4))
-        for frame in range(frames)
+        a | b << 8 | c << 16 | d << 24 for a, b, c, d in zip(low, second, third, high, strict=True)
     ]
     require(sum(durations) < 2**53)
     return durations, plays, ticks
