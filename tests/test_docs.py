@@ -59,7 +59,7 @@ def test_python_runs(page, folder, capsys):
         pytest.importorskip(NEEDED[page.name], reason=f"needs {NEEDED[page.name]}")
     if page in PAGES:
         # Nothing here depends on the size, and a part takes less time.
-        Image.open("photo.png").crop((100, 50, 300, 190)).save("photo.png")
+        Image.open("photo.png").crop((100, 50, 240, 160)).save("photo.png")
     names = {}
     for kind, text in blocks(page, "python", "py"):
         code = compile(text, page.name, "exec")

@@ -28,7 +28,7 @@ def small_blocks(monkeypatch):
 
 @pytest.fixture(scope="module")
 def photograph():
-    return np.ascontiguousarray(load_sample_image("china.jpg")[100:400, 100:500])
+    return np.ascontiguousarray(load_sample_image("china.jpg")[100:300, 100:360])
 
 
 def encoded(array, **options):
@@ -40,7 +40,7 @@ def encoded(array, **options):
 @pytest.mark.parametrize("options", [{}, {"quality": 100}, {"quality": 30, "metric": "perceptual"}])
 def test_chunks_and_schedulers_make_no_difference(photograph, options):
     # Several blocks, batches and tiles still, in half the pixels.
-    part = photograph[:200, :300]
+    part = photograph[:150, :200]
     files = {encoded(da.from_array(part, chunks=(*c, 3)), **options) for c in CHUNKS}
     with dask.config.set(scheduler="synchronous"):
         files.add(encoded(da.from_array(part, chunks=(200, 100, 1)), **options))
@@ -85,10 +85,10 @@ def test_few_colours_are_stored_exactly(shape, dtype):
 
 
 def test_alpha_0_and_255_stay_exact_and_hidden_colours_become_one(photograph):
-    alpha = np.clip(np.linspace(-60, 315, 400), 0, 255).astype(np.uint8)
-    pixels = np.dstack([photograph, np.broadcast_to(alpha, (300, 400))])
+    alpha = np.clip(np.linspace(-60, 315, photograph.shape[1]), 0, 255).astype(np.uint8)
+    pixels = np.dstack([photograph, np.broadcast_to(alpha, photograph.shape[:2])])
     found = kqf.decode(encoded(da.from_array(pixels, chunks=77), colors=32, quality=20))
-    assert not found[alpha.repeat(300).reshape(400, 300).T == 0].any()
+    assert not found[:, alpha == 0].any()
     assert (found[:, alpha == 255, 3] == 255).all()
 
 
@@ -225,7 +225,7 @@ def test_other_arrays_are_refused(array, error, message):
 @pytest.mark.slow
 def test_a_cluster_writes_the_same_bytes(photograph):
     distributed = pytest.importorskip("distributed", reason="the cluster needs distributed")
-    array = da.from_array(photograph[:200, :260], chunks=(100, 130, 3))
+    array = da.from_array(photograph, chunks=(100, 130, 3))
     here = encoded(array)
     with (
         distributed.LocalCluster(

@@ -26,7 +26,7 @@ CASES = {
     **{name: (120, 90, 3, 9, {"colors": 50, "method": name, "effort": 2}) for name in METHODS},
 }
 # Threads asked for, and for OpenMP and BLAS; seed of Python's hashes.
-SURROUNDINGS = [(8, 1, 0), (2, 3, 1), (1, 3, 1)]
+SURROUNDINGS = [(8, 1, 0), (1, 3, 1)]
 SCRIPT = """
 import concurrent.futures, hashlib, json, sys
 import numpy as np
@@ -96,5 +96,5 @@ def test_threads_processes_and_their_surroundings_change_nothing():
         assert 1 < colors <= CASES[case][-1].get("colors", 256)
         assert [run[:-1] for run in runs] == len(runs) * [[*digests, colors]], case
     # All threads work on the large image, and no two cases are one.
-    assert [run[-1] for run in found["large"]] == [8, 2, 1]
+    assert [run[-1] for run in found["large"]] == [8, 1]
     assert len({runs[0][0] for runs in found.values()}) == len(CASES)

@@ -32,7 +32,7 @@ def _only_what_is_new_is_collected():
 
 def table():
     process = subprocess.run(
-        [sys.executable, TOOL, "--number", "400", "--encode", "10", "--warm", "300"],
+        [sys.executable, TOOL, "--number", "200", "--encode", "8", "--warm", "200"],
         env=os.environ | {"PYTHONPATH": str(Path(kqf.__file__).parents[1])},
         capture_output=True,
         text=True,
@@ -51,10 +51,10 @@ def table():
 def test_reading_and_encoding_leave_nothing_open_nor_change():
     rows = table()
     assert [(row["work"], row["threads"], row["pieces"]) for row in rows] == [
-        ("read", "1", "400"),
-        ("read", "8", "400"),
-        ("encode", "1", "10"),
-        ("encode", "8", "10"),
+        ("read", "1", "200"),
+        ("read", "8", "200"),
+        ("encode", "1", "8"),
+        ("encode", "8", "8"),
     ]
     for row in rows:
         refused, pieces = (int(row[name].replace(",", "")) for name in ("refused", "pieces"))
