@@ -12,7 +12,6 @@ from kqf.report import columns
 from kqf.report.animations import AnimationReport
 from kqf.report.competitors import png8_by
 from kqf.report.measure import ImageReport, Unreadable, counted
-from kqf.report.suggestion import VISIBLE
 from kqf.report.summary import compare, overview, summarize
 from kqf.report.tables import Table, markdown
 from kqf.text import CHANNEL_NAMES, escape
@@ -81,11 +80,12 @@ def overview_note(reports: Sequence[ImageReport]) -> str:
     optimiser = f", optimised by {png8[1]}" if len(png8) > 1 else ""
     colors = reports[0].default.colors
     default = reports[0].default
+    suggested = (report.suggested.target for report in reports)
+    targets = " or ".join(dict.fromkeys(target for target in suggested if target))
     return (
         f"KQF's bytes by default ({colors} colours, quality {default.quality}) as a share of "
         f"PNG8's ({colors} colours by {png8[0]}{optimiser}), GIF's and lossless WebP's. "
-        f"Suggested: the fewest colours with which at most {100 * VISIBLE:g} % of the pixels "
-        "differ visibly."
+        f"Suggested for each: the fewest colours with which {targets or 'nothing is lost'}."
     )
 
 

@@ -6,9 +6,11 @@ from conftest import smooth_image
 from sklearn.datasets import load_sample_image
 
 import kqf
+from kqf.metrics import ssimulacra2
+from kqf.report import suggestion
 from kqf.report.distortion import Distortion
 from kqf.report.measure import count_distinct
-from kqf.report.suggestion import VISIBLE, suggest
+from kqf.report.suggestion import SCORE, SHARE, suggest
 
 
 def suggested(pixels):
@@ -22,22 +24,28 @@ def test_all_colours_where_there_are_few():
     assert "nothing is lost" in suggested(pixels).reason
 
 
-def test_a_photograph_needs_many_colours():
+def test_it_is_the_fewest_that_scores_enough():
     pixels = np.ascontiguousarray(load_sample_image("flower.jpg")[::2, ::2])
-    assert suggested(pixels).colors >= 128
+    found = suggested(pixels)
+    assert found.colors > 16
+    assert "SSIMULACRA2" in found.reason
+    for count, enough in ((found.colors, True), (found.colors // 2, False)):
+        shown = kqf.quantize(pixels, colors=count).pixels
+        assert (ssimulacra2(pixels, shown) >= SCORE) == enough
 
 
-def test_it_is_the_fewest_that_meet_the_target():
+def test_without_a_score_few_pixels_may_differ_visibly(monkeypatch):
+    monkeypatch.setattr(suggestion, "_SCORED_PIXELS", 0)
     # Two gradients of their own, which one palette has to share.
     across, down = np.meshgrid(np.linspace(60, 140, 200), np.linspace(40, 120, 200))
     pixels = np.stack([across, down, np.full_like(across, 90)], axis=2).astype(np.uint8)
-    assert count_distinct(pixels) > 256
-    colors = suggested(pixels).colors
-    assert 16 < colors < 256
+    found = suggested(pixels)
+    assert 16 < found.colors < 256
+    assert "differ visibly" in found.reason
     distortion = Distortion(pixels, with_ssim=False)
-    for count, meets in ((colors, True), (colors // 2, False)):
-        found = kqf.quantize(pixels, colors=count, quality=100, effort=1).pixels
-        assert (distortion.visible_share(found) <= VISIBLE) == meets
+    for count, enough in ((found.colors, True), (found.colors // 2, False)):
+        shown = kqf.quantize(pixels, colors=count, effort=2).pixels
+        assert (distortion.visible_share(shown) <= SHARE) == enough
 
 
 def test_it_says_so_where_no_number_is_enough():
