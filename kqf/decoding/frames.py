@@ -9,7 +9,7 @@ from kqf.decoding.labels import Reader, read_labels
 from kqf.errors import FormatError, LimitError
 from kqf.format.declarations import MAX_PIXELS
 from kqf.format.frame_reader import FrameReader, Group
-from kqf.format.frames import Changes, most_shape_pixels, paint_frame
+from kqf.format.frames import Changes, most_shape_pixels, paint_frames
 from kqf.format.header import Head
 from kqf.format.prediction import nearest_entries, read_table
 from kqf.format.reader import ImageReader
@@ -22,25 +22,30 @@ MAX_WORK = _TIMES_A_STILL * MAX_PIXELS
 # What a frame with placements takes beside its pixels, and a shape in force that others join.
 _WORK_OF_PLACEMENTS, _WORK_OF_SHAPE = 2**12, 2**4
 # Up to this share of changed pixels, looking up theirs alone is faster.
-_FEW = 0.1
+_FEW = 0.3
+# Colours of former codebooks from which on those are forgotten that no pixel shows.
+_MANY_COLORS = 2**16
+# Pixels worked on at once where colours are many.
+_PIECE = 2**18
+# In which the numbers of colours are stored.
+_OCTETS = 4
 
 
 class Canvas:
     """The pixels that are shown.
 
     Attributes:
-        labels: (H, W) uint8 of pixels that have one.
         codebook: (K, C) uint8, the one in force.
-        is_indexed: whether all pixels have their colours from ``codebook`` by ``labels``.
     """
 
     def __init__(self, labels: np.ndarray, codebook: np.ndarray) -> None:
-        self.labels, self.codebook = labels, codebook
-        self._words = _words_of(codebook)
-        # Where labels alone do not say them: the colour of each pixel as one number, (H * W,).
-        self._colors: np.ndarray | None = None
-        # The pixels without a label of the codebook in force.
-        self._stale: np.ndarray | None = None
+        self.codebook = codebook
+        # The colours that pixels show, and their numbers: at first entries and labels.
+        self._words, self._numbers = _words_of(codebook), labels
+        # Of the first entry of the codebook in force.
+        self._first = 0
+        # The label nearest to each colour, -1 where nobody has asked; None if all are entries.
+        self._nearest: np.ndarray | None = None
         # What was shown last, and the pixels that have changed since.
         self._shown: np.ndarray | None = None
         self._changed: list[np.ndarray] = []
@@ -48,78 +53,117 @@ class Canvas:
 
     @property
     def is_indexed(self) -> bool:
-        return self._colors is None
+        """Whether all pixels have labels of ``codebook``."""
+        return self._nearest is None
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels of pixels, (H, W) uint8, if ``is_indexed``."""
+        return self._numbers
+
+    @property
+    def size(self) -> int:
+        """How many pixels there are."""
+        return self._numbers.size
 
     def change_codebook(self, codebook: np.ndarray) -> None:
         """Let labels mean other colours from now on; pixels keep theirs."""
-        if self._colors is None:
-            self._colors = self._words.take(self.labels.reshape(-1))
-            self._forget_shown()
-        self.codebook = codebook
-        self._words = _words_of(codebook)
-        self._stale = np.ones(self.labels.size, np.bool_)
+        if self.is_indexed:
+            self._numbers = self._numbers.astype(np.uint32)
+        elif len(self._words) > max(_MANY_COLORS, self.size):
+            self._forget_colors()
+        self.codebook, self._first = codebook, len(self._words)
+        self._nearest = np.full(self._first + len(codebook), -1, np.int16)
+        self._nearest[self._first :] = np.arange(len(codebook))
+        self._words = np.concatenate([self._words, _words_of(codebook)])
+
+    def _forget_colors(self) -> None:
+        numbers, is_shown = self._numbers.reshape(-1), np.zeros(len(self._words), np.bool_)
+        pieces = [slice(first, first + _PIECE) for first in range(0, len(numbers), _PIECE)]
+        for piece in pieces:
+            is_shown[numbers[piece]] = True
+        new = np.cumsum(is_shown, dtype=np.uint32) - np.uint32(1)
+        for piece in pieces:
+            numbers[piece] = new.take(numbers[piece])
+        self._words = self._words[is_shown]
 
     def contexts(self, pixels: np.ndarray) -> np.ndarray:
-        """Return the labels (n,) uint8 by which those of pixels (n,) indices are ranked."""
-        labels = self.labels.reshape(-1).take(pixels)
-        if self._stale is not None and self._colors is not None:
-            stale = np.flatnonzero(self._stale[pixels])
-            # Few colours are shown by many pixels.
-            words = self._colors.take(pixels.take(stale))
-            keys = np.unique(words)
-            colors = keys.view(np.uint8).reshape(-1, 4)[:, : self.codebook.shape[1]]
-            # Faster than the inverse of unique, which sorts indices.
-            found = nearest_entries(colors, self.codebook)
-            labels[stale] = found.take(np.searchsorted(keys, words))
+        """Return the labels (n,) by which those of pixels (n,) indices are ranked."""
+        numbers = self._numbers.reshape(-1).take(pixels)
+        if self._nearest is None:
+            return numbers
+        labels = self._nearest.take(numbers)
+        if labels.size and labels.min() < 0:
+            is_asked = np.zeros(self._first, np.bool_)
+            is_asked[numbers[labels < 0]] = True
+            colors = _octets_of(self._words[: self._first][is_asked])
+            self._nearest[: self._first][is_asked] = nearest_entries(
+                colors[:, : self.codebook.shape[1]], self.codebook
+            )
+            labels = self._nearest.take(numbers)
         return labels
 
     def put(self, pixels: np.ndarray, labels: np.ndarray) -> None:
         """Give pixels, (n,) indices, their labels (n,) uint8."""
-        self.labels.reshape(-1)[pixels] = labels
-        if self._stale is not None:
-            self._stale[pixels] = False
-        if self._colors is not None:
-            self._colors[pixels] = self._words.take(labels)
-        elif self._shown is not None:
+        numbers = labels if self.is_indexed else labels + np.uint32(self._first)
+        self._numbers.reshape(-1)[pixels] = numbers
+        if self._shown is not None:
             self._changed.append(pixels)
             self._changes += len(pixels)
-            if self._changes > _FEW * self.labels.size:
-                self._forget_shown()
+            if self._changes > _FEW * self.size:
+                self._shown, self._changed, self._changes = None, [], 0
 
     def show(self, box: tuple[slice, slice] = (slice(None), slice(None))) -> np.ndarray:
         """Return a copy of the pixels of some rows and columns, (h, w) or (h, w, C) uint8."""
-        if self._colors is None:
-            part = self.labels[box]
-            if part.size < self.labels.size:
-                return look_up(np.ascontiguousarray(part), self.codebook)
-            return self._show_all()
-        part = np.ascontiguousarray(self._colors.reshape(self.labels.shape)[box])
-        octets = part.view(np.uint8).reshape(-1, 4)
-        pixels = np.empty((part.size, self.codebook.shape[1]), np.uint8)
-        # Much faster than all channels at once.
-        for channel in range(pixels.shape[1]):
-            pixels[:, channel] = octets[:, channel]
-        return shaped(pixels, part.shape)
+        channels = self.codebook.shape[1]
+        part = self._numbers[box]
+        if part.size < self.size:
+            return shaped(self._look_up(np.ascontiguousarray(part), channels), part.shape)
+        return shaped(self._show_all(channels), part.shape).copy()
 
-    def _show_all(self) -> np.ndarray:
-        """Return a copy of all pixels, of which only those that have changed are looked up."""
-        flat = self.labels.reshape(-1)
-        if self._shown is None:
-            self._shown = look_up(self.labels, self.codebook).reshape(flat.size, -1)
+    def show_words(self) -> np.ndarray:
+        """Return all pixels, not to be changed, (H, W, 4) uint8, 255 after the channels of RGB."""
+        return self._show_all(_OCTETS).reshape(*self._numbers.shape, _OCTETS)
+
+    def _show_all(self, octets: int) -> np.ndarray:
+        """Return all pixels, (H * W, octets) uint8, of which few are looked up if few changed."""
+        if self._shown is None or self._shown.shape[1] != octets:
+            self._shown = self._look_up(self._numbers, octets)
+        numbers = self._numbers.reshape(-1)
         for pixels in self._changed:
-            self._shown[pixels] = self.codebook[flat[pixels]]
+            words = self._words.take(numbers.take(pixels))
+            if octets == _OCTETS:
+                self._shown.view(np.uint32)[pixels, 0] = words
+                continue
+            # Much faster than all channels at once, and from contiguous memory.
+            values = np.ascontiguousarray(_octets_of(words).T)
+            for channel in range(octets):
+                self._shown[:, channel][pixels] = values[channel]
         self._changed, self._changes = [], 0
-        return shaped(self._shown, self.labels.shape).copy()
+        return self._shown
 
-    def _forget_shown(self) -> None:
-        self._shown, self._changed, self._changes = None, [], 0
+    def _look_up(self, numbers: np.ndarray, octets: int) -> np.ndarray:
+        """Return the colours (n, octets) uint8 of numbers (H, W)."""
+        if self.is_indexed and octets == self.codebook.shape[1]:
+            return look_up(numbers, self.codebook).reshape(-1, octets)
+        flat = numbers.reshape(-1)
+        pixels = np.empty((flat.size, octets), np.uint8)
+        for first in range(0, flat.size, _PIECE):
+            words = self._words.take(flat[first : first + _PIECE])
+            for channel, values in enumerate(_octets_of(words).T[:octets]):
+                pixels[first : first + _PIECE, channel] = values
+        return pixels
 
 
 def _words_of(codebook: np.ndarray) -> np.ndarray:
     """Return each entry of a codebook (K, C) uint8 as one number, (K,) uint32."""
-    octets = np.zeros((len(codebook), 4), np.uint8)
+    octets = np.full((len(codebook), _OCTETS), 255, np.uint8)
     octets[:, : codebook.shape[1]] = codebook
     return octets.view(np.uint32)[:, 0]
+
+
+def _octets_of(words: np.ndarray) -> np.ndarray:
+    return words.view(np.uint8).reshape(-1, _OCTETS)
 
 
 class Groups(Protocol):
@@ -150,6 +194,7 @@ class FrameDecoder:
         max_pixels: pixels of the canvas; None for no limit.
         max_work: pixels and blocks of all frames that may be decoded; None for no limit.
         groups: of frames, in place of those that the reader finds.
+        first: labels of the first frame (H, W) uint8, if they are known.
 
     Attributes:
         canvas: as the frame ``number`` shows it.
@@ -163,6 +208,7 @@ class FrameDecoder:
         max_pixels: int | None = MAX_PIXELS,
         max_work: int | None = MAX_WORK,
         groups: Groups | None = None,
+        first: np.ndarray | None = None,
     ) -> None:
         self._reader, self._threads = reader, threads
         self._max_pixels, self._max_work = max_pixels, max_work
@@ -171,6 +217,7 @@ class FrameDecoder:
             groups = FrameReader(reader)
         self._groups: Groups | None = groups
         self._index: dict[int, int] = self._groups.read_index() if self._groups else {}
+        self._first = first
         self._frames = self._all()
         self.number = -1
 
@@ -252,7 +299,7 @@ class FrameDecoder:
                 if group.shapes is not None and state.shapes is not None:
                     self._count(len(state.shapes.labels) + _WORK_OF_SHAPE * len(state.shapes))
                 if group.codebook is not None:
-                    self._count(canvas.labels.size)
+                    self._count(canvas.size)
                     canvas.change_codebook(group.codebook)
                 for number in self._paint(canvas, frames, state):
                     if number < groups.last_frame:
@@ -266,7 +313,11 @@ class FrameDecoder:
 
     def _image(self, reader: Reader) -> "tuple[Canvas, _State]":
         self._count(reader.head.width * reader.head.height)
-        labels = read_labels(reader, None, self._threads, self._max_pixels)
+        labels = self._first if reader is self._reader else None
+        if labels is None:
+            labels = read_labels(reader, None, self._threads, self._max_pixels)
+        else:
+            self._first = None
         return Canvas(labels, reader.codebook), _State(reader.codebook, reader.shapes)
 
     def _count(self, work: int) -> None:
@@ -280,8 +331,9 @@ class FrameDecoder:
         order = state.order.ravel() if changes.is_ranked else None
         colors = len(canvas.codebook)
         at = 0
-        frames = zip(changes.maps, changes.placements, strict=True)
-        for number, (bits, placements) in enumerate(frames, changes.first_frame):
+        first = changes.first_frame
+        painted = paint_frames(changes.placements, state.shapes, self._size, first)
+        for number, bits in enumerate(changes.maps, first):
             for blocks in () if bits is None else changes.blocks.changed(bits):
                 pixels = changes.blocks.pixels(blocks)
                 labels = changes.labels[at : at + len(pixels)]
@@ -289,10 +341,9 @@ class FrameDecoder:
                 if order is not None:
                     labels = order.take(canvas.contexts(pixels) * np.intp(colors) + labels)
                 canvas.put(pixels, labels)
-            if placements.size:
-                pixels, labels = paint_frame(placements, state.shapes, self._size, number)
-                self._count(len(pixels) + _WORK_OF_PLACEMENTS)
-                canvas.put(pixels, labels)
+            if (placed := next(painted)) is not None:
+                self._count(len(placed[0]) + _WORK_OF_PLACEMENTS)
+                canvas.put(*placed)
             yield number
 
 

@@ -1,17 +1,17 @@
 """What a group of frames looks like: the payload of ``FRAM`` (section 5.11)."""
 
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kqf.errors import FormatError, UnsupportedError
-from kqf.format.declarations import ChangesFields, FrameFields
+from kqf.format.declarations import Allowed, ChangesFields, FrameFields
 from kqf.format.shapes import (
     LEAST_PAINTED,
     MAX_TILE_SIDE,
     PLACEMENT_BYTES,
-    Placements,
     Shapes,
     decode_placements,
     painted_pixels,
@@ -28,8 +28,16 @@ MAX_GROUP_PLACEMENTS = 2**20
 # Of all shapes in force, on top of the canvas's.
 _MORE_SHAPE_PIXELS = 2**20
 _PLANES = 5
-# Pixels worked on at once.
+# As FrameFields and ChangesFields have them, but much faster: there may be a group for each frame.
+_FRAME_STRUCT, _CHANGES_STRUCT = struct.Struct(">IB"), struct.Struct(">IBBIII")
+_CHECKED = {
+    number: field.subcon
+    for number, field in enumerate(ChangesFields.subcons)
+    if isinstance(field.subcon, Allowed)
+}
+# Pixels worked on at once, and bytes of placements of several frames.
 _PIECE = 2**18
+_AT_ONCE = 2**10 * PLACEMENT_BYTES
 
 
 @dataclass(frozen=True)
@@ -57,52 +65,40 @@ class Blocks:
         """Bytes of the map of a frame."""
         return -(-self.columns * self.rows // 8)
 
-    def _flags(self, bits: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield the number of a block, and which of those from it on change, (n,) bool.
+    def changed(self, bits: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the numbers of the blocks that a map (map_bytes,) uint8 marks, ascending.
 
         They come in pieces of at most about _PIECE pixels, so that what is made of them is bounded.
+        """
+        step = max(_PIECE // (8 * self.side**2), 1)
+        for first in range(0, len(bits), step):
+            flags = np.unpackbits(bits[first : first + step], bitorder="little")
+            (numbers,) = flags.view(np.bool_).nonzero()
+            if len(numbers):
+                numbers += 8 * first
+                yield numbers
+
+    def count_pixels(self, maps: np.ndarray) -> int:
+        """Return how many pixels the blocks have that maps (n, map_bytes) uint8 mark.
 
         Raises:
             FormatError: a bit beyond the last block is set.
         """
-        step = max(_PIECE // (8 * self.side**2), 1)
-        blocks = self.columns * self.rows
-        for first in range(0, len(bits), step):
-            flags = np.unpackbits(bits[first : first + step], bitorder="little").view(np.bool_)
-            beyond = np.flatnonzero(flags[blocks - 8 * first :])
-            if len(beyond):
-                found = f"bit {blocks + int(beyond[-1])}"
-                raise FormatError("FRAM", "bits beyond the last block", 0, found)
-            yield 8 * first, flags
-
-    def changed(self, bits: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the numbers of the blocks that a map (map_bytes,) uint8 marks, ascending.
-
-        They come in pieces, and errors are those of _flags.
-        """
-        for first, flags in self._flags(bits):
-            numbers = np.flatnonzero(flags)
-            if len(numbers):
-                numbers += first
-                yield numbers
-
-    def count_pixels(self, bits: np.ndarray) -> int:
-        """Return how many pixels the blocks have that a map marks; errors are those of _flags."""
         columns, rows, side = self.columns, self.rows, self.side
+        blocks = columns * rows
+        beyond = maps[:, -1] >> (blocks - 1) % 8 >> 1
+        if beyond.any():
+            found = f"bit {blocks - 1 + int(beyond.max()).bit_length()}"
+            raise FormatError("FRAM", "bits beyond the last block", 0, found)
+        pixels = side * side * int(np.bitwise_count(maps).sum())
         # Blocks of the last column and row may be cut off.
         beside, below = columns * side - self.width, rows * side - self.height
-        pixels = 0
-        for first, flags in self._flags(bits):
-            pixels += side * side * int(np.count_nonzero(flags))
-            if beside:
-                last = flags[(columns - 1 - first) % columns :: columns]
-                pixels -= side * beside * int(np.count_nonzero(last))
-            if below:
-                last = flags[max((rows - 1) * columns - first, 0) :]
-                pixels -= side * below * int(np.count_nonzero(last))
-            corner = columns * rows - 1 - first
-            if 0 <= corner < len(flags) and flags[corner]:
-                pixels += beside * below
+        if beside:
+            pixels -= side * beside * _count(maps, range(columns - 1, blocks, columns))
+        if below:
+            pixels -= side * below * _count(maps, range(blocks - columns, blocks))
+        if beside and below:
+            pixels += beside * below * _count(maps, range(blocks - 1, blocks))
         return pixels
 
     def pixels(self, numbers: np.ndarray) -> np.ndarray:
@@ -111,27 +107,22 @@ class Blocks:
         Arguments:
             numbers: of the blocks, ascending.
         """
-        side = self.side
-        row, column = np.divmod(numbers, self.columns)
+        side, columns = self.side, self.columns
         if side == 1:
             return numbers
-        x = (column * side)[:, None] + np.arange(side)
-        tops = (row * (side * self.width))[:, None] + x
-        beyond = self.width % side
-        if beyond and (x[:, -1] >= self.width).any():
-            inside = x < self.width
-            whole = int(inside[row < self.height // side].sum())
-            tops = tops[inside]
-        else:
-            whole = int(np.searchsorted(row, self.height // side)) * side
-            tops = tops.ravel()
-        # All but the last row of blocks have all rows of pixels.
-        down = np.arange(side) * self.width
-        found = (tops[:whole, None] + down).ravel()
-        if whole == len(tops):
-            return found
-        rest = tops[whole:, None] + down[: self.height % side]
-        return np.concatenate([found, rest.ravel()])
+        row = numbers // columns
+        tops = (numbers + row * (self.width - columns)) * side
+        across, down = np.divmod(np.arange(side * side), side)
+        found: np.ndarray = tops[:, None] + (across + down * self.width)
+        is_last = row * columns == numbers - (columns - 1)
+        below = int(np.searchsorted(row, self.height // side))
+        if below == len(row) and not (self.width % side and is_last.any()):
+            return found.ravel()
+        inside = np.ones(found.shape, np.bool_)
+        if self.width % side:
+            inside[is_last] = across < self.width % side
+        inside[below:] &= down < self.height % side
+        return found[inside]
 
     def with_any(self, changed: np.ndarray) -> np.ndarray:
         """Return which blocks have a changed pixel, (rows, columns) bool, of pixels (H, W) bool."""
@@ -142,6 +133,18 @@ class Blocks:
         padded[: self.height, : self.width] = changed
         found: np.ndarray = np.any(padded.reshape(rows, side, columns, side), axis=(1, 3))
         return found
+
+
+def _count(maps: np.ndarray, blocks: range) -> int:
+    """Return how many of some blocks maps (n, map_bytes) uint8 mark."""
+    count = 0
+    step = max(_PIECE // len(maps), 1)
+    for first in range(0, len(blocks), step):
+        some = blocks[first : first + step]
+        numbers = np.arange(some.start, some.stop, some.step)
+        marks = np.left_shift(1, numbers & 7).astype(np.uint8)
+        count += int(np.count_nonzero(maps[:, numbers >> 3] & marks))
+    return count
 
 
 @dataclass(frozen=True)
@@ -201,31 +204,33 @@ def parse_frames(payload: bytes, size: tuple[int, int], last_label: int) -> Chan
         FormatError: a field is outside its range, a stream is wrong, missing or too much, or the
             group exceeds its limits. TruncatedError: a stream does not end.
     """
-    start = FrameFields.sizeof()
+    start = _FRAME_STRUCT.size
     if len(payload) < start:
         raise FormatError("FRAM", "length", f"at least {start}", len(payload))
-    fields = FrameFields.parse(payload)
-    if fields.kind == WHOLE:
+    first_frame, kind = _FRAME_STRUCT.unpack_from(payload)
+    if kind == WHOLE:
         if len(payload) != start + 1:
             raise FormatError("FRAM", "length of a whole frame", start + 1, len(payload))
-        return Whole(fields.first_frame, payload[start])
-    if fields.kind != CHANGES:
-        raise UnsupportedError("FRAM", "kind", f"{WHOLE} to {CHANGES}", fields.kind)
-    return _parse_changes(payload[start:], fields.first_frame, size, last_label)
+        return Whole(first_frame, payload[start])
+    if kind != CHANGES:
+        raise UnsupportedError("FRAM", "kind", f"{WHOLE} to {CHANGES}", kind)
+    return _parse_changes(payload[start:], first_frame, size, last_label)
 
 
 def _parse_changes(
     payload: bytes, first_frame: int, size: tuple[int, int], last_label: int
 ) -> Changes:
-    if len(payload) < ChangesFields.sizeof():
-        raise FormatError("FRAM", "length of changes", ChangesFields.sizeof(), len(payload))
-    fields = ChangesFields.parse(payload)
-    if fields.side not in SIDES:
-        raise FormatError("FRAM", "side", " or ".join(map(str, SIDES)), fields.side)
-    rest = payload[ChangesFields.sizeof() :]
+    if len(payload) < _CHANGES_STRUCT.size:
+        raise FormatError("FRAM", "length of changes", _CHANGES_STRUCT.size, len(payload))
+    values = _CHANGES_STRUCT.unpack_from(payload)
+    for number, declared in _CHECKED.items():
+        declared.check(values[number])
+    frames, side, ranked, *lengths = values
+    if side not in SIDES:
+        raise FormatError("FRAM", "side", " or ".join(map(str, SIDES)), side)
+    rest = payload[_CHANGES_STRUCT.size :]
     streams = {}
-    for name in ("counts", "maps", "placements"):
-        length = fields[f"{name}_length"]
+    for name, length in zip(("counts", "maps", "placements"), lengths, strict=True):
         if length > len(rest):
             raise FormatError("FRAM", f"{name}_length", f"at most {len(rest)}", length)
         streams[name], rest = rest[:length], rest[length:]
@@ -241,7 +246,6 @@ def _parse_changes(
             raise FormatError("FRAM", f"{name} of several frames", f"at most {most}", count)
         return inflate_exactly(stream, count, "FRAM", name)
 
-    frames = fields.frames
     counts = inflated("counts", _PLANES * frames, _PLANES * MAX_GROUP_FRAMES)
     has_map, *planes = counts.reshape(_PLANES, frames)
     if (highest := int(has_map.max())) > 1:
@@ -250,21 +254,20 @@ def _parse_changes(
     most = size[0] * size[1] // LEAST_PAINTED
     if (highest := int(placed.max())) > most:
         raise FormatError("FRAM", "placements of a frame", f"at most {most}", highest)
-    blocks = Blocks(*size, fields.side)
+    blocks = Blocks(*size, side)
     count = int(has_map.sum()) * blocks.map_bytes
-    bits = iter(inflated("maps", count, MAX_GROUP_MAP_BYTES).reshape(-1, blocks.map_bytes))
-    maps = [next(bits) if has else None for has in has_map.tolist()]
+    bits = inflated("maps", count, MAX_GROUP_MAP_BYTES).reshape(-1, blocks.map_bytes)
+    each = iter(bits)
+    maps = [next(each) if has else None for has in has_map.tolist()]
     data = inflated(
         "placements", PLACEMENT_BYTES * int(placed.sum()), PLACEMENT_BYTES * MAX_GROUP_PLACEMENTS
     )
     placements = _split(data, PLACEMENT_BYTES * placed)
-    pixels = 0
-    for one in maps:
-        pixels += 0 if one is None else blocks.count_pixels(one)
+    pixels = blocks.count_pixels(bits) if count else 0
     labels = inflated("labels", pixels, MAX_GROUP_PIXELS)
     if labels.size and (highest := int(labels.max())) > last_label:
         raise FormatError("FRAM", "label", f"at most {last_label}", highest)
-    return Changes(first_frame, blocks, bool(fields.ranked), maps, placements, labels)
+    return Changes(first_frame, blocks, bool(ranked), maps, placements, labels)
 
 
 def _split(data: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
@@ -276,31 +279,65 @@ def _split(data: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
     return pieces
 
 
-def paint_frame(
-    data: np.ndarray, shapes: Shapes | None, size: tuple[int, int], number: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pixels that placements paint in a frame, as indices, and their labels.
+def paint_frames(
+    placements: Sequence[np.ndarray], shapes: Shapes | None, size: tuple[int, int], first: int
+) -> Iterator[tuple[np.ndarray, np.ndarray] | None]:
+    """Yield the pixels that each frame's placements paint, as indices, and their labels.
 
     Arguments:
-        data: placements of a frame, at least one. shapes: those in force.
-        size: (width, height) of the canvas. number: of the frame, for messages.
+        placements: of frames in a row; None is yielded for those without any.
+        shapes: those in force. size: (width, height) of the canvas.
+        first: number of the first frame, for messages.
 
     Raises:
-        FormatError: a shape is missing or beyond the canvas, or they paint too much.
+        FormatError: a shape is missing or beyond the canvas, or they paint too much, in the frame
+            to be yielded next.
     """
+    begin = 0
+    while begin < len(placements):
+        # Many small frames take hardly longer than one.
+        end, total = begin + 1, placements[begin].size
+        while end < len(placements) and (total := total + placements[end].size) <= _AT_ONCE:
+            end += 1
+        try:
+            yield from _paint(placements[begin:end], shapes, size, first + begin)
+        except FormatError:
+            if end == begin + 1:
+                raise
+            for number in range(begin, end):
+                yield from _paint([placements[number]], shapes, size, first + number)
+        begin = end
+
+
+def _paint(
+    placements: Sequence[np.ndarray], shapes: Shapes | None, size: tuple[int, int], first: int
+) -> list[tuple[np.ndarray, np.ndarray] | None]:
+    """Return what paint_frames yields; errors are those of any frame, or that several are large."""
+    counts = np.array([data.size for data in placements]) // PLACEMENT_BYTES
+    painting = np.flatnonzero(counts).tolist()
+    found: list[tuple[np.ndarray, np.ndarray] | None] = [None] * len(placements)
+    if not painting:
+        return found
     width, height = size
     if max(size) > MAX_TILE_SIDE:
         raise FormatError("FRAM", "canvas with placements", f"at most {MAX_TILE_SIDE}", max(size))
     if shapes is None:
         raise FormatError("FRAM", "shapes in force", "at least 1", 0)
-    box = (0, 0, width, height)
-    found: Placements = decode_placements(data, shapes, box, size, ("FRAM", f"frame {number}"))
-    painted = int(shapes.ink.counts[found.shapes].sum())
-    if painted > width * height:
-        raise FormatError("FRAM", "pixels painted", f"at most {width * height}", painted)
-    cut = np.zeros(len(found), np.bool_)
-    x, y = found.x.astype(np.int64), found.y.astype(np.int64)
-    return painted_pixels(shapes.ink, x, y, found.shapes, cut, width, height)
+    planes = [placements[number].reshape(PLACEMENT_BYTES, -1) for number in painting]
+    firsts = np.cumsum(counts)[painting] - counts[painting]
+    box, where = (0, 0, width, height), ("FRAM", f"frame {first + painting[0]}")
+    placed = decode_placements(np.concatenate(planes, axis=1), shapes, box, size, where, firsts)
+    painted = np.add.reduceat(shapes.ink.counts[placed.shapes], firsts)
+    most = width * height if len(painting) == 1 else _PIECE
+    if (total := int(painted.sum())) > most or painted.max() > width * height:
+        raise FormatError("FRAM", "pixels painted", f"at most {most}", total)
+    cut = np.zeros(len(placed), np.bool_)
+    x, y = placed.x.astype(np.int64), placed.y.astype(np.int64)
+    pixels, labels = painted_pixels(shapes.ink, x, y, placed.shapes, cut, width, height)
+    ends = np.cumsum(painted).tolist()
+    for number, begin, end in zip(painting, [0, *ends], ends, strict=False):
+        found[number] = pixels[begin:end], labels[begin:end]
+    return found
 
 
 def build_whole(whole: Whole) -> bytes:

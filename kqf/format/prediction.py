@@ -92,12 +92,12 @@ def parse_table(table: bytes, codebook: np.ndarray) -> np.ndarray:
         FormatError: too short or too long, a label beyond the codebook, a label listed twice.
     """
     colors = len(codebook)
-    starts = []
-    at = 0
+    starts = [0] * colors
+    at, size = 0, len(table)
     for context in range(colors):
-        if at >= len(table):
+        if at >= size:
             raise FormatError("RANK", "entries", colors, context)
-        starts.append(at)
+        starts[context] = at
         at += 1 + table[at]
     if at != len(table):
         raise FormatError("RANK", "inflated size", at, len(table))

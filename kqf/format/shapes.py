@@ -28,6 +28,7 @@ PLACEMENT_BYTES = _STEPS * _BYTES
 _BLOCK = 2**18
 # Placements worked on at once.
 _PLACEMENTS = 2**14
+_AT_START = np.zeros(1, np.intp)
 # Pixels of the bands in which painting is checked.
 _BAND_PIXELS = 2**20
 
@@ -214,14 +215,20 @@ def parse_placements(
 
 
 def decode_placements(
-    data: np.ndarray, shapes: Shapes, box: Box, size: tuple[int, int], where: tuple[str, str]
+    data: np.ndarray,
+    shapes: Shapes,
+    box: Box,
+    size: tuple[int, int],
+    where: tuple[str, str],
+    firsts: np.ndarray = _AT_START,
 ) -> Placements:
-    """Return the placements of one tile, or of one frame, the inverse of build_placements.
+    """Return the placements of one tile, or of frames, the inverse of build_placements.
 
     Arguments:
-        data: uint8, six bytes for each, at least one.
+        data: uint8, six bytes for each, at least one; of several frames by planes, (6, n).
         box: (left, upper, right, lower) of the tile. size: (width, height) of the image.
         where: chunk, and tile or frame with its number, for messages.
+        firsts: where the placements of each frame begin; of several there are at most _PLACEMENTS.
 
     Raises:
         FormatError: an upper left pixel lies outside the tile, a shape beyond the image, or there
@@ -230,7 +237,7 @@ def decode_placements(
     left, upper, right, lower = box
     chunk, owner = where
     field = f"placements of {owner}"
-    count = len(data) // PLACEMENT_BYTES
+    count = data.size // PLACEMENT_BYTES
     planes = data.reshape(_STEPS, _BYTES, count)
     found = Placements(
         np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.uint16)
@@ -244,11 +251,14 @@ def decode_placements(
             field = f"shape in {owner}"
             raise FormatError(chunk, field, f"at most {len(shapes) - 1}", highest)
         heights, widths = (sides[numbers] for sides in (shapes.heights, shapes.widths))
-        edges = (edge + np.cumsum(down)) & 0xFFFF
-        y = edges - heights
         # Along a line each step is from the end of the placement before.
         begins = down != 0
-        begins[0] |= not first
+        if not first:
+            # Each frame begins at the upper edge.
+            begins[firsts] = True
+            down[firsts[1:]] -= np.add.reduceat(down, firsts)[:-1]
+        edges = (edge + np.cumsum(down)) & 0xFFFF
+        y = edges - heights
         ends = np.cumsum(across + widths)
         before = np.append(0, ends)[np.flatnonzero(begins)]
         x = (ends - widths - np.append(-end, before)[np.cumsum(begins)]) & 0xFFFF

@@ -52,6 +52,8 @@ class KqfImageFile(ImageFile.ImageFile):
     _reader: ImageReader | Salvager | None = None
     _decoder: FrameDecoder | None = None
     _frame = 0
+    # Labels of the first frame, from load to the first seek.
+    _first: np.ndarray | None = None
     # Of the overviews, where draft asked for one.
     _level = 0
 
@@ -112,7 +114,8 @@ class KqfImageFile(ImageFile.ImageFile):
                     if damage:
                         warn(damage)
                 else:
-                    self._decoder = FrameDecoder(self._reader, max_pixels=None)
+                    self._decoder = FrameDecoder(self._reader, max_pixels=None, first=self._first)
+                    self._first = None
             canvas = self._decoder.decode(frame)
         except KqfError as error:
             raise OSError(str(error)) from error
@@ -128,12 +131,13 @@ class KqfImageFile(ImageFile.ImageFile):
         if canvas.is_indexed and channels > 2:
             self._mode = "P"
             self._open_palette(canvas.codebook)
-            pixels = canvas.labels.copy()
+            pixels = canvas.labels
         else:
             self._mode = MODES[channels]
-            pixels = canvas.show()
+            pixels = canvas.show() if channels < 3 else canvas.show_words()
+        raw = "RGBX" if self._mode == "RGB" else self._mode
         self.tile = []
-        self.im = Image.frombuffer(self.mode, self.size, pixels, "raw", self.mode, 0, 1).im
+        self.im = Image.frombytes(self.mode, self.size, pixels, "raw", raw).im
         self.readonly = 0
 
     def _open_palette(self, codebook: np.ndarray) -> None:
@@ -203,6 +207,8 @@ class KqfImageFile(ImageFile.ImageFile):
             # Pillow has checked the size when it opened the file, against its own limit.
             read = read_labels if self.mode == "P" else read_pixels
             pixels = read(reader, max_pixels=None)
+            if self.is_animated and self.mode == "P" and reader is self._reader:
+                self._first = pixels.copy()
             if isinstance(reader, Salvager) and (damage := reader.damage()):
                 warnings.warn(damage, stacklevel=3)
         except KqfError as error:

@@ -1,12 +1,17 @@
 """Reading animations: frames in any order, regions, threads, pickles, limits, damage."""
 
 import concurrent.futures
+import io
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import kqf
+from kqf.decoding import frames as decoding_frames
+from kqf.io.modes import MODES
 
 RNG = np.random.default_rng(0)
 FRAMES = np.repeat(RNG.integers(0, 9, (1, 40, 60), np.uint8), 12, axis=0)
@@ -92,3 +97,21 @@ def test_many_frames_that_do_not_change_cost_little():
     with kqf.open_animation(data) as animation:
         assert animation[2999].all()
         assert not animation[1499].any()
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_frames_of_many_codebooks(channels, monkeypatch):
+    # Colours that no pixel shows any more are forgotten with each new codebook.
+    monkeypatch.setattr(decoding_frames, "_MANY_COLORS", 1)
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (6, 12, 25, channels), np.uint8)
+    for before, frame in pairwise(frames):
+        stays = rng.random((12, 25)) < 0.4
+        frame[stays] = before[stays]
+    data = kqf.encode_animation(frames, exact=True)
+    with kqf.open_animation(data) as animation, Image.open(io.BytesIO(data)) as image:
+        for number, frame in enumerate(frames):
+            image.seek(number)
+            assert np.array_equal(animation[number], frame)
+            assert np.array_equal(animation.read(number, (1, 2, 6, 5)), frame[2:5, 1:6])
+            assert np.array_equal(np.asarray(image.convert(MODES[channels])), frame)

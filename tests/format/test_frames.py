@@ -27,12 +27,11 @@ def test_pixels_of_a_map_are_counted(width, height, side, piece, seed):
         found = [*blocks.changed(bits)]
         numbers = np.concatenate(found) if found else np.empty(0, np.intp)
         assert np.array_equal(numbers, np.flatnonzero(changes))
-        assert blocks.count_pixels(bits) == (len(blocks.pixels(numbers)) if found else 0)
+        pixels = len(blocks.pixels(numbers))
+        assert blocks.count_pixels(np.stack([bits, 0 * bits, bits])) == 2 * pixels
 
 
 def test_bits_beyond_the_last_block_are_refused():
-    blocks = Blocks(9, 5, 4)
-    bits = np.array([0b0111_1111], np.uint8)
-    for use in (blocks.count_pixels, lambda bits: list(blocks.changed(bits))):
-        with pytest.raises(FormatError, match="bit 6"):
-            use(bits)
+    bits = np.array([[0b0000_0111], [0b0111_1111]], np.uint8)
+    with pytest.raises(FormatError, match="bit 6"):
+        Blocks(9, 5, 4).count_pixels(bits)

@@ -1,6 +1,7 @@
 """Bytes of animations beside other formats: of the same frames, and at equal PSNR.
 
-    python tools/benchmark.py animations FOLDER|FILE ... [--lossy] [--json FILE] [--markdown FILE]
+    python tools/benchmark.py animations FOLDER|FILE ... [--lossy | --decode]
+                          [--json FILE] [--markdown FILE]
 
 Each GIF, APNG or animated WebP is stored as KQF without loss, and its frames, times and loop are
 compared with those that Pillow shows. Beside it are ``gifsicle -O3``, ``gif2webp -m 6 -q 100``,
@@ -8,6 +9,9 @@ compared with those that Pillow shows. Beside it are ``gifsicle -O3``, ``gif2web
 ``gifsicle -O3 --lossy=80`` instead: KQF is encoded from the frames as true colour, at the lowest
 quality that reaches the PSNR over all frames that gifsicle has. The last rows are the mean
 (geometric) and the worst of KQF's bytes as a share of each other format's. Times are CPU seconds.
+
+``--decode`` measures what it takes to decode all frames: by Pillow from the source, and as a share
+of that, by Pillow from KQF and to arrays. A share is the median over runs in turn.
 """
 
 import io
@@ -32,6 +36,8 @@ from .output import add_images, add_output, decimals, geometric_mean, parser_for
 KQF = "KQF"
 _SUFFIXES = (".gif", ".png", ".webp")
 _LOSSY = 80
+_RUNS = 25
+_DECODERS = ("Pillow, source", "Pillow, KQF", "arrays, KQF")
 _QUIET: dict[str, bool] = {"check": True, "capture_output": True}
 
 
@@ -49,12 +55,67 @@ class Sizes:
 def main(arguments: Sequence[str]) -> None:
     parser = parser_for(__doc__)
     add_images(parser)
-    parser.add_argument("--lossy", action="store_true", help="at equal PSNR")
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--lossy", action="store_true", help="at equal PSNR")
+    ways.add_argument("--decode", action="store_true", help="what decoding takes")
     add_output(parser)
     asked = parser.parse_args(arguments)
+    paths = animations(asked.places)
+    if asked.decode:
+        times = [decoding(path) for path in paths]
+        rows = [
+            (
+                one.name,
+                one.frames,
+                f"{1000 * one.seconds:.1f} ms",
+                *(f"{share:.2f}" for share in one.shares),
+            )
+            for one in times
+        ]
+        write(asked, table(("Animation", "Frames", *_DECODERS), rows) + "\n", times)
+        return
     measure = at_equal_psnr if asked.lossy else without_loss
-    results = [measure(path) for path in animations(asked.places)]
+    results = [measure(path) for path in paths]
     write(asked, listed(results) + "\n", results)
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """CPU seconds that Pillow takes for all frames of the source, and shares of them of KQF."""
+
+    name: str
+    frames: int
+    seconds: float
+    shares: list[float]
+
+
+def decoding(path: Path) -> Decoding:
+    """Decode the frames of an animation, and of the KQF file made of it, in turn."""
+    buffer = io.BytesIO()
+    with Image.open(path) as image:
+        frames = image.n_frames
+        image.save(buffer, "KQF", save_all=True)
+    source, data = path.read_bytes(), buffer.getvalue()
+    runs = np.array(
+        [
+            [timed(partial(load, source)), timed(partial(load, data)), timed(partial(read, data))]
+            for _ in range(_RUNS)
+        ]
+    )
+    shares = np.median(runs[:, 1:] / runs[:, :1], axis=0)
+    return Decoding(path.name, frames, float(np.median(runs[:, 0])), shares.tolist())
+
+
+def load(data: bytes) -> None:
+    with Image.open(io.BytesIO(data)) as image:
+        for number in range(image.n_frames):
+            image.seek(number)
+            image.load()
+
+
+def read(data: bytes) -> None:
+    for _ in kqf.open_animation(data):
+        pass
 
 
 def animations(places: Sequence[Path]) -> list[Path]:
