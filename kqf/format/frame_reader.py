@@ -113,6 +113,22 @@ class FrameReader:
             chunks.seek(here)
         return {}
 
+    def goes_on(self) -> bool:
+        """Tell whether the first group goes on painting the image, of which nothing is read."""
+        chunks, here = self._chunks, self._chunks.offset
+        try:
+            kind, length = chunks.read_head()
+            is_new = kind in (b"CODE", b"PCOD")
+            while is_new and kind in _ORDER[:-1]:
+                chunks.skip_body(kind, length)
+                kind, length = chunks.read_head()
+            return is_new and kind == b"FRAM" and not any(chunks.read(4, "FRAM", "first_frame"))
+        except FormatError:
+            # What is wrong is said when the group is read.
+            return False
+        finally:
+            chunks.seek(here)
+
     def next(self) -> Group[ImageReader] | None:
         """Return the next group; None at the end of the file, once all frames are there.
 

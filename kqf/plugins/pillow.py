@@ -18,6 +18,7 @@ from kqf.decoding.salvage import Salvager
 from kqf.decoding.salvaged_frames import salvage_frames
 from kqf.decoding.scaled import read_scaled_labels, read_scaled_pixels
 from kqf.errors import FormatError, KqfError, warn
+from kqf.format.frame_reader import FrameReader
 from kqf.format.overviews import level_size
 from kqf.format.reader import ImageReader
 from kqf.format.signature import FORMAT
@@ -43,7 +44,8 @@ class KqfImageFile(ImageFile.ImageFile):
 
     An animation has ``n_frames``, ``seek`` and ``tell``, and in ``info`` ``duration``, the
     milliseconds of the frame, and ``loop`` by its meaning in GIF: absent to play once, 0 for ever,
-    else how often to repeat. A frame of several codebooks opens as ``RGB`` or ``RGBA``.
+    else how often to repeat. A frame of several codebooks opens as ``RGB`` or ``RGBA``, the first
+    one when it is loaded.
     """
 
     format = FORMAT
@@ -54,6 +56,8 @@ class KqfImageFile(ImageFile.ImageFile):
     _frame = 0
     # Labels of the first frame, from load to the first seek.
     _first: np.ndarray | None = None
+    # Whether the first frame has more colours than the image of the file.
+    _goes_on = False
     # Of the overviews, where draft asked for one.
     _level = 0
 
@@ -104,6 +108,9 @@ class KqfImageFile(ImageFile.ImageFile):
         """
         if not self._seek_check(frame):
             return
+        self._show_frame(frame)
+
+    def _show_frame(self, frame: int) -> None:
         if self.fp is None or self._reader is None:
             raise ValueError("the image was closed")
         try:
@@ -191,6 +198,8 @@ class KqfImageFile(ImageFile.ImageFile):
                 self.tile = []
                 if not self.is_animated:
                     self._release()
+                elif self._goes_on:
+                    self._show_frame(0)
             return super().load()
 
     def _decode(self) -> Image.Image:
@@ -207,8 +216,9 @@ class KqfImageFile(ImageFile.ImageFile):
             # Pillow has checked the size when it opened the file, against its own limit.
             read = read_labels if self.mode == "P" else read_pixels
             pixels = read(reader, max_pixels=None)
-            if self.is_animated and self.mode == "P" and reader is self._reader:
-                self._first = pixels.copy()
+            if self.is_animated and isinstance(reader, ImageReader):
+                self._first = pixels.copy() if self.mode == "P" else None
+                self._goes_on = FrameReader(reader).goes_on()
             if isinstance(reader, Salvager) and (damage := reader.damage()):
                 warnings.warn(damage, stacklevel=3)
         except KqfError as error:
