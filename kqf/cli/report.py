@@ -92,6 +92,8 @@ def report(
             with here.file(name):
                 data = read_input(name)
                 if is_animation(data):
+                    if full or colors:
+                        here.note(name, "--full and --colors are for still images: all is exact")
                     moving = measure_animation(
                         data, name=name, threads=threads, progress=here.progress
                     )

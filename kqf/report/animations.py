@@ -108,13 +108,17 @@ def measure_animation(
     """
     encoder = {} if threads is None else {"threads": threads}
     kqf_file = make_animation(data, ".kqf", ConversionOptions(encoder, strip=True))
-    progress(0.5)
+    done = 0.5
+    progress(done)
     with Image.open(io.BytesIO(data)) as image:
         moving = MovingPicture([image])
         file_format = image.format or ""
     files = [(f"{file_format} file as given", data, True)]
     files += [(KQF, kqf_file.data, bool(kqf_file.exact))]
-    files += [(encoder, file, True) for encoder, file in _others(data)]
+    for other, file in _others(data):
+        files.append((other, file, True))
+        done += (1 - done) / 2
+        progress(done)
     rows = [
         AnimationRow(encoder, len(file), len(kqf_file.data) / len(file), exact)
         for encoder, file, exact in files

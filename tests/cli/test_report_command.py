@@ -63,7 +63,8 @@ def test_animations_are_compared_with_those_of_other_formats():
     assert given == Path("a.gif").read_bytes()
     assert kqf.info(ours).frames == 3
     assert f"{len(ours):,}" in "".join(lines)
-    result = run("report", "a.gif", "b.png", "--json", "-o", "a.csv")
+    result = run("report", "a.gif", "b.png", "--colors", "16", "--json", "-o", "a.csv")
+    assert "a.gif: --full and --colors are for still images" in " ".join(result.stderr.split())
     record, _ = json.loads(result.stdout)["images"]
     assert (record["frames"], record["milliseconds"]) == (3, 210)
     assert record["rows"][1] == {

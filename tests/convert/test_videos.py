@@ -1,6 +1,7 @@
 """Videos converted to animations; PyAV makes them, where it is installed."""
 
 import io
+import struct
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -28,20 +29,38 @@ def frames():
     return found
 
 
-def video(times, codec="ffv1", pixels="bgr0", suffix="matroska"):
-    """Return a video of the frames, which begin at these milliseconds."""
+def video(times, codec="ffv1", pixels="bgr0", suffix="matroska", turns=0):
+    """Return a video of the frames, turned to the left, which begin at these milliseconds."""
     av = pytest.importorskip("av")
     file = io.BytesIO()
     with av.open(file, "w", format=suffix) as container:
         stream = container.add_stream(codec, rate=25)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixels
+        stream.width, stream.height = (HEIGHT, WIDTH) if turns % 2 else (WIDTH, HEIGHT)
+        stream.pix_fmt = pixels
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
         for pixels, time in zip(frames(), times, strict=True):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            turned = np.ascontiguousarray(np.rot90(pixels, turns))
+            frame = av.VideoFrame.from_ndarray(turned, format="rgb24")
             frame.pts, frame.time_base = time, Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return file.getvalue()
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_frames_of_turned_videos_are_upright(turns):
+    data = video([0, 40, 80, 120, 160], "qtrle", "rgb24", "mov", turns)
+    # The matrix of QuickTime's track header, by which a player turns the picture to the right.
+    cosine, sine = ((0, 1), (-1, 0), (0, -1))[turns - 1]
+    parts = (cosine, sine, 0, -sine, cosine, 0, 0, 0)
+    upright, turning = (
+        struct.pack(">8i", *(part << 16 for part in each))
+        for each in ((1, 0, 0, 0, 1, 0, 0, 0), parts)
+    )
+    track = data.index(b"tkhd")
+    at = data.index(upright, track)
+    data = data[:at] + turning + data[at + len(turning) :]
+    assert np.array_equal(list(Video(data)), frames())
 
 
 def test_frames_and_times_of_a_video():

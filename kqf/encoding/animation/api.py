@@ -40,7 +40,8 @@ def encode_animation(
 
     Frames that have at most ``colors`` distinct colours in all are stored exactly. Others share a
     codebook as long as one fits: until the picture is another, or its colours are. What stands
-    still keeps its pixels, even if there is noise in it, unless ``quality`` is 100. Targets are
+    still keeps its pixels, even if there is noise in it, unless ``quality`` is 100. With
+    ``dither="auto"`` frames are dithered where the first with their codebook needs it. Targets are
     those of the whole file, and take up to eight times as long; ``target_ssim`` is for still images
     alone.
 
@@ -109,8 +110,6 @@ def _encoded(
     for name in ("target_ssim", "target_ssimulacra2"):
         if getattr(settings, name) is not None:
             raise ValueError(f"{name} is for still images: an animation can have target_psnr")
-    if settings.labels.dither_if_seen:
-        raise ValueError("dither='auto' is for still images: an animation can be dithered always")
 
     def timing_for(writer: AnimationWriter) -> Timing:
         return timing_of(seconds, writer.frames, plays)

@@ -15,6 +15,8 @@ from kqf.encoding.label_search import UNSEEN, search_parameters
 from kqf.encoding.settings import EncodeSettings
 from kqf.metrics import psnr
 from kqf.quantization.api import learn_palette
+from kqf.quantization.bands import bands_are_seen
+from kqf.quantization.color_image import ColorImage
 from kqf.quantization.colorspace import to_points
 from kqf.quantization.nearest import assign, squared_error
 
@@ -136,9 +138,17 @@ class SceneSearch:
         self, frames: Iterable[np.ndarray], scene: _Scene, quality: int
     ) -> Iterator[np.ndarray]:
         dither = self._settings.labels.dither
+        codebook, metric, threads = scene.codebook, self._metric, self._settings.threads
+        if dither is not None and self._settings.labels.dither_if_seen:
+            frames = iter(frames)
+            first = next(frames)
+            frames = chain([first], frames)
+            image = ColorImage.of(first, threads)
+            nearest = assign(image.histogram.colors, codebook, metric, threads)
+            if not bands_are_seen(image, codebook, nearest):
+                dither = None
         if dither is None:
             return self._undithered(frames, scene, quality)
-        codebook, metric, threads = scene.codebook, self._metric, self._settings.threads
         frames, others = tee(frames)
         dithered = dithered_labels(frames, codebook, dither, metric, threads, UNSEEN[metric])
         if quality == 100:

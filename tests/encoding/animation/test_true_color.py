@@ -42,8 +42,6 @@ def test_targets_hold_for_the_whole_file(frames):
     assert limit // 2 < len(kqf.encode_animation(frames, max_bytes=limit, **options)) <= limit
     with pytest.raises(ValueError, match="target_ssim is for still images"):
         kqf.encode_animation(frames, target_ssim=0.9)
-    with pytest.raises(ValueError, match="dither='auto' is for still images"):
-        kqf.encode_animation(frames, dither="auto")
 
 
 def test_dithering_takes_fewer_bytes_below_the_highest_quality(frames):
@@ -52,6 +50,18 @@ def test_dithering_takes_fewer_bytes_below_the_highest_quality(frames):
     assert sizes[0] > sizes[1]
     limit = (sizes[0] + sizes[1]) // 2
     assert len(kqf.encode_animation(frames, max_bytes=limit, **options)) <= limit
+
+
+def test_scenes_are_dithered_where_bands_would_be_seen():
+    y, x = np.mgrid[:64, :64]
+    sky = np.dstack([40 + 2 * x, 60 + y + x, 250 - 2 * y]).astype(np.uint8)
+    frames = np.stack([sky, np.roll(sky, 1, 0)])
+
+    def encoded(dither, colors):
+        return kqf.encode_animation(frames, effort=1, colors=colors, dither=dither, quality=75)
+
+    assert encoded("auto", 8) != encoded("none", 8)
+    assert encoded("auto", 128) == encoded("none", 128) != encoded("floyd-steinberg", 128)
 
 
 def test_few_colours_are_exact_unless_they_take_too_many_bytes(frames):
