@@ -307,7 +307,8 @@ function inflateHere(data, size, chunk) {
       const distance = DISTANCES[code] + take(extraBits(code, 1));
       if (distance > n) invalid();
       if (n + length > size) over();
-      for (const end = n + length; n < end; n++) out[n] = out[n - distance];
+      if (distance === 1 && length > 32) out.fill(out[n - 1], n, (n += length));
+      else for (const end = n + length; n < end; n++) out[n] = out[n - distance];
     }
   }
   at -= bits >> 3;
@@ -359,10 +360,13 @@ async function inflateNatively(data, size) {
   } catch {
     return null;
   }
-  const found = out.subarray(0, n);
-  // Some platforms accept bytes after the end of a stream.
-  return u32(data, data.length - 4) === adler32(found) ? found : null;
+  return out.subarray(0, n);
 }
+
+// An empty stream and a byte more, which some platforms accept after the end of a stream.
+const EMPTY_AND_MORE = Uint8Array.of(120, 156, 3, 0, 0, 0, 0, 1, 0);
+/** @type {boolean | undefined} */
+let lax;
 
 /**
  * Inflate one whole zlib stream of at most `size` bytes.
@@ -377,7 +381,8 @@ async function inflate(data, size, chunk) {
   }
   if (data.length > SMALL_STREAM && typeof DecompressionStream !== "undefined") {
     const found = await inflateNatively(data, size);
-    if (found) return found;
+    lax ??= Boolean(await inflateNatively(EMPTY_AND_MORE, 0));
+    if (found && !(lax && u32(data, data.length - 4) !== adler32(found))) return found;
   }
   return inflateHere(data, size, chunk);
 }
@@ -681,33 +686,6 @@ function unrank(tile, w, order, up) {
   }
 }
 
-/**
- * Check the codes of predictor copy, and return how many labels are new.
- *
- * @param {Uint8Array} codes
- * @param {number} w
- * @param {number} h
- * @param {number} number of the tile
- */
-function countNew(codes, w, h, number) {
-  checkPadding(codes, w, h % 4 && 2 * (h % 4), `codes beyond tile ${number}`);
-  // Most codes are 0: a word of them is skipped at once.
-  const words = asWords(codes);
-  let count = 0;
-  for (let i = 0; i < codes.length; i++) {
-    while (words[i >> 2] === 0) i = (i | 3) + 1;
-    const both = codes[i] & (codes[i] >> 1) & 0x55;
-    if (both) count += (both & 1) + ((both >> 2) & 1) + ((both >> 4) & 1) + (both >> 6);
-  }
-  return count;
-}
-
-/** Return whole words of bytes; the last bytes may be missing. @param {Uint8Array} bytes */
-function asWords(bytes) {
-  const { buffer, byteOffset } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  return new Uint32Array(buffer, byteOffset, bytes.length >> 2);
-}
-
 /** @param {Uint8Array} packed @param {number} w @param {number} used bits of the last row, 0 for all @param {string} field */
 function checkPadding(packed, w, used, field) {
   if (!used) return;
@@ -717,73 +695,76 @@ function checkPadding(packed, w, used, field) {
 }
 
 /**
- * Return the labels of predictor copy (section 7.4).
+ * Return the labels of predictor copy (section 7.4), and how many of them are new.
  *
  * @param {Uint8Array} codes
  * @param {Uint8Array} symbols new labels, or their ranks
  * @param {number} w
  * @param {number} h
  * @param {Uint8Array | null} order for ranks
+ * @returns {[tile: Uint8Array, used: number]}
  */
 function copied(codes, symbols, w, h, order) {
   const tile = new Uint8Array(w * h);
-  const words = asWords(codes);
-  const fresh = new Uint8Array(16 * w);
-  // Of each four rows of a band, the columns that do not copy all four labels from above.
-  const columns = new Uint32Array(4 * w);
-  const counts = new Uint32Array(4);
+  // The four rows of codes of a band, each from a whole word on.
+  const quarter = (w + 3) >> 2;
+  const words = new Uint32Array(4 * quarter);
+  const band = new Uint8Array(words.buffer);
+  // Of each row of a band, the pixels that do not copy from above: symbol, code and column.
+  const changes = new Uint32Array(16 * w);
+  const ends = new Uint32Array(16);
   // By code; beside the tile there are zeros, too.
   const choices = new Uint8Array(4);
-  const marked = new Uint8Array(w);
   // Above the tile there are zeros.
   let above = new Uint8Array(w);
   let next = 0;
-  for (let top = 0; top < h; top += 16) {
-    const band = codes.subarray((top >> 2) * w, ((top >> 2) + 4) * w);
-    marked.fill(0);
-    for (let four = 0, start = band.byteOffset - codes.byteOffset; four < 4; four++, start += w) {
-      let count = four * w;
-      const end = Math.min(start + w, codes.length);
-      for (let i = start; i < end; i++) {
-        if (words[i >> 2] === 0) {
-          i |= 3;
-        } else if (codes[i]) {
-          const x = i - start;
-          columns[count++] = x;
-          if (codes[i] & (codes[i] >> 1) & 0x55) marked[x] = 1;
+  for (let top = 0, from = 0; top < h; top += 16) {
+    band.fill(0);
+    for (let to = 0; to < band.length; to += 4 * quarter) {
+      band.set(codes.subarray(from, (from += w)), to);
+    }
+    for (let y = 0; y < 16; y++) ends[y] = y * w;
+    for (let x = 0; x < w; x++) {
+      if (!(x & 3)) {
+        // Most codes are 0: those of four columns are skipped at once.
+        const i = x >> 2;
+        if (!(words[i] | words[i + quarter] | words[i + 2 * quarter] | words[i + 3 * quarter])) {
+          x += 3;
+          continue;
         }
       }
-      counts[four] = count;
-    }
-    for (let x = 0; x < w; x++) {
-      if (!marked[x]) continue;
-      for (let at = x, y = 0; at < band.length; at += w, y += 4) {
+      for (let at = x, y = 0; y < 16; at += 4 * quarter) {
+        let four = band[at];
+        if (!four) {
+          y += 4;
+          continue;
+        }
         // Without branches, which would be guessed wrongly; what is written in vain is not read.
-        for (let k = 0, code = band[at]; k < 4; k++, code >>= 2) {
-          fresh[(y + k) * w + x] = next < symbols.length ? symbols[next] : 0;
-          next += code & (code >> 1) & 1;
+        for (const end = y + 4; y < end; y++, four >>= 2) {
+          const symbol = next < symbols.length ? symbols[next] : 0;
+          changes[ends[y]] = (symbol << 24) | ((four & 3) << 16) | x;
+          ends[y] += (four | (four >> 1)) & 1;
+          next += four & (four >> 1) & 1;
         }
       }
     }
     for (let y = 0; y < 16 && top + y < h; y++) {
       const row = tile.subarray((top + y) * w, (top + y + 1) * w);
       row.set(above);
-      const four = y >> 2;
-      const shift = 2 * (y & 3);
-      const codesAt = four * w;
-      for (let i = four * w; i < counts[four]; i++) {
-        const x = columns[i];
-        const symbol = fresh[y * w + x];
+      for (let i = y * w; i < ends[y]; i++) {
+        const change = changes[i];
+        const x = change & 0xffff;
+        const symbol = change >>> 24;
         choices[0] = above[x];
         choices[1] = x ? row[x - 1] : 0;
         choices[2] = x < w - 1 ? above[x + 1] : 0;
         choices[3] = order ? order[(above[x] << 8) | symbol] : symbol;
-        row[x] = choices[(band[codesAt + x] >> shift) & 3];
+        row[x] = choices[(change >> 16) & 3];
       }
       above = row;
     }
   }
-  return tile;
+  return [tile, next];
 }
 
 /** @param {Uint8Array} planes of differences (section 5.7) @param {number} channels */
@@ -814,6 +795,9 @@ async function rankLabels(codebook, channels, stream) {
   const table = stream ? await inflate(stream, most, "RANK") : new Uint8Array(colors);
   const order = new Uint8Array(colors * 256);
   const others = new Uint32Array(colors);
+  const sorted = new Uint32Array(colors);
+  const low = new Uint16Array(513);
+  const high = new Uint16Array(513);
   let at = 0;
   for (let context = 0; context < colors; context++) {
     const count = table[at++];
@@ -827,7 +811,10 @@ async function rankLabels(codebook, channels, stream) {
       listed[label] = 1;
       order[context * 256 + k] = label;
     }
+    // The others by distance, at most 18 bits, nine of them at a time.
     let n = 0;
+    low.fill(0);
+    high.fill(0);
     for (let label = 0; label < colors; label++) {
       if (listed[label]) continue;
       let distance = 0;
@@ -835,10 +822,18 @@ async function rankLabels(codebook, channels, stream) {
         const difference = codebook[label * channels + k] - codebook[context * channels + k];
         distance += difference * difference;
       }
+      low[(distance & 511) + 1]++;
+      high[(distance >> 9) + 1]++;
       others[n++] = distance * 256 + label;
     }
-    const sorted = others.subarray(0, n).sort();
-    for (let k = 0; k < n; k++) order[context * 256 + count + k] = sorted[k] & 255;
+    for (let i = 0; i < 512; i++) {
+      low[i + 1] += low[i];
+      high[i + 1] += high[i];
+    }
+    for (let k = 0; k < n; k++) sorted[low[(others[k] >>> 8) & 511]++] = others[k];
+    for (let k = 0; k < n; k++) {
+      order[context * 256 + count + high[sorted[k] >>> 17]++] = sorted[k];
+    }
   }
   if (at !== table.length) fail("wrong", "RANK", "inflated size", at, table.length);
   return order;
@@ -1641,13 +1636,16 @@ export class KqfFile {
     if (this.#layout === COPY) {
       const stream = readPart("codes_length");
       const codes = await inflateTo(stream, size, "LABL", `bytes of codes of tile ${number}`);
-      const count = countNew(codes, w, h, number);
+      checkPadding(codes, w, h % 4 && 2 * (h % 4), `codes beyond tile ${number}`);
       const rest = payload.subarray(at);
-      const field = `new labels of tile ${number}`;
-      if (!count && rest.length) fail("wrong", "LABL", field, 0, `${rest.length} bytes`);
-      const symbols = count ? await inflateTo(rest, count, "LABL", field) : rest;
+      const most = Math.min(w * h, rest.length * MAX_RATIO);
+      if (most) checkRatio(rest.length, 0, "LABL");
+      const symbols = most ? await inflate(rest, most, "LABL") : rest;
       checkLabels(symbols, lastLabel, "LABL", `new label in tile ${number}`);
-      tile = copied(codes, symbols, w, h, order);
+      let used;
+      [tile, used] = copied(codes, symbols, w, h, order);
+      if (used !== symbols.length || (most && !used))
+        fail("wrong", "LABL", `new labels of tile ${number}`, used, symbols.length);
     } else {
       tile = await inflateTo(payload.subarray(at), size, "LABL", `inflated size of tile ${number}`);
       if (this.#layout === PACKED) {
@@ -1673,13 +1671,14 @@ export class KqfFile {
     const target = (canvas.labels ??= new Uint8Array((boxRight - boxLeft) * (boxLower - boxUpper)));
     const from = Math.max(left, boxLeft);
     const to = Math.min(right, boxRight);
-    for (let y = Math.max(upper, boxUpper); y < Math.min(lower, boxLower); y++) {
-      const into = (y - boxUpper) * (boxRight - boxLeft) - boxLeft;
-      if (!this.columnsFirst) {
-        const row = (y - upper) * w - left;
-        target.set(tile.subarray(row + from, row + to), into + from);
-      } else {
-        for (let x = from; x < to; x++) target[into + x] = tile[(x - left) * w + y - upper];
+    const [across, down] = this.columnsFirst ? [w, 1] : [1, w];
+    // Blocks of some columns stay in the cache, in whichever order the labels are stored.
+    for (let first = from; first < to; first += 64) {
+      const end = Math.min(first + 64, to);
+      for (let y = Math.max(upper, boxUpper); y < Math.min(lower, boxLower); y++) {
+        let into = (y - boxUpper) * (boxRight - boxLeft) + first - boxLeft;
+        let at = (first - left) * across + (y - upper) * down;
+        for (let x = first; x < end; x++, at += across) target[into++] = tile[at];
       }
     }
     return placements;
