@@ -80,8 +80,10 @@ def write_dask(target: Target, array: "Array", **options: Unpack[BlockwiseOption
         mean = error / int(histogram.counts.sum())
         effort = settings.preset.search
         parameters = search_parameters(mean, settings.quality, settings.metric, effort)
-        labels = searching(labels, sample, sample_labels, layout, parameters, settings.layout)
-    stored = _copied_or(layout, labels(sample), codebook, settings.layout)
+        labels, sample_labels = searching(
+            labels, sample, sample_labels, layout, parameters, settings.layout
+        )
+    stored = _copied_or(layout, sample_labels, codebook, settings.layout)
     write_blocks(
         target,
         blocks,

@@ -15,12 +15,21 @@ from kqf.encoding.rate_distortion import (
 )
 from kqf.format.declarations import Predictor
 from kqf.quantization.colorspace import to_points
-from kqf.quantization.histogram import are_among, bands_of, count, pack, spread
-from kqf.quantization.nearest import assign, ban, nearest_few, squared_error
+from kqf.quantization.histogram import (
+    are_among,
+    bands_of,
+    count,
+    pack,
+    spread,
+    without_hidden_keys,
+)
+from kqf.quantization.nearest import assign, candidates_of, squared_error
 from kqf.quantization.pixels import as_pixels
 
 # Pixels that are labelled at a time.
 _BAND = 2**19
+# Of so many chains of the sample, rounds of the search look at one.
+_STRIDE = 4
 
 
 @dataclass(frozen=True)
@@ -87,21 +96,17 @@ class PixelLabels:
         channels = pixels.shape[2]
         keys = pack(pixels)
         if self.merges_hidden and channels in (2, 4):
-            keys = np.where(keys & 0xFF, keys, np.uint32(0))
+            keys = without_hidden_keys(keys)
         histogram = count(keys, channels)
-        search = self.search
-        color_labels = assign(histogram.colors, self.codebook, self.metric)
+        colors, search = histogram.colors, self.search
         if search is None:
-            return spread(keys, histogram, color_labels)
-        numbers = np.arange(len(histogram.colors), dtype=np.int32)
-        index = spread(keys, histogram, numbers)
-        nearest, errors = nearest_few(
-            to_points(histogram.colors, self.metric),
-            to_points(self.codebook, self.metric),
-            min(search.candidates, len(self.codebook)),
-            ban(histogram.colors, self.codebook),
-        )
-        hold_labels(nearest, errors, are_among(histogram.colors, self.fixed), color_labels)
+            return spread(keys, histogram, assign(colors, self.codebook, self.metric))
+        index = spread(keys, histogram, np.arange(len(colors), dtype=np.int32))
+        few = min(search.candidates, len(self.codebook))
+        nearest, errors = candidates_of(colors, self.codebook, self.metric, few)
+        held = are_among(colors, self.fixed)
+        own = assign(colors[held], self.codebook, self.metric)
+        hold_labels(nearest, errors, held, own)
         head = whole_chains(head_of(keys, self.codebook, search.layout))
         costs = to_costs(errors, search.lambda_)
         return search_tiles(index, nearest, costs, search.lengths, head, 1)
@@ -123,12 +128,15 @@ def searching(
     layout: Layout,
     parameters: SearchParameters,
     settings: LayoutSettings,
-) -> PixelLabels:
-    """Return labels that are searched for, as learned from a sample, if they are cheaper.
+) -> tuple[PixelLabels, np.ndarray]:
+    """Return what finds labels by search, as learned from a sample, and the sample's labels.
+
+    Where the nearest labels are cheaper, they are returned.
 
     Arguments:
-        nearest: the nearest labels, returned where they are cheaper.
-        sample, sample_labels: pixels to learn from, and their nearest labels.
+        nearest: what finds the nearest labels.
+        sample, sample_labels: pixels to learn from, tiles one below another, and their nearest
+            labels.
         layout: of the file.
     """
     codebook, threads = nearest.codebook, settings.threads
@@ -139,12 +147,19 @@ def searching(
         size = trial_size(labels, codebook, layout, settings)
         return nearest.error(sample, labels) + parameters.lambda_ * 8 * size
 
-    found, labels = nearest, sample_labels
-    for _ in range(parameters.rounds):
+    # Statistics of a part are good enough, of some chains of each tile.
+    every = slice(None, None, _STRIDE)
+    few = (slice(None), every) if chains.predictor == Predictor.UP else (every,)
+    part, labels, found = sample[few], sample_labels[few], nearest
+    for number in range(parameters.rounds):
+        if number:
+            labels = found(part)
         head = head_of(labels, codebook, chains)
-        counts = count_pairs(labels, head, len(codebook), threads)
+        counts = count_pairs(labels, head, len(codebook), threads) * _STRIDE
         lengths = lengths_of(counts, codebook, layout.predictor)
         search = Search(parameters.lambda_, parameters.candidates, lengths, chains)
         found = replace(nearest, search=search)
-        labels = found(sample)
-    return found if cost(labels) < cost(sample_labels) else nearest
+    labels = found(sample)
+    if cost(labels) < cost(sample_labels):
+        return found, labels
+    return nearest, sample_labels

@@ -18,7 +18,7 @@ from kqf.format.header import Head
 from kqf.quantization.api import Quantized
 from kqf.quantization.colorspace import hold_alpha, snap, to_colors, to_points, translucency
 from kqf.quantization.histogram import are_among
-from kqf.quantization.nearest import ban, nearest_few
+from kqf.quantization.nearest import ban, errors_of, nearest_few
 from kqf.threads import each
 
 # Costs are integers in this fraction of a bit: sums are then exact and the same everywhere.
@@ -180,7 +180,7 @@ def nearest_codewords(quantized: Quantized, count: int) -> NearestCodewords:
     if samples.held:
         held[-samples.held :] = True
         own[-samples.held :] = np.arange(samples.held)
-    hold_labels(labels, errors, held, own)
+    hold_labels(labels, errors, held, own[held])
     return NearestCodewords(labels, errors)
 
 
@@ -189,9 +189,9 @@ def hold_labels(labels: np.ndarray, errors: np.ndarray, held: np.ndarray, own: n
 
     Arguments:
         labels, errors: (R, C), candidates and their squared distances.
-        held: (R,) bool, which rows. own: (R,) labels of their codewords.
+        held: (R,) bool, which rows. own: (n,) labels of their codewords.
     """
-    labels[held] = own[held][:, None]
+    labels[held] = own[:, None]
     errors[held, 0] = 0
     errors[held, 1:] = np.inf
 
@@ -262,10 +262,7 @@ def errors_from(
     quantized: Quantized, codewords: np.ndarray, nearest: NearestCodewords
 ) -> np.ndarray:
     """Return the weighted squared distance of each sample to its candidates, infinite as before."""
-    errors = np.zeros(nearest.labels.shape, np.float32)
-    for axis, of_codewords in zip(quantized.points.T, codewords.T, strict=True):
-        offsets = axis[:, None] - of_codewords.take(nearest.labels)
-        errors += offsets * offsets
+    errors = errors_of(quantized.points, codewords, nearest.labels)
     errors *= quantized.samples.search_weights[:, None]
     errors[np.isinf(nearest.errors)] = np.inf
     return errors

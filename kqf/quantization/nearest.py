@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kqf.quantization.colorspace import OPAQUE, TRANSPARENT, to_points, translucency
-from kqf.quantization.histogram import pack
+from kqf.quantization.colorspace import OPAQUE, TRANSPARENT, snap, to_points, translucency
+from kqf.quantization.histogram import pack, unpack
 from kqf.threads import each, run
 
 # Multiplications in one product. OpenBLAS computes products of this size in one thread: its threads
@@ -19,6 +19,9 @@ _PRODUCTS = 4
 _LEAST_PART = 2**16
 # Most points of a part, to bound the memory at work.
 _LARGEST_PART = 2**18
+# From so many colours on, those that differ in the last bit of samples only have their candidates
+# found together.
+_MANY = 2**14
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,41 @@ def nearest_few(
         pass
     errors += (points * points).sum(axis=1, keepdims=True)
     return labels, errors
+
+
+def candidates_of(
+    colors: np.ndarray, codebook: np.ndarray, metric: str, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return codewords near each colour, of many colours not always the very nearest.
+
+    Arguments:
+        colors: (N, C) uint8; codebook: (K, C) uint8; metric: of ``colorspace.METRICS``.
+        count: codewords for each colour, at most K.
+
+    Returns:
+        labels (N, count) uint8 and squared distances (N, count) float32 as nearest_few has them.
+    """
+    points, codewords = to_points(colors, metric), to_points(codebook, metric)
+    if len(colors) < _MANY:
+        return nearest_few(points, codewords, count, ban(colors, codebook))
+    channels = colors.shape[1]
+    # Alpha stays, as colours keep to their kind.
+    last = np.array([1, 1, 1, 0] if channels == 4 else [1, 0] if channels == 2 else [1], np.uint8)
+    keys, rows = np.unique(pack((colors & ~last)[None])[0], return_inverse=True)
+    cells = unpack(keys, channels)
+    middles = snap((to_points(cells, metric) + to_points(cells | last, metric)) / 2)
+    labels, errors = nearest_few(middles, codewords, count, ban(cells, codebook))
+    labels, allowed = labels.take(rows, axis=0), np.isfinite(errors).take(rows, axis=0)
+    return labels, np.where(allowed, errors_of(points, codewords, labels), np.float32(np.inf))
+
+
+def errors_of(points: np.ndarray, codewords: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the squared distances of points (N, D) from codewords (K, D) by labels (N, M)."""
+    errors = np.zeros(labels.shape, np.float32)
+    for axis, of_codewords in zip(points.T, codewords.T, strict=True):
+        offsets = axis[:, None] - of_codewords.take(labels)
+        errors += offsets * offsets
+    return errors
 
 
 def assign(colors: np.ndarray, codebook: np.ndarray, metric: str, threads: int = 1) -> np.ndarray:
