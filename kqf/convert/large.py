@@ -10,7 +10,7 @@ import numpy as np
 
 import kqf
 from kqf.cluster.progress import reporting
-from kqf.convert.making import STORAGE, Made, colors_to_keep
+from kqf.convert.making import STORAGE, Made, colors_to_keep, notes_on, refuse, refuse_for
 from kqf.convert.options import ConversionOptions, Size
 from kqf.convert.part import box_of, cut, resized, size_after, whole
 from kqf.convert.sizes import compare_sizes
@@ -28,6 +28,8 @@ ZARR = ".zarr"
 _BLOCKWISE = (".kqf", ZARR, *large_tiff.SUFFIXES)
 # Pixels of an overview's sides that one pixel of a resized image needs at least.
 _PIXELS_OF_ONE = 2
+# Why options are refused.
+_TOO_LARGE = "not for an image so large"
 # The options of kqf.write_dask.
 _OF_BLOCKS = {"colors", "keep", "method", "metric", "palette", "quality", "seed", *STORAGE}
 
@@ -178,9 +180,7 @@ def write_large(
     """
     if job.target == PIPE or is_url(job.target):
         raise ValueError("so large an image can be written only to a local file")
-    flags = [f"--{key}" for key in ("verify", "frame") if getattr(options, key)]
-    if flags:
-        raise ValueError(f"{', '.join(flags)}: not for an image so large")
+    refuse((key for key in ("verify", "frame") if getattr(options, key)), _TOO_LARGE)
     if options.strip:
         image = image.stripped()
     exclusive, mode = is_exclusive(job, options), mode_of(job.source)
@@ -192,12 +192,12 @@ def write_large(
             Path(job.target), image, report, mode=mode, exclusive=exclusive
         )
         dropped = list(image.metadata)
-        return _made(image, len(codebook), _losses("zarr", dropped)), size
+        return _made(image, len(codebook), notes_on("zarr", dropped)), size
     with replacing(Path(job.target), mode=mode, exclusive=exclusive) as file:
         if suffix in large_tiff.SUFFIXES:
             codebook = _codebook_to_write(image, suffix or "", options)
             dropped = write_tiff(file, image.array, codebook, image.metadata, report)
-            made = _made(image, len(codebook), _losses("TIFF", dropped))
+            made = _made(image, len(codebook), notes_on("TIFF", dropped))
         elif suffix in (None, ".kqf"):
             made = _write_kqf(file, image, options, report)
         else:
@@ -216,16 +216,13 @@ def _codebook_to_write(image: LargeImage, suffix: str, options: ConversionOption
     """Return the codebook of a KQF source; refuse any other source, and options of the encoder."""
     if image.codebook is None:
         raise ValueError(f"only KQF files are written as {suffix}: convert it to .kqf first")
-    given = options.encoder.keys() - {"threads"}
-    if flags := sorted(f"--{key.replace('_', '-')}" for key in given):
-        raise ValueError(f"{', '.join(flags)}: for writing KQF alone, not {suffix}")
+    refuse_for(suffix, options.encoder.keys() - {"threads"})
     return image.codebook
 
 
 def _write_kqf(file: Any, image: LargeImage, options: ConversionOptions, report: Report) -> Made:
     encoder = {key: value for key, value in options.encoder.items() if key != "threads"}
-    if flags := sorted(f"--{key.replace('_', '-')}" for key in encoder.keys() - _OF_BLOCKS):
-        raise ValueError(f"{', '.join(flags)}: not for an image so large")
+    refuse(encoder.keys() - _OF_BLOCKS, _TOO_LARGE)
     codebook = image.codebook
     if codebook is not None and len(codebook) <= colors_to_keep(options):
         storage = {key: value for key, value in encoder.items() if key in STORAGE}
@@ -242,10 +239,6 @@ def _write_kqf(file: Any, image: LargeImage, options: ConversionOptions, report:
         kqf.write_dask(file, pixels, metadata=image.metadata, **encoder)
     file.seek(0)
     return _made(image, kqf.info(file).colors, ["large: encoded block by block"], exact=None)
-
-
-def _losses(file_format: str, dropped: list[str]) -> list[str]:
-    return [f"{file_format} keeps no {', '.join(dropped)}"] if dropped else []
 
 
 def _made(image: LargeImage, colors: int, notes: list[str], exact: bool | None = True) -> Made:

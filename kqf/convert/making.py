@@ -3,7 +3,7 @@
 import io
 import warnings
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -252,21 +252,28 @@ def _save_picture(
     width, height = image.size
     if colors is None:
         colors = len(image.getcolors(width * height) or ())
-    return Made(made, width, height, colors, exact, _notes(file_format, dropped))
+    return Made(made, width, height, colors, exact, notes_on(file_format, dropped))
 
 
 def _refuse_encoder(suffix: str, options: ConversionOptions) -> None:
     # A batch may hold other images as well, for which these options mean something.
     ignored = {*STORAGE, "seed"} - set(_KQF_ONLY) if options.only_smaller else {"threads"}
-    _refuse(options.encoder.keys() - ignored, suffix)
+    refuse_for(suffix, options.encoder.keys() - ignored)
 
 
-def _refuse(keys: Any, suffix: str) -> None:
+def refuse_for(suffix: str, keys: Iterable[str]) -> None:
+    """Refuse options that mean nothing for files of another format than KQF."""
+    refuse(keys, f"for writing KQF alone, not {suffix}")
+
+
+def refuse(keys: Iterable[str], reason: str) -> None:
+    """Raise ValueError with the flags of the command that these options have, if there are any."""
     if flags := sorted(f"--{key.replace('_', '-')}" for key in keys):
-        raise ValueError(f"{', '.join(flags)}: for writing KQF alone, not {suffix}")
+        raise ValueError(f"{', '.join(flags)}: {reason}")
 
 
-def _notes(file_format: str, dropped: list[str]) -> list[str]:
+def notes_on(file_format: str, dropped: list[str]) -> list[str]:
+    """Return a note on metadata that a format cannot keep, if there is any."""
     return [f"{file_format} keeps no {', '.join(dropped)}"] if dropped else []
 
 
@@ -278,7 +285,7 @@ def _to_palette_image(
     picture: Picture | None = None,
 ) -> Made:
     """Quantize an image and save it in another format than KQF."""
-    _refuse(options.encoder.keys() & set(_KQF_ONLY), suffix)
+    refuse_for(suffix, options.encoder.keys() & set(_KQF_ONLY))
     file_format = format_of(suffix)
     if from_kqf:
         # Its errors name what is wrong, where Pillow's would say that the file is not an image.
@@ -306,7 +313,7 @@ def _to_palette_image(
             )
     if options.verify and file_format in FORMATS:
         _verify_shown(made, image, file_format)
-    return _made(made, image, source, [*source.notes, *_notes(file_format, dropped)])
+    return _made(made, image, source, [*source.notes, *notes_on(file_format, dropped)])
 
 
 def _save(
