@@ -43,6 +43,11 @@ class FoundChunk:
     start: int
     end: int
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it begins, and the length of its payload."""
+        return self.start, self.end - self.start - FRAME_SIZE
+
 
 class ChunkSearch:
     """The chunks of one file that may be damaged.

@@ -294,7 +294,7 @@ class Salvager:
             done |= self.is_animation and in_one_piece and len(found) > self.head.tiles
         tiles = self.head.tiles
         if in_one_piece and done and len(found) == tiles + 1:
-            return {number: [_place(chunk)] for number, chunk in enumerate(found[:-1])}
+            return {number: [chunk.place] for number, chunk in enumerate(found[:-1])}
         self.search.note("the tiles do not follow one another")
         # One that is damaged may have hidden others.
         first = self._labels_at
@@ -314,11 +314,15 @@ class Salvager:
         if not done and len(from_start) < tiles:
             self._find_cut(len(from_start), first)
         rest = tiles - len(from_start) - len(from_end)
-        if rest < 0:
-            # Nothing tells which are too many.
+        if rest < 0 or (done and rest * (FRAME_SIZE + MIN_STREAM) > last - first):
+            # Nothing tells which are too many, or where those are missing that have no room there.
             return {}
-        places = dict(enumerate(map(_place, from_start)))
-        places |= dict(enumerate(map(_place, reversed(from_end)), tiles - len(from_end)))
+        numbered = dict(enumerate(from_start))
+        numbered |= dict(enumerate(reversed(from_end), tiles - len(from_end)))
+        if not all(self._is_tile(number, chunk.payload) for number, chunk in numbered.items()):
+            # One before it is missing without a trace.
+            return {}
+        places = {number: chunk.place for number, chunk in numbered.items()}
         if rest == 1:
             # All between the two must be the one tile that is missing.
             places[len(from_start)] = first, last - first - FRAME_SIZE
@@ -363,11 +367,14 @@ class Salvager:
     def _payload(self, number: int, at: int, length: int) -> bytes | None:
         # Where symbols are few and low, the stream's own Adler-32 misses too many changes.
         payload = self.search.payload(b"LABL", at, length)
-        if payload:
-            with suppress(KqfError):
-                check_tile(payload, self.head, number)
-                return payload
-        return None
+        return payload if self._is_tile(number, payload) else None
+
+    def _is_tile(self, number: int, payload: bytes | None) -> bool:
+        """Tell whether a payload inflates to as many symbols as a tile has."""
+        with suppress(KqfError):
+            check_tile(payload or b"", self.head, number)
+            return True
+        return False
 
     def _read_rows(self, number: int, start: bytes) -> bool:
         """Tell whether there are rows in the start of a tile, and note which are lost."""
@@ -438,7 +445,3 @@ class Salvager:
         elif self.head.shapes and self.lost:
             self.search.note("shapes that begin in lost tiles are lost, too")
         return DamageWarning(tuple(self.lost), self._asked, tuple(notes), self._doubtful)
-
-
-def _place(chunk: FoundChunk) -> tuple[int, int]:
-    return chunk.start, chunk.end - chunk.start - FRAME_SIZE

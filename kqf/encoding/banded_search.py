@@ -37,29 +37,10 @@ def refine_in_bands(
         head: tiles and predictor.
         rounds: of search and of moving codewords to the middle of their pixels, at least 1.
     """
-    metric, codebook = quantized.metric, quantized.codebook
-    fixed = are_among(codebook, quantized.fixed)
-    stride = max(quantized.labels.size // SAMPLE, 1)
-    # Statistics of a part are good enough: only the last round looks at all of the image.
+    metric = quantized.metric
+    fixed = are_among(quantized.codebook, quantized.fixed)
     up = head.predictor == Predictor.UP
-    every = slice(None, None, stride)
-    sample = quantized.part((slice(None), every) if up else (every, slice(None)))
-    nearest, labels = nearest_codewords(sample, candidates), sample.labels
-    chains = _head_of(labels, head)
-
-    def measure() -> np.ndarray:
-        counts = count_pairs(labels, chains, len(codebook), 1) * stride
-        return lengths_of(counts, codebook, head.predictor)
-
-    for _ in range(rounds - 1):
-        lengths = measure()
-        errors = errors_from(sample, to_points(codebook, metric), nearest)
-        costs = to_costs(errors, lambda_)
-        index = sample.samples.index
-        labels = search_tiles(index, nearest.labels, costs, lengths, chains, 1)
-        mass, sums = gather(sample, index, labels)
-        codebook = move_codewords(metric, codebook, mass, sums, fixed)
-    lengths = measure()
+    codebook, lengths = _learn(quantized, candidates, lambda_, head, rounds, fixed)
     codewords = to_points(codebook, metric)
     labels = np.empty(quantized.labels.shape, np.uint8)
 
@@ -86,6 +67,43 @@ def refine_in_bands(
     for rows in bands_of(labels.shape):
         labels[rows] = numbers[labels[rows]]
     return Refined(labels, codebook[used], error)
+
+
+def _learn(
+    quantized: Quantized,
+    candidates: int,
+    lambda_: float,
+    head: Head,
+    rounds: int,
+    fixed: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the codebook of all rounds but the last, and lengths for the last, from lengths_of.
+
+    Arguments:
+        fixed: (K,) bool, codewords that stay as they are.
+    """
+    metric, codebook = quantized.metric, quantized.codebook
+    stride = max(quantized.labels.size // SAMPLE, 1)
+    # Statistics of a part are good enough: only the last round looks at all of the image.
+    up = head.predictor == Predictor.UP
+    every = slice(None, None, stride)
+    sample = quantized.part((slice(None), every) if up else (every, slice(None)))
+    nearest, labels = nearest_codewords(sample, candidates), sample.labels
+    chains = _head_of(labels, head)
+
+    def measure() -> np.ndarray:
+        counts = count_pairs(labels, chains, len(codebook), 1) * stride
+        return lengths_of(counts, codebook, head.predictor)
+
+    for _ in range(rounds - 1):
+        lengths = measure()
+        errors = errors_from(sample, to_points(codebook, metric), nearest)
+        costs = to_costs(errors, lambda_)
+        index = sample.samples.index
+        labels = search_tiles(index, nearest.labels, costs, lengths, chains, 1)
+        mass, sums = gather(sample, index, labels)
+        codebook = move_codewords(metric, codebook, mass, sums, fixed)
+    return codebook, measure()
 
 
 def _head_of(part: np.ndarray, head: Head) -> Head:

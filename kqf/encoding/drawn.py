@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 
 import numpy as np
 
@@ -343,9 +344,11 @@ class _Trials:
 
     def _deflate(self, data: bytes) -> bytes:
         """Return the smallest stream; layouts have many in common."""
-        if data not in self._streams:
-            self._streams[data] = deflate_smallest(data, self._zopfli_bytes)
-        return self._streams[data]
+        # The data themselves would be as many bytes as a large image has pixels.
+        key = sha256(data).digest()
+        if key not in self._streams:
+            self._streams[key] = deflate_smallest(data, self._zopfli_bytes)
+        return self._streams[key]
 
     def size(self, layout: DrawnLayout, level: int) -> int:
         """Return the bytes of all that differs from layout to layout, by trial."""

@@ -147,7 +147,7 @@ def smallest_file(
         candidates: from rank_candidates.
         metadata: types and payloads of chunks, from build_metadata.
     """
-    effort, files = settings.effort, []
+    effort, smallest = settings.effort, b""
     most = candidates[0].size * (1 + effort.margin)
     for candidate in candidates:
         if candidate.size <= most:
@@ -160,8 +160,10 @@ def smallest_file(
                 settings.threads,
             )
             file = writer.build(stored.head, codebook, stored.table, metadata, stored.streams)
-            files.append(file)
-    return min(files, key=len)
+            # Of several large files, only one is kept.
+            if not smallest or len(file) < len(smallest):
+                smallest = file
+    return smallest
 
 
 def rank_candidates(

@@ -19,6 +19,8 @@ _SPLIT_SIDE = 160
 # Where pixels differ this often from the one to the left, there is too little ground for shapes.
 _MOST_CHANGES = 0.25
 _LOOK_ROWS = 64
+# Of larger images no shapes are found, to bound memory: regions take some ten bytes a pixel.
+_MOST_PIXELS = 2**24
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ def find(labels: np.ndarray, rows: int | None = None) -> FoundShapes | None:
     Arguments:
         rows: of so many there must be enough ground for shapes; None for all.
     """
-    if max(labels.shape) > MAX_TILE_SIDE or not _has_ground(labels[:rows]):
+    if max(labels.shape) > MAX_TILE_SIDE or labels.size > _MOST_PIXELS:
+        return None
+    if not _has_ground(labels[:rows]):
         return None
     left = labels.copy()
     catalog = _Catalog()

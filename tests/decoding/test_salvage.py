@@ -169,8 +169,11 @@ def test_a_tile_that_is_missing_costs_itself_where_an_index_tells_which():
     # Without it nobody knows which one of those left is which.
     shorter = without(data, b"tidx")
     start, end = offsets_of(shorter, b"LABL")[4:6]
-    with pytest.raises(kqf.FormatError, match="LABL: count"):
-        salvage(shorter[:start] + shorter[end:])
+    # A byte inserted elsewhere has no room for it, so that it is not missing there.
+    later = offsets_of(shorter, b"LABL")[7]
+    for inserted in (b"", b"\0"):
+        with pytest.raises(kqf.FormatError, match="LABL: count"):
+            salvage(shorter[:start] + shorter[end:later] + inserted + shorter[later:])
 
 
 @pytest.mark.parametrize("index", [True, False])
