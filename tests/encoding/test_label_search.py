@@ -9,7 +9,7 @@ import kqf
 
 @pytest.fixture(scope="module")
 def photograph():
-    return np.ascontiguousarray(load_sample_image("china.jpg")[150:300, 100:340])
+    return np.ascontiguousarray(load_sample_image("china.jpg")[150:270, 100:260])
 
 
 def holds(codebook, color):

@@ -100,7 +100,7 @@ def test_a_label_costs_the_bits_of_its_rank():
 
 @pytest.fixture(scope="module")
 def photograph():
-    return np.ascontiguousarray(load_sample_image("flower.jpg")[100:292, 200:520])
+    return np.ascontiguousarray(load_sample_image("flower.jpg")[100:228, 200:400])
 
 
 @pytest.mark.parametrize("predictor", [Predictor.LEFT, Predictor.UP])

@@ -42,7 +42,7 @@ def drift(pixels, decoded, side=8):
 @pytest.fixture(scope="module")
 def china():
     """Return a part of scikit-learn's photograph: sky, roofs and trees."""
-    return np.ascontiguousarray(load_sample_image("china.jpg")[60:280, 200:440])
+    return np.ascontiguousarray(load_sample_image("china.jpg")[100:240, 240:400])
 
 
 # --- what dithering is for

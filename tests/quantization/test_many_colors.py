@@ -19,7 +19,7 @@ def few_are_many(monkeypatch):
 
 @pytest.fixture(scope="module")
 def photograph():
-    return np.ascontiguousarray(load_sample_image("china.jpg")[100:300, 100:400])
+    return np.ascontiguousarray(load_sample_image("china.jpg")[100:260, 100:300])
 
 
 def with_alpha(pixels):

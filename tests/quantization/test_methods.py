@@ -38,7 +38,7 @@ def error_of(pixels, codebook, metric="mse"):
 @pytest.fixture(scope="module")
 def china():
     """Return a part of scikit-learn's photograph: sky, roofs and trees."""
-    return np.ascontiguousarray(load_sample_image("china.jpg")[60:280, 200:440])
+    return np.ascontiguousarray(load_sample_image("china.jpg")[100:240, 240:400])
 
 
 def as_set(colors):
