@@ -3,13 +3,21 @@
 
 import { open, play } from "./kqf.js";
 
-/** @param {string} url @param {AbortSignal} [signal] */
-async function load(url, signal) {
+/**
+ * @param {string} url
+ * @param {AbortSignal} [signal]
+ * @param {import("./kqf.js").ReadOptions["onRows"]} [onRows]
+ */
+async function load(url, signal, onRows) {
   const response = await fetch(url, { signal });
   if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
-  const file = await open(await response.arrayBuffer());
-  return { file, image: (await file.read({ signal })).upright() };
+  const file = await open(response);
+  return { file, image: (await file.read({ signal, onRows })).upright() };
 }
+
+/** @param {EventTarget} target @param {unknown} error */
+const tell = (target, error) =>
+  target.dispatchEvent(new ErrorEvent("error", { error, message: String(error) }));
 
 // Node has no elements; there the module is for decoding alone.
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? Object);
@@ -94,7 +102,7 @@ export class KqfImg extends Base {
       .then(() => {
         if (!signal.aborted) this.#next = 0;
       })
-      .catch((error) => this.#tell(error))
+      .catch((error) => tell(this, error))
       .finally(() => {
         if (this.#playing === playing) this.#playing = undefined;
       });
@@ -108,14 +116,10 @@ export class KqfImg extends Base {
 
   /** @param {import("./kqf.js").KqfImage} image @param {number} number of its frame */
   #show(image, number) {
+    // What has been drawn as it arrived is not drawn again.
+    if (this.image !== image) image.draw(this.#canvas);
     this.image = image;
-    image.draw(this.#canvas);
     this.#next = (number + 1) % (this.#file?.frames ?? 1);
-  }
-
-  /** @param {unknown} error */
-  #tell(error) {
-    this.dispatchEvent(new ErrorEvent("error", { error, message: String(error) }));
   }
 
   #stop() {
@@ -145,22 +149,36 @@ export class KqfImg extends Base {
   }
 
   async #load() {
-    const loading = (this.#loading = new AbortController());
+    const { signal } = (this.#loading = new AbortController());
     /** @type {unknown} */
     let failure;
     try {
-      const { file, image } = await load(new URL(this.src, document.baseURI).href, loading.signal);
-      if (loading.signal.aborted) return;
+      const url = new URL(this.src, document.baseURI).href;
+      const { file, image } = await load(url, signal, (image, upper, lower) => {
+        // One that is to be turned is shown once it is whole.
+        if (signal.aborted || (!upper && image.upright() !== image)) return;
+        if (!upper) {
+          this.#canvas.width = image.width;
+          this.#canvas.height = image.height;
+          this.image = image;
+          this.#update();
+        }
+        if (this.image === image) image.drawRows(this.#canvas, upper, lower);
+      });
+      if (signal.aborted) return;
       this.#file = file;
       this.#show(image, 0);
     } catch (error) {
-      if (loading.signal.aborted) return;
+      if (signal.aborted) return;
       this.image = null;
       failure = error;
     }
     this.complete = true;
     this.#update();
-    if (failure) return this.#tell(failure);
+    if (failure) {
+      tell(this, failure);
+      return;
+    }
     this.dispatchEvent(new Event("load"));
     if (this.#file?.frames === 1 || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     this.#observer = new IntersectionObserver((entries) => {
@@ -221,7 +239,7 @@ export async function swapImages(root = document) {
       image.dataset.kqfSrc = address;
       image.src = url;
     } catch (error) {
-      image.dispatchEvent(new ErrorEvent("error", { error, message: String(error) }));
+      tell(image, error);
     }
   };
   await Promise.all(images.map(swap));

@@ -17,18 +17,19 @@ const FRAME = 12;
 const COPY = 3;
 const PACKED = 4;
 const PREDICTORS = ["none", "left", "up", "copy", "packed"];
-const METADATA = ["iccp", "exif", "xmp ", "phys", "text"];
-const CRITICAL = ["HEAD", "CODE", "PCOD", "RANK", "SHAP", "ANIM", "LABL", "FRAM", "DONE"];
+// Chunks before the tiles that are kept; those of metadata, which are the last five, are not empty.
+const KEPT = ["RANK", "SHAP", "ANIM", "tidx", "iccp", "exif", "xmp ", "phys", "text"];
+const CRITICAL_1 = "HEAD|CODE|RANK|LABL|DONE";
+const CRITICAL = `${CRITICAL_1}|PCOD|SHAP|ANIM|FRAM`;
 // What a group of frames may hold, in this order.
 const GROUP = ["CODE", "PCOD", "RANK", "SHAP", "FRAM"];
 const MAX_SIDE_OF_TILES = 65281;
 // A placed shape reaches at most this far to the right of and below its upper left pixel.
 const REACH = 254;
-// Streams of fewer bytes are inflated faster here than by a DecompressionStream.
-const SMALL_STREAM = 16384;
 // Bytes handed to a DecompressionStream at once: it may inflate all of them before it is stopped.
 const SLICE = 65536;
-// Tiles are inflated side by side as long as they have no more pixels than this together.
+// Tiles are inflated side by side as long as they have no more pixels than this together, sixteen
+// at most.
 const AHEAD_PIXELS = 2 ** 22;
 // Pixels that are drawn at once.
 const BAND = 65536;
@@ -50,6 +51,8 @@ const FETCH = 65536;
  * @property {readonly number[]} [region] left, upper, right, lower; the whole image without it
  * @property {number} [maxPixels] of the tiles to decode, MAX_PIXELS unless given
  * @property {AbortSignal} [signal] ends the reading
+ * @property {(image: KqfImage, upper: number, lower: number) => void} [onRows] is called when rows
+ *     of the image that is being read are there; if it has shapes, once for all of them
  */
 /**
  * @typedef {object} FrameOptions
@@ -99,6 +102,28 @@ function fail(...error) {
   throw new KqfError(...error);
 }
 
+/** @type {(...error: [chunk: string, field: string, expected: unknown, found: unknown]) => never} */
+const wrong = (...error) => fail("wrong", ...error);
+
+/**
+ * Refuse a number that is less or more than allowed.
+ *
+ * @param {string} chunk
+ * @param {string} field
+ * @param {number} found
+ * @param {number} least
+ * @param {number} [most] the same unless given
+ * @param {Kind} [kind]
+ */
+function within(chunk, field, found, least, most = least, kind = "wrong") {
+  if (!(found >= least && found <= most)) {
+    fail(kind, chunk, field, least < most ? `${least} to ${most}` : least, found);
+  }
+}
+
+/** @param {string} expected @param {string} type of a chunk */
+const misplaced = (expected, type) => wrong("file", "chunk order", expected, type);
+
 // Checksums.
 
 const CRC = new Int32Array(1024);
@@ -125,20 +150,6 @@ export function crc32(data) {
   return ~c >>> 0;
 }
 
-/** @param {Uint8Array} data */
-function adler32(data) {
-  let a = 1;
-  let b = 0;
-  for (let i = 0; i < data.length; ) {
-    // So many bytes cannot overflow 32 bits.
-    const end = Math.min(i + 3800, data.length);
-    for (; i < end; i++) b += a += data[i];
-    a %= 65521;
-    b %= 65521;
-  }
-  return ((b << 16) | a) >>> 0;
-}
-
 /** @param {Uint8Array} data @param {number} at */
 function u32(data, at) {
   return ((data[at] << 24) | (data[at + 1] << 16) | (data[at + 2] << 8) | data[at + 3]) >>> 0;
@@ -146,224 +157,53 @@ function u32(data, at) {
 
 // Inflating (section 8).
 
-/** @param {number} i @param {number} shift 2 for lengths, 1 for distances */
-const extraBits = (i, shift) => Math.max(0, (i >> shift) - 1);
-const LENGTHS = [3];
-for (let i = 1; i < 28; i++) LENGTHS.push(LENGTHS[i - 1] + (1 << extraBits(i - 1, 2)));
-LENGTHS.push(258);
-const DISTANCES = [1];
-for (let i = 1; i < 30; i++) DISTANCES.push(DISTANCES[i - 1] + (1 << extraBits(i - 1, 1)));
-const CODE_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
-
 /**
- * Return the table of a Huffman code by the next bits of the stream, symbol * 16 + length.
- *
- * @param {Uint8Array} lengths of the codes, by symbol
- * @param {boolean} single whether one code of one bit alone is allowed
- * @returns {Uint16Array | null} null if it is no complete prefix code
- */
-function huffman(lengths, single) {
-  const counts = new Uint16Array(16);
-  for (const length of lengths) counts[length]++;
-  counts[0] = 0;
-  const next = new Uint16Array(16);
-  let most = 0;
-  let left = 1;
-  for (let bits = 1; bits < 16; bits++) {
-    next[bits] = (next[bits - 1] + counts[bits - 1]) << 1;
-    if (counts[bits]) most = bits;
-    left = 2 * left - counts[bits];
-    if (left < 0) return null;
-  }
-  if (left && !(single && most < 2)) return null;
-  const table = new Uint16Array(1 << Math.max(most, 1));
-  for (let symbol = 0; symbol < lengths.length; symbol++) {
-    const length = lengths[symbol];
-    if (!length) continue;
-    let reversed = 0;
-    for (let bit = 0, value = next[length]++; bit < length; bit++, value >>= 1) {
-      reversed = (reversed << 1) | (value & 1);
-    }
-    for (let i = reversed; i < table.length; i += 1 << length) table[i] = (symbol << 4) | length;
-  }
-  return table;
-}
-
-/** @type {[Uint16Array, Uint16Array] | undefined} */
-let fixedTables;
-
-function fixedCodes() {
-  if (!fixedTables) {
-    const lengths = new Uint8Array(288).fill(8).fill(9, 144, 256).fill(7, 256, 280);
-    const distances = new Uint8Array(32).fill(5);
-    fixedTables = /** @type {[Uint16Array, Uint16Array]} */ ([
-      huffman(lengths, false),
-      huffman(distances, true),
-    ]);
-  }
-  return fixedTables;
-}
-
-/**
- * Inflate one whole zlib stream here, and tell exactly what is wrong with it if something is.
- *
- * @param {Uint8Array} data
- * @param {number} size bytes that it may inflate to
- * @param {string} chunk for messages
- */
-function inflateHere(data, size, chunk) {
-  const out = new Uint8Array(size);
-  let n = 0;
-  let at = 2;
-  let hold = 0;
-  let bits = 0;
-  const invalid = () => fail("wrong", chunk, "zlib stream", "valid deflate data", "invalid data");
-  const cut = () =>
-    fail("truncated", chunk, "zlib stream", "a whole stream", `${data.length} bytes of one`);
-  const over = () => fail("wrong", chunk, "inflated size", `at most ${size} bytes`, "more");
-  /** @param {number} count at most 16 */
-  const take = (count) => {
-    while (bits < count) {
-      if (at >= data.length) cut();
-      hold |= data[at++] << bits;
-      bits += 8;
-    }
-    const value = hold & ((1 << count) - 1);
-    hold >>>= count;
-    bits -= count;
-    return value;
-  };
-  /** @param {Uint16Array} table */
-  const decode = (table) => {
-    while (bits < 15 && at < data.length) {
-      hold |= data[at++] << bits;
-      bits += 8;
-    }
-    const entry = table[hold & (table.length - 1)];
-    const length = entry & 15;
-    if (!length && bits) invalid();
-    if (length > bits || !bits) cut();
-    hold >>>= length;
-    bits -= length;
-    return entry >> 4;
-  };
-  for (let last = 0; !last; ) {
-    last = take(1);
-    const type = take(2);
-    if (type === 3) invalid();
-    if (!type) {
-      // What has been read ahead is given back, from the next whole byte on.
-      at -= bits >> 3;
-      hold = bits = 0;
-      const length = take(16);
-      if ((take(16) ^ length) !== 0xffff) invalid();
-      const there = Math.min(length, data.length - at);
-      if (n + there > size) over();
-      out.set(data.subarray(at, at + there), n);
-      n += there;
-      at += there;
-      if (there < length) cut();
-      continue;
-    }
-    let [symbols, distances] = fixedCodes();
-    if (type === 2) {
-      const count = take(5) + 257;
-      const distanceCount = take(5) + 1;
-      const codes = take(4) + 4;
-      if (count > 286 || distanceCount > 30) invalid();
-      const short = new Uint8Array(19);
-      for (let i = 0; i < codes; i++) short[CODE_ORDER[i]] = take(3);
-      const table = huffman(short, false) ?? invalid();
-      const lengths = new Uint8Array(count + distanceCount);
-      for (let i = 0; i < lengths.length; ) {
-        const symbol = decode(table);
-        if (symbol < 16) {
-          lengths[i++] = symbol;
-          continue;
-        }
-        if (symbol === 16 && !i) invalid();
-        const value = symbol === 16 ? lengths[i - 1] : 0;
-        const repeat = symbol === 16 ? 3 + take(2) : symbol === 17 ? 3 + take(3) : 11 + take(7);
-        if (i + repeat > lengths.length) invalid();
-        lengths.fill(value, i, (i += repeat));
-      }
-      if (!lengths[256]) invalid();
-      symbols = huffman(lengths.subarray(0, count), true) ?? invalid();
-      distances = huffman(lengths.subarray(count), true) ?? invalid();
-    }
-    for (;;) {
-      const symbol = decode(symbols);
-      if (symbol < 256) {
-        if (n === size) over();
-        out[n++] = symbol;
-        continue;
-      }
-      if (symbol === 256) break;
-      if (symbol > 285) invalid();
-      const i = symbol - 257;
-      const length = LENGTHS[i] + take(i < 28 ? extraBits(i, 2) : 0);
-      const code = decode(distances);
-      if (code > 29) invalid();
-      const distance = DISTANCES[code] + take(extraBits(code, 1));
-      if (distance > n) invalid();
-      if (n + length > size) over();
-      if (distance === 1 && length > 32) out.fill(out[n - 1], n, (n += length));
-      else for (const end = n + length; n < end; n++) out[n] = out[n - distance];
-    }
-  }
-  at -= bits >> 3;
-  if (at + 4 > data.length) cut();
-  const found = out.subarray(0, n);
-  if (u32(data, at) !== adler32(found)) {
-    fail("wrong", chunk, "zlib stream", "the right Adler-32", "another");
-  }
-  if (at + 4 < data.length) {
-    fail("wrong", chunk, "zlib stream", "nothing after it", `${data.length - at - 4} bytes more`);
-  }
-  return found;
-}
-
-/**
- * Inflate a zlib stream by what the platform has; null if that refuses it, or reads it otherwise.
+ * Inflate one zlib stream of at most `size` bytes by what the platform has.
  *
  * @param {Uint8Array} data
  * @param {number} size
+ * @param {string} chunk
  */
-async function inflateNatively(data, size) {
+async function inflateNatively(data, size, chunk) {
   const stream = new DecompressionStream("deflate");
   const writer = stream.writable.getWriter();
   const reader = stream.readable.getReader();
+  let written = false;
   const feed = async () => {
     for (let at = 0; at < data.length; at += SLICE) {
-      await writer.ready;
-      // What is written is checked by what is read.
-      writer
-        .write(/** @type {Uint8Array<ArrayBuffer>} */ (data.subarray(at, at + SLICE)))
-        .catch(() => {});
+      const slice = /** @type {Uint8Array<ArrayBuffer>} */ (data.subarray(at, at + SLICE));
+      await writer.write(slice);
     }
+    written = true;
     await writer.close();
   };
+  // What is written is checked by what is read.
   feed().catch(() => {});
   const out = new Uint8Array(size);
   let n = 0;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      if (n + value.length > size) {
-        reader.cancel().catch(() => {});
-        return null;
-      }
-      out.set(value, n);
-      n += value.length;
+  for (;;) {
+    const { done, value } = await reader.read().catch(({ code }) => {
+      // Node has codes, others refuse a stream that is cut when it is closed.
+      const cut = code ? code === "Z_BUF_ERROR" : written;
+      return fail(cut ? "truncated" : "wrong", chunk, "zlib stream", "a whole one", "another");
+    });
+    if (done) return out.subarray(0, n);
+    if (n + value.length > size) {
+      reader.cancel().catch(() => {});
+      wrong(chunk, "inflated size", `at most ${size}`, "more");
     }
-  } catch {
-    return null;
+    out.set(value, n);
+    n += value.length;
   }
-  return out.subarray(0, n);
 }
 
-// An empty stream and a byte more, which some platforms accept after the end of a stream.
+/** @param {Uint8Array} data @param {number} size */
+const canBeInflated = (data, size) =>
+  inflateNatively(data, size, "").then(
+    () => true,
+    () => false,
+  );
+// An empty stream and a byte more.
 const EMPTY_AND_MORE = Uint8Array.of(120, 156, 3, 0, 0, 0, 0, 1, 0);
 /** @type {boolean | undefined} */
 let lax;
@@ -376,32 +216,26 @@ let lax;
  * @param {string} chunk
  */
 async function inflate(data, size, chunk) {
-  if ((data[0] & 15) !== 8 || data[0] >> 4 > 7 || data[1] & 32 || (data[0] * 256 + data[1]) % 31) {
-    fail("wrong", chunk, "zlib stream", "a zlib header", `${data[0]}, ${data[1]}`);
+  const [method, flags] = data;
+  if ((method & 15) !== 8 || method > 127 || flags & 32 || (method * 256 + flags) % 31) {
+    wrong(chunk, "zlib stream", "a zlib header", [method, flags]);
   }
-  if (data.length > SMALL_STREAM && typeof DecompressionStream !== "undefined") {
-    const found = await inflateNatively(data, size);
-    lax ??= Boolean(await inflateNatively(EMPTY_AND_MORE, 0));
-    if (found && !(lax && u32(data, data.length - 4) !== adler32(found))) return found;
+  const found = await inflateNatively(data, size, chunk);
+  // Node 20 accepts bytes after the end of a stream.
+  lax ??= await canBeInflated(EMPTY_AND_MORE, 0);
+  if (lax && (await canBeInflated(data.subarray(0, -1), size))) {
+    wrong(chunk, "zlib stream", "its end", "more");
   }
-  return inflateHere(data, size, chunk);
+  return found;
 }
 
 /** @param {number} length of RANK @param {number} colors */
-function checkRanking(length, colors) {
-  const most = 512 * colors + 1024;
-  if (length < MIN_STREAM || length > most) {
-    fail("wrong", "RANK", "length", `${MIN_STREAM} to ${most}`, length);
-  }
-}
+const checkRanking = (length, colors) =>
+  within("RANK", "length", length, MIN_STREAM, 512 * colors + 1024);
 
 /** @param {number} length @param {number} size @param {string} chunk */
-function checkRatio(length, size, chunk) {
-  if (length < MIN_STREAM || length * MAX_RATIO < size) {
-    const least = Math.max(MIN_STREAM, Math.ceil(size / MAX_RATIO));
-    fail("wrong", chunk, "zlib stream", `at least ${least} bytes for ${size}`, length);
-  }
-}
+const checkRatio = (length, size, chunk) =>
+  within(chunk, "zlib stream", length, Math.max(MIN_STREAM, Math.ceil(size / MAX_RATIO)), Infinity);
 
 /**
  * Inflate a stream to exactly `size` bytes.
@@ -414,24 +248,35 @@ function checkRatio(length, size, chunk) {
 async function inflateTo(data, size, chunk, field) {
   checkRatio(data.length, size, chunk);
   const found = await inflate(data, size, chunk);
-  if (found.length !== size) fail("wrong", chunk, field, size, found.length);
+  within(chunk, field, found.length, size);
   return found;
 }
 
 // Where bytes come from.
 
-/** The bytes of a file, all of them or fetched range by range. */
+/** The bytes of a file: all of them, or fetched range by range, or as they arrive. */
 class Source {
   /**
    * @param {number} size
-   * @param {(start: number, end: number, signal?: AbortSignal) => Promise<Uint8Array>} fetch
-   * @param {Uint8Array} data the first bytes
+   * @param {Uint8Array} [data] the first bytes
+   * @param {(start: number, end: number, signal?: AbortSignal) => Promise<Uint8Array>} [fetch]
+   *     gives others
    */
-  constructor(size, fetch, data) {
+  constructor(size, data = new Uint8Array(0), fetch = async () => data) {
     this.size = size;
-    this.fetch = fetch;
     this.data = data;
+    this.fetch = fetch;
     this.start = 0;
+  }
+
+  /**
+   * Return how many bytes there are from a place on, once `count` of them or all are known.
+   *
+   * @param {number} at
+   * @param {number} _count
+   */
+  async left(at, _count) {
+    return this.size - at;
   }
 
   /**
@@ -442,96 +287,87 @@ class Source {
    * @param {AbortSignal} [signal]
    */
   async read(at, count, signal) {
-    let from = at - this.start;
-    if (from < 0 || from + count > this.data.length) {
+    if (at < this.start || at + count > this.start + this.data.length) {
       const end = Math.min(this.size, at + Math.max(count, FETCH));
       const data = await this.fetch(at, end, signal);
       if (data.length !== end - at) {
-        throw new Error(
-          `expected the bytes ${at} to ${end} of the file, found ${data.length} bytes`,
-        );
+        throw new Error(`expected ${end - at} bytes, found ${data.length}`);
       }
       this.data = data;
       this.start = at;
-      from = 0;
-      return data.subarray(0, count);
     }
-    return this.data.subarray(from, from + count);
+    return this.data.subarray(at - this.start, at - this.start + count);
   }
 }
 
-/**
- * @param {string | URL} url
- * @param {RequestInit} init
- */
+/** @param {string | URL} url @param {RequestInit} init */
 async function urlSource(url, init) {
-  /** @param {number} start @param {number} end @param {AbortSignal} [signal] */
-  const request = async (start, end, signal) => {
+  /** @param {number} from @param {number} to @param {AbortSignal} [signal] */
+  const request = async (from, to, signal) => {
     const headers = new Headers(init.headers);
-    headers.set("Range", `bytes=${start}-${end - 1}`);
+    headers.set("Range", `bytes=${from}-${to - 1}`);
     const response = await fetch(url, { ...init, headers, signal: signal ?? init.signal });
-    if (!response.ok && response.status !== 416) {
-      throw new Error(`${url}: ${response.status} ${response.statusText}`);
+    const { status } = response;
+    const range = /(\d+)-\d+\/(\d+)/.exec(response.headers.get("Content-Range") ?? "");
+    const found = status === 206 && Number(range?.[1]) === from;
+    if (!(found || (!from && (response.ok || status === 416)))) {
+      throw new Error(`${url}: ${status} ${response.statusText}`);
     }
-    return response;
+    return { response, size: found ? Number(range?.[2]) : 0 };
   };
-  const first = await request(0, FETCH);
-  const total = /\/(\d+)\s*$/.exec(first.headers.get("Content-Range") ?? "");
-  if (first.status !== 206 || !total) {
-    return bytesSource(
-      first.status === 416 ? new Uint8Array(0) : new Uint8Array(await first.arrayBuffer()),
-    );
-  }
-  const start = new Uint8Array(await first.arrayBuffer());
-  return new Source(
-    Number(total[1]),
-    async (from, to, signal) => {
-      const response = await request(from, to, signal);
-      const range = /^bytes (\d+)-/.exec(response.headers.get("Content-Range") ?? "");
-      if (response.status !== 206 || (range && Number(range[1]) !== from)) {
-        throw new Error(
-          `${url}: expected the bytes from ${from} on, found status ${response.status}`,
-        );
+  const { response, size } = await request(0, FETCH);
+  if (!size) return response.ok ? streamSource(response) : new Source(0);
+  const others = async (/** @type {Parameters<typeof request>} */ ...range) =>
+    bytesOf((await request(...range)).response);
+  return new Source(size, await bytesOf(response), others);
+}
+
+/** Return a source that keeps the bytes of a response as they arrive. @param {Response} response */
+function streamSource({ body }) {
+  const reader = body?.getReader();
+  const source = new Source(reader ? Infinity : 0);
+  let kept = new Uint8Array(FETCH);
+  source.left = async (at, count) => {
+    while (reader && source.size === Infinity && source.data.length < at + count) {
+      const { done, value } = await reader.read();
+      const { length } = source.data;
+      if (done) {
+        source.size = length;
+        break;
       }
-      return new Uint8Array(await response.arrayBuffer());
-    },
-    start,
-  );
+      const end = length + value.length;
+      if (end > kept.length) {
+        kept = new Uint8Array(2 * end);
+        kept.set(source.data);
+      }
+      kept.set(value, length);
+      source.data = kept.subarray(0, end);
+    }
+    return source.size - at;
+  };
+  return source;
 }
 
-/** @param {Uint8Array} data */
-function bytesSource(data) {
-  return new Source(data.length, async (start, end) => data.subarray(start, end), data);
-}
-
-/** @param {Blob} blob */
-function blobSource(blob) {
-  const read = async (/** @type {number} */ start, /** @type {number} */ end) =>
-    new Uint8Array(await blob.slice(start, end).arrayBuffer());
-  return new Source(blob.size, read, new Uint8Array(0));
-}
-
-/** @param {ArrayBuffer | ArrayBufferView} data */
-function asBytes(data) {
-  return ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data);
-}
+/** @param {Response | Blob} source */
+const bytesOf = async (source) => new Uint8Array(await source.arrayBuffer());
 
 // Images.
 
 /** Return the orientation that Exif data state, 1 to 8. @param {Uint8Array} exif */
 function orientationOf(exif) {
   // Some programs leave the name that stands before Exif data in JPEG files.
-  const data = exif[0] === 0x45 ? exif.subarray(6) : exif;
-  if (data.length < 14) return 1;
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const data = exif.slice(exif[0] === 0x45 ? 6 : 0);
+  const view = new DataView(data.buffer);
   const little = data[0] === 0x49;
-  const first = view.getUint32(4, little);
-  const count = first + 2 <= data.length ? view.getUint16(first, little) : 0;
-  for (let at = first + 2; at + 12 <= Math.min(first + 2 + 12 * count, data.length); at += 12) {
-    const value = view.getUint16(at + 8, little);
-    if (view.getUint16(at, little) === 0x112 && value >= 1 && value <= 8) return value;
+  try {
+    const first = view.getUint32(4, little);
+    const end = first + 2 + 12 * view.getUint16(first, little);
+    for (let at = first + 2; at < end; at += 12) {
+      const value = view.getUint16(at + 8, little);
+      if (view.getUint16(at, little) === 0x112 && value >= 1 && value <= 8) return value;
+    }
+  } catch {
+    // The data end too early.
   }
   return 1;
 }
@@ -587,21 +423,22 @@ export class KqfImage {
     if (orientation < 2) return this;
     const { width, height, labels, pixels } = this;
     const turned = orientation > 4;
-    const mirroredX = [2, 3, 7, 8].includes(orientation);
-    const mirroredY = [3, 4, 6, 7].includes(orientation);
     const [w, h] = turned ? [height, width] : [width, height];
-    const target = labels.slice();
-    const turnedPixels = pixels && pixels.slice();
-    for (let y = 0; y < h; y++) {
-      for (let x = 0; x < w; x++) {
-        const [column, row] = turned ? [y, x] : [x, y];
-        const across = mirroredX ? width - 1 - column : column;
-        const from = (mirroredY ? height - 1 - row : row) * width + across;
-        target[y * w + x] = labels[from];
-        if (pixels && turnedPixels) turnedPixels[y * w + x] = pixels[from];
-      }
-    }
-    return new KqfImage(w, h, target, this.codebook, this.channels, this.metadata, turnedPixels);
+    // 2, 3, 7 and 8 are mirrored across, 3, 4, 6 and 7 are mirrored down.
+    const mirrored = [(396 >> orientation) & 1, (216 >> orientation) & 1];
+    const first = mirrored[0] * (width - 1) + mirrored[1] * (height - 1) * width;
+    const steps = [mirrored[0] ? -1 : 1, mirrored[1] ? -width : width];
+    const [across, down] = turned ? steps.reverse() : steps;
+    const from = (/** @type {number} */ i) => first + (i % w) * across + Math.floor(i / w) * down;
+    return new KqfImage(
+      w,
+      h,
+      labels.map((_, i) => labels[from(i)]),
+      this.codebook,
+      this.channels,
+      this.metadata,
+      pixels && pixels.map((_, i) => pixels[from(i)]),
+    );
   }
 
   toImageData() {
@@ -622,32 +459,32 @@ export class KqfImage {
   draw(canvas) {
     canvas.width = this.width;
     canvas.height = this.height;
-    this.drawAt(canvas, 0);
+    this.drawRows(canvas, 0, this.height);
   }
 
   /**
-   * Draw the image on a canvas that is large enough, from a row of its pixels on.
+   * Draw some rows of the image on a canvas that is as large.
    *
    * @param {HTMLCanvasElement | OffscreenCanvas} canvas
    * @param {number} upper
+   * @param {number} lower
    */
-  drawAt(canvas, upper) {
-    const { width, height, labels, pixels } = this;
+  drawRows(canvas, upper, lower) {
+    const { width, labels, pixels } = this;
     const context = /** @type {CanvasRenderingContext2D | null} */ (
       canvas.getContext("2d", { willReadFrequently: true })
     );
-    if (!context)
-      throw new Error(`a canvas of ${canvas.width} x ${canvas.height} pixels cannot be drawn on`);
+    if (!context) throw new Error("the canvas is too large");
     // A few rows at once: new memory for all pixels takes longer than to fill it.
-    const rows = Math.min(height, Math.ceil(BAND / width));
+    const rows = Math.min(lower - upper, Math.ceil(BAND / width));
     const data = new ImageData(width, rows);
     const band = new Uint32Array(data.data.buffer);
     const colors = this.#colors();
-    for (let y = 0; y < height; y += rows) {
+    for (let y = upper; y < lower; y += rows) {
       const from = y * width;
       if (pixels) band.set(pixels.subarray(from, from + band.length));
       else look(labels.subarray(from, from + band.length), colors, band);
-      context.putImageData(data, 0, upper + y, 0, 0, width, Math.min(rows, height - y));
+      context.putImageData(data, 0, y, 0, 0, width, Math.min(rows, lower - y));
     }
   }
 }
@@ -690,7 +527,7 @@ function unrank(tile, w, order, up) {
 function checkPadding(packed, w, used, field) {
   if (!used) return;
   for (let i = packed.length - w; i < packed.length; i++) {
-    if (packed[i] >> used) fail("wrong", "LABL", field, "zero", "others");
+    if (packed[i] >> used) wrong("LABL", field, "zero", "others");
   }
 }
 
@@ -801,13 +638,12 @@ async function rankLabels(codebook, channels, stream) {
   let at = 0;
   for (let context = 0; context < colors; context++) {
     const count = table[at++];
-    if (!(at + count <= table.length))
-      fail("wrong", "RANK", "entries", "one list for each context", "fewer");
+    if (!(at + count <= table.length)) wrong("RANK", "entries", "one of each context", "fewer");
     const listed = new Uint8Array(colors);
     for (let k = 0; k < count; k++) {
       const label = table[at++];
-      if (label >= colors) fail("wrong", "RANK", "label", `at most ${colors - 1}`, label);
-      if (listed[label]) fail("wrong", "RANK", "labels of a context", "distinct", `${label} twice`);
+      within("RANK", "label", label, 0, colors - 1);
+      if (listed[label]) wrong("RANK", "labels of a context", "others", label);
       listed[label] = 1;
       order[context * 256 + k] = label;
     }
@@ -835,7 +671,7 @@ async function rankLabels(codebook, channels, stream) {
       order[context * 256 + count + high[sorted[k] >>> 17]++] = sorted[k];
     }
   }
-  if (at !== table.length) fail("wrong", "RANK", "inflated size", at, table.length);
+  within("RANK", "inflated size", table.length, at);
   return order;
 }
 
@@ -847,13 +683,11 @@ async function rankLabels(codebook, channels, stream) {
  * @param {number} most pixels of all
  */
 async function readShapes(data, lastLabel, most) {
-  if (data.length < 8) fail("wrong", "SHAP", "length", "at least 8", data.length);
+  within("SHAP", "length", data.length, 8, Infinity);
   const count = u32(data, 0);
   const length = u32(data, 4);
-  if (count < 1 || count > 65536) fail("wrong", "SHAP", "count", "1 to 65536", count);
-  if (length > data.length - 8) {
-    fail("wrong", "SHAP", "sides_length", `at most ${data.length - 8}`, length);
-  }
+  within("SHAP", "count", count, 1, 65536);
+  within("SHAP", "sides_length", length, 0, data.length - 8);
   const sides = await inflateTo(
     data.subarray(8, 8 + length),
     3 * count,
@@ -862,10 +696,10 @@ async function readShapes(data, lastLabel, most) {
   );
   let area = 0;
   for (let i = 0; i < count; i++) {
-    if (!sides[i] || !sides[count + i]) fail("wrong", "SHAP", "side of a shape", "1 to 255", 0);
+    within("SHAP", "side of a shape", Math.min(sides[i], sides[count + i]), 1, 255);
     area += sides[i] * sides[count + i];
   }
-  if (area > most) fail("wrong", "SHAP", "pixels of all shapes", `at most ${most}`, area);
+  within("SHAP", "pixels of all shapes", area, 0, most);
   const labels = await inflateTo(
     data.subarray(8 + length),
     area,
@@ -887,7 +721,7 @@ async function readShapes(data, lastLabel, most) {
       painted[n] = label;
       offsets[n++] = (Math.floor(k / height) << 8) | k % height;
     }
-    if (n < 4) fail("wrong", "SHAP", `pixels that shape ${i} paints`, "at least 4", n);
+    within("SHAP", `pixels that shape ${i} paints`, n, 4, Infinity);
     shapes.push({
       height,
       width,
@@ -922,9 +756,7 @@ function readPlacements(planes, shapes, box, imageWidth, imageHeight, chunk, wha
     const down = planes[i] + 256 * planes[count + i];
     const across = planes[2 * count + i] + 256 * planes[3 * count + i];
     const shape = planes[4 * count + i] + 256 * planes[5 * count + i];
-    if (shape >= shapes.length) {
-      fail("wrong", chunk, `shape in ${what}`, `at most ${shapes.length - 1}`, shape);
-    }
+    within(chunk, `shape in ${what}`, shape, 0, shapes.length - 1);
     const { height, width } = shapes[shape];
     edge = (edge + down) & 0xffff;
     const dx = ((i && !down ? end : 0) + across) & 0xffff;
@@ -933,19 +765,14 @@ function readPlacements(planes, shapes, box, imageWidth, imageHeight, chunk, wha
     const x = left + dx;
     const y = upper + dy;
     if (dy < 0 || y >= lower || x >= right) {
-      fail("wrong", chunk, `upper left pixel of ${field}`, "one of the tile", "another");
+      wrong(chunk, `upper left pixel of ${field}`, "one of the tile", "another");
     }
     if (x + width > imageWidth || y + height > imageHeight) {
-      fail("wrong", chunk, field, "inside the image", "one beyond its edge");
+      wrong(chunk, field, "inside the image", "others");
     }
     placements.push({ x, y, shape });
   }
   return placements;
-}
-
-/** @param {number} lastLabel */
-function labelsPerByte(lastLabel) {
-  return !lastLabel ? 64 : lastLabel < 2 ? 8 : lastLabel < 4 ? 4 : 2;
 }
 
 /**
@@ -972,7 +799,7 @@ function unpack(packed, w, h, share) {
 function checkLabels(symbols, lastLabel, chunk, field) {
   if (lastLabel === 255) return;
   for (let i = 0; i < symbols.length; i++) {
-    if (symbols[i] > lastLabel) fail("wrong", chunk, field, `at most ${lastLabel}`, symbols[i]);
+    if (symbols[i] > lastLabel) within(chunk, field, symbols[i], 0, lastLabel);
   }
 }
 
@@ -1005,8 +832,8 @@ function checkLabels(symbols, lastLabel, chunk, field) {
 function nearestEntry(codebook, channels) {
   /** @type {Map<number, number>} */
   const known = new Map();
-  // Where the samples of an entry are in the four bytes of a pixel.
-  const shifts = [[0], [0, 24], [0, 8, 16], [0, 8, 16, 24]][channels - 1];
+  // How far apart the samples of an entry are in the four bytes of a pixel.
+  const step = channels === 2 ? 24 : 8;
   return (/** @type {number} */ pixel) => {
     let label = known.get(pixel);
     if (label === undefined) {
@@ -1014,7 +841,7 @@ function nearestEntry(codebook, channels) {
       for (let k = 0; k < codebook.length / channels; k++) {
         let distance = 0;
         for (let c = 0; c < channels; c++) {
-          const difference = ((pixel >> shifts[c]) & 255) - codebook[k * channels + c];
+          const difference = ((pixel >> (step * c)) & 255) - codebook[k * channels + c];
           distance += difference * difference;
         }
         if (distance < least) [least, label] = [distance, k];
@@ -1040,7 +867,7 @@ function eachBlock(map, side, width, height, each) {
   for (let i = 0; i < map.length; i++) {
     for (let bits = map[i], n = 8 * i; bits; bits >>= 1, n++) {
       if (!(bits & 1)) continue;
-      if (n >= blocks) fail("wrong", "FRAM", "bits beyond the last block", 0, `bit ${n}`);
+      if (n >= blocks) within("FRAM", "bits beyond the last block", 1, 0);
       const left = (n % columns) * side;
       const upper = Math.floor(n / columns) * side;
       each(left, upper, Math.min(left + side, width), Math.min(upper + side, height));
@@ -1058,22 +885,25 @@ function eachBlock(map, side, width, height, each) {
  * @returns {Promise<Changes | null>}
  */
 async function readChanges(data, width, height, lastLabel) {
-  /** @type {(field: string, expected: unknown, found: unknown) => never} */
-  const wrong = (field, expected, found) => fail("wrong", "FRAM", field, expected, found);
-  if (data.length < 5) wrong("length", "at least 5", data.length);
-  if (data[4] > 1) fail("unsupported", "FRAM", "kind", "0 to 1", data[4]);
-  if (!data[4]) return data.length === 6 ? null : wrong("length of a whole frame", 6, data.length);
-  if (data.length < 23) wrong("length of changes", "at least 23", data.length);
+  /** @type {(field: string, found: number, least: number, most?: number, kind?: Kind) => void} */
+  const check = (...rule) => within("FRAM", ...rule);
+  check("length", data.length, 5, Infinity);
+  check("kind", data[4], 0, 1, "unsupported");
+  if (!data[4]) {
+    check("length of a whole frame", data.length, 6);
+    return null;
+  }
+  check("length of changes", data.length, 23, Infinity);
   const count = u32(data, 5);
   const side = data[9];
-  if (count < 1 || count > 65536) wrong("frames", "1 to 65536", count);
-  if (![1, 2, 4, 8, 16].includes(side)) wrong("side", "1, 2, 4, 8 or 16", side);
-  if (data[10] > 1) wrong("ranked", "0 to 1", data[10]);
+  check("frames", count, 1, 65536);
+  if (![1, 2, 4, 8, 16].includes(side)) wrong("FRAM", "side", "1, 2, 4, 8 or 16", side);
+  check("ranked", data[10], 0, 1);
   let rest = data.subarray(23);
   const [countsStream, mapsStream, placementsStream] = ["counts", "maps", "placements"].map(
     (name, i) => {
       const length = u32(data, 11 + 4 * i);
-      if (length > rest.length) wrong(`${name}_length`, `at most ${rest.length}`, length);
+      check(`${name}_length`, length, 0, rest.length);
       const stream = rest.subarray(0, length);
       rest = rest.subarray(length);
       return stream;
@@ -1081,9 +911,11 @@ async function readChanges(data, width, height, lastLabel) {
   );
   /** @param {Uint8Array} stream @param {string} name @param {number} size @param {number} most */
   const part = async (stream, name, size, most) => {
-    if (!size && stream.length) wrong(`length of ${name}`, 0, stream.length);
-    if (!size) return stream;
-    if (count > 1 && size > most) wrong(`${name} of several frames`, `at most ${most}`, size);
+    if (!size) {
+      check(`length of ${name}`, stream.length, 0);
+      return stream;
+    }
+    if (count > 1) check(`${name} of several frames`, size, 0, most);
     return inflateTo(stream, size, "FRAM", `inflated size of ${name}`);
   };
   const counts = await part(countsStream, "counts", 5 * count, Infinity);
@@ -1093,10 +925,10 @@ async function readChanges(data, width, height, lastLabel) {
   let maps = 0;
   let total = 0;
   for (let i = 0; i < count; i++) {
-    if (counts[i] > 1) wrong("first plane of counts", "0 to 1", counts[i]);
+    check("first plane of counts", counts[i], 0, 1);
     maps += counts[i];
     for (let plane = 4; plane; plane--) placed[i] = placed[i] * 256 + counts[plane * count + i];
-    if (placed[i] > mostPlaced) wrong("placements of a frame", `at most ${mostPlaced}`, placed[i]);
+    check("placements of a frame", placed[i], 0, mostPlaced);
     total += placed[i];
   }
   const bits = await part(mapsStream, "maps", maps * mapBytes, 2 ** 22);
@@ -1161,16 +993,13 @@ function paintBlocks(map, { side, labels: from }, at, order, canvas, width, heig
  * @param {number} number of the frame
  */
 function paintFrame(planes, shapes, { labels, pixels, colors, stale }, width, height, number) {
-  const side = Math.max(width, height);
-  if (side > MAX_SIDE_OF_TILES)
-    fail("wrong", "FRAM", "canvas with placements", `at most ${MAX_SIDE_OF_TILES}`, side);
-  if (!shapes) return fail("wrong", "FRAM", "shapes in force", "at least 1", 0);
+  within("FRAM", "canvas with placements", Math.max(width, height), 1, MAX_SIDE_OF_TILES);
+  if (!shapes) return wrong("FRAM", "shapes in force", "some", "none");
   const name = `frame ${number}`;
   const found = readPlacements(planes, shapes, [0, 0, width, height], width, height, "FRAM", name);
   let total = 0;
   for (const { shape } of found) total += shapes[shape].labels.length;
-  const most = width * height;
-  if (total > most) fail("wrong", "FRAM", "pixels painted", `at most ${most}`, total);
+  within("FRAM", "pixels painted", total, 0, width * height);
   for (const { x, y, shape } of found) {
     const { offsets, labels: painted } = shapes[shape];
     for (let k = 0; k < painted.length; k++) {
@@ -1183,19 +1012,22 @@ function paintFrame(planes, shapes, { labels, pixels, colors, stale }, width, he
   return total;
 }
 
-/** @param {Uint8Array} data of fidx @param {[frame: number, offset: number][]} whole */
-function checkFrameIndex(data, whole) {
+/**
+ * Return the whole frames that a payload of fidx lists (section 6.7).
+ *
+ * @param {Uint8Array} data
+ * @returns {[frame: number, offset: number][]}
+ */
+function frameIndex(data) {
   const { length } = data;
-  if (length < 16 || length % 12 !== 4) {
-    fail("wrong", "fidx", "length", "4 more than a multiple of 12", length);
-  }
-  const stated = u32(data, length - 4);
-  if (stated !== length) fail("wrong", "fidx", "payload_length", length, stated);
+  if (length < 16 || length % 12 !== 4) wrong("fidx", "length", "12 n + 4", length);
+  within("fidx", "payload_length", u32(data, length - 4), length);
+  /** @type {[number, number][]} */
   const listed = [];
   for (let at = 0; at < length - 4; at += 12) {
     listed.push([u32(data, at), u32(data, at + 4) * 2 ** 32 + u32(data, at + 8)]);
   }
-  if (String(listed) !== String(whole)) fail("wrong", "fidx", "whole frames", whole, listed);
+  return listed;
 }
 
 // Files.
@@ -1204,40 +1036,44 @@ function checkFrameIndex(data, whole) {
 export class KqfFile {
   /** @type {Source} */ #source;
   /** @type {Record<string, Uint8Array>} */ #payloads = {};
-  /** @type {Promise<Uint8Array | null> | undefined} */ #order;
-  /** @type {Promise<Shape[] | null> | undefined} */ #shapes;
-  /** @type {Float64Array | undefined} */ #offsets;
+  /** @type {Promise<Uint8Array> | undefined} */ #order;
+  /** @type {Promise<Shape[]> | undefined} */ #shapes;
+  /** Of the reading that goes on. @type {AbortSignal | undefined} */ #signal;
   #labelsAt = 0;
   #position = 8;
   #layout = 0;
   #shaped = false;
 
+  width = 0;
+  height = 0;
+  tileWidth = 0;
+  tileHeight = 0;
+  version = 0;
+  channels = 0;
+  colors = 0;
+  columnsFirst = false;
+  ranked = false;
+  /** Entries of `channels` bytes each. */
+  codebook = new Uint8Array(0);
+  /** @type {Metadata} */
+  metadata = {};
+  /** How many frames there are: 1 of a still. */
+  frames = 1;
+  /** How often an animation is to be played, 0 for ever. */
+  loop = 1;
+  /** Milliseconds of each frame; none of a still. @type {number[]} */
+  durations = [];
+  /** The chunks up to the first tile's. @type {Chunk[]} */
+  chunks = [];
+
   /** @param {Source} source */
   constructor(source) {
     this.#source = source;
-    /** Bytes of the file. */
-    this.size = source.size;
-    this.width = 0;
-    this.height = 0;
-    this.tileWidth = 0;
-    this.tileHeight = 0;
-    this.version = 0;
-    this.channels = 0;
-    this.colors = 0;
-    this.columnsFirst = false;
-    this.ranked = false;
-    /** Entries of `channels` bytes each. */
-    this.codebook = new Uint8Array(0);
-    /** @type {Metadata} */
-    this.metadata = {};
-    /** How many frames there are: 1 of a still. */
-    this.frames = 1;
-    /** How often an animation is to be played, 0 for ever. */
-    this.loop = 1;
-    /** Milliseconds of each frame; none of a still. @type {number[]} */
-    this.durations = [];
-    /** The chunks up to the first tile's. @type {Chunk[]} */
-    this.chunks = [];
+  }
+
+  /** Bytes of the file; Infinity while they are arriving. */
+  get size() {
+    return this.#source.size;
   }
 
   get predictor() {
@@ -1271,12 +1107,10 @@ export class KqfFile {
    */
   static async open(source) {
     const file = new KqfFile(source);
-    const found = await source.read(0, Math.min(8, source.size));
-    if (found.length < 8 || found.some((byte, i) => byte !== SIGNATURE[i])) {
+    const found = await source.read(0, Math.min(8, await source.left(0, 8)));
+    if (String(found) !== String(SIGNATURE)) {
       const begun = found.every((byte, i) => byte === SIGNATURE[i]);
-      fail(begun ? "truncated" : "wrong", "file", "signature", "89 4b 51 46 0d 0a 1a 0a", [
-        ...found,
-      ]);
+      fail(begun ? "truncated" : "wrong", "file", "signature", SIGNATURE, found);
     }
     await file.#readHead();
     await file.#readCodebook();
@@ -1284,20 +1118,25 @@ export class KqfFile {
     return file;
   }
 
-  /** @param {AbortSignal} [signal] */
-  async #chunkHead(signal) {
-    const left = this.size - this.#position;
-    if (left < 8) fail("truncated", "file", "chunk head", "8 bytes", left);
-    const data = await this.#source.read(this.#position, 8, signal);
+  /**
+   * Refuse a file that ends too early.
+   *
+   * @param {number} count of the bytes that are due
+   * @param {string} chunk
+   * @param {string} field
+   * @param {number} [at] where they begin
+   */
+  async #need(count, chunk, field, at = this.#position) {
+    const left = await this.#source.left(at, count);
+    if (left < count) fail("truncated", chunk, field, `${count} bytes`, left);
+  }
+
+  async #chunkHead() {
+    await this.#need(8, "file", "chunk head");
+    const data = await this.#source.read(this.#position, 8, this.#signal);
     const type = String.fromCharCode(...data.subarray(4));
     if (!/^[A-Za-z][A-Za-z0-9 ]{3}$/.test(type)) {
-      fail(
-        "wrong",
-        "file",
-        "chunk type",
-        "a letter, then letters, digits or spaces",
-        JSON.stringify(type),
-      );
+      wrong("file", "chunk type", "letters or digits", JSON.stringify(type));
     }
     const length = u32(data, 0);
     if (!this.#labelsAt) this.chunks.push({ offset: this.#position, type, length });
@@ -1305,41 +1144,38 @@ export class KqfFile {
     return { type, length };
   }
 
-  /** @param {string} type @param {number} length @param {AbortSignal} [signal] */
-  async #chunkBody(type, length, signal) {
-    const left = this.size - this.#position;
-    if (length > left) fail("truncated", type, "payload", `${length} bytes`, left);
-    if (length + 4 > left) fail("truncated", type, "crc", "4 bytes", left - length);
-    const data = await this.#source.read(this.#position - 4, length + 8, signal);
+  /** @param {string} type @param {number} length */
+  async #chunkBody(type, length) {
+    await this.#need(length, type, "payload");
+    await this.#need(length + 4, type, "crc");
+    const data = await this.#source.read(this.#position - 4, length + 8, this.#signal);
     this.#position += length + 4;
-    const expected = crc32(data.subarray(0, length + 4));
-    const found = u32(data, length + 4);
-    if (found !== expected) fail("wrong", type, "crc", expected.toString(16), found.toString(16));
+    within(type, "crc", u32(data, length + 4), crc32(data.subarray(0, length + 4)));
     return data.subarray(4, length + 4);
   }
 
   async #readHead() {
     const { type, length } = await this.#chunkHead();
-    if (type !== "HEAD") fail("wrong", "file", "chunk order", "HEAD", type);
-    if (length !== 20) fail("wrong", "HEAD", "length", 20, length);
+    if (type !== "HEAD") misplaced("HEAD", type);
+    within(type, "length", length, 20);
     const data = await this.#chunkBody(type, length);
     const names = ["width", "height", "tile_width", "tile_height"];
     const sides = names.map((name, i) => {
       const side = u32(data, 4 * i);
-      if (side < 1 || side > MAX_SIDE) fail("wrong", "HEAD", name, `1 to ${MAX_SIDE}`, side);
+      within(type, name, side, 1, MAX_SIDE);
       return side;
     });
     [this.width, this.height, this.tileWidth, this.tileHeight] = sides;
     const [version, channels, lastLabel, layout] = data.subarray(16);
-    if (version < 1 || version > 2) fail("unsupported", "HEAD", "version", "1 to 2", version);
-    if (channels < 1 || channels > 4) fail("wrong", "HEAD", "channels", "1 to 4", channels);
+    within(type, "version", version, 1, 2, "unsupported");
+    within(type, "channels", channels, 1, 4);
     this.version = version;
     this.channels = channels;
     this.colors = lastLabel + 1;
     if (version > 1) {
       this.#readLayout(layout, "HEAD");
     } else {
-      if (layout > 2) fail("wrong", "HEAD", "predictor", "0 to 2", layout);
+      within(type, "predictor", layout, 0, 2);
       this.#layout = layout;
     }
   }
@@ -1347,23 +1183,18 @@ export class KqfFile {
   /** @param {number} layout of version 2 @param {string} chunk */
   #readLayout(layout, chunk) {
     this.#layout = layout & 15;
-    if (this.#layout > PACKED)
-      fail("unsupported", chunk, "predictor", `0 to ${PACKED}`, this.#layout);
-    if (layout & 128) fail("unsupported", chunk, "reserved", 0, 1);
+    within(chunk, "predictor", this.#layout, 0, PACKED, "unsupported");
+    within(chunk, "reserved", layout >> 7, 0, 0, "unsupported");
     this.columnsFirst = (layout & 16) > 0;
     this.ranked = (layout & 32) > 0;
     this.#shaped = (layout & 64) > 0;
-    if (this.ranked && this.#layout !== COPY) fail("wrong", chunk, "ranked", "0 without copy", 1);
-    if (this.#layout === PACKED && this.colors > 16) {
-      fail("wrong", chunk, "last_label", "at most 15 with packed", this.colors - 1);
-    }
-    const side = Math.max(
-      Math.min(this.tileWidth, this.width),
-      Math.min(this.tileHeight, this.height),
-    );
-    if ((this.#shaped || this.#layout === COPY) && side > MAX_SIDE_OF_TILES) {
-      const most = `at most ${MAX_SIDE_OF_TILES}`;
-      fail("wrong", chunk, "tile sides with copy or shapes", most, side);
+    const copies = this.#layout === COPY;
+    within(chunk, "ranked", +this.ranked, 0, +copies);
+    if (this.#layout === PACKED) within(chunk, "last_label", this.colors - 1, 0, 15);
+    if (this.#shaped || copies) {
+      const [, , right, lower] = this.#tileBox(0);
+      const field = "tile sides with copy or shapes";
+      within(chunk, field, Math.max(right, lower), 1, MAX_SIDE_OF_TILES);
     }
   }
 
@@ -1372,8 +1203,7 @@ export class KqfFile {
     const { colors, channels } = this;
     const size = colors * channels;
     if (type === "PCOD") {
-      this.#needVersion2(type);
-      checkRatio(length, size, type);
+      if (this.version === 1) this.#unknown(type);
       const planes = await inflateTo(
         await this.#chunkBody(type, length),
         size,
@@ -1385,22 +1215,20 @@ export class KqfFile {
     }
     if (type !== "CODE") {
       this.#refuseUnknown(type);
-      fail("wrong", "file", "chunk order", "CODE", type);
+      misplaced("CODE", type);
     }
-    if (length !== size) fail("wrong", type, "length", size, length);
+    within(type, "length", length, size);
     this.codebook = (await this.#chunkBody(type, length)).slice();
   }
 
-  /** @param {string} type */
-  #needVersion2(type) {
-    if (this.version === 1) fail("unsupported", "file", "critical chunk", "one of version 1", type);
+  /** @param {string} type @returns {never} */
+  #unknown(type) {
+    return fail("unsupported", "file", "critical chunk", "a known one", type);
   }
 
   /** @param {string} type */
   #refuseUnknown(type) {
-    if (this.version > 1 && type < "a" && !CRITICAL.includes(type)) {
-      fail("unsupported", "file", "critical chunk", "a known one", type);
-    }
+    if (this.version > 1 && type < "a" && !CRITICAL.includes(type)) this.#unknown(type);
   }
 
   async #readPrologue() {
@@ -1416,37 +1244,27 @@ export class KqfFile {
         this.#labelsAt = start;
         break;
       }
-      if (count === 1024) fail("wrong", "file", "chunks before LABL", count, "more");
-      if (type in payloads) fail("wrong", type, "count", 1, "another");
+      within("file", "chunks before LABL", count, 0, 1023);
+      if (type in payloads) within(type, "count", 2, 1);
+      if (type < "a" && !(this.version > 1 ? CRITICAL : CRITICAL_1).includes(type)) {
+        this.#unknown(type);
+      }
       if (type === "RANK") {
-        if (!ranked) fail("wrong", type, "count", `0 with ${this.predictor}`, 1);
+        within(type, "count", 1, 0, +ranked);
         checkRanking(length, this.colors);
-      } else if (type === "ANIM") {
-        this.#needVersion2(type);
-      } else if (type === "tidx") {
-        if (length !== 4 * tiles) fail("wrong", type, "length", 4 * tiles, length);
       } else if (type === "SHAP") {
-        this.#needVersion2(type);
-        if (!this.#shaped) fail("wrong", type, "count", "0 without shapes", 1);
-      } else if (
-        ["HEAD", "CODE", "DONE"].includes(type) ||
-        (this.version > 1 && ["PCOD", "FRAM"].includes(type))
-      ) {
-        fail("wrong", "file", "chunk order", "LABL or a chunk before it", type);
+        within(type, "count", 1, 0, +this.#shaped);
+      } else if (type === "tidx") {
+        within(type, "length", length, 4 * tiles);
       } else if (type < "a") {
-        fail("unsupported", "file", "critical chunk", "a known one", type);
+        if (type !== "ANIM") misplaced("LABL", type);
       } else {
-        total += length;
-        if (METADATA.includes(type) && !length) fail("wrong", type, "length", "at least 1", 0);
-        if (length > 16 * MIB) fail("wrong", type, "length", `at most ${16 * MIB}`, length);
-        if (total > 64 * MIB) {
-          fail("wrong", type, "length of all metadata", `at most ${64 * MIB}`, total);
-        }
+        within(type, "length", length, KEPT.indexOf(type) > 3 ? 1 : 0, 16 * MIB);
+        within(type, "length of all metadata", (total += length), 0, 64 * MIB);
       }
       if (type === "over" || type === "oidx") {
         // The image is read without overviews, even if they are damaged (R6.8-10).
-        const left = this.size - this.#position;
-        if (length + 4 > left) fail("truncated", type, "payload", `${length} bytes`, left);
+        await this.#need(length + 4, type, "payload");
         if (type === "oidx") {
           const data = await this.#source.read(this.#position - 4, length + 8);
           const crc = crc32(data.subarray(0, length + 4));
@@ -1456,24 +1274,29 @@ export class KqfFile {
         continue;
       }
       const payload = await this.#chunkBody(type, length);
-      if (["RANK", "SHAP", "ANIM", "tidx", ...METADATA].includes(type)) payloads[type] = payload;
+      if (KEPT.includes(type)) payloads[type] = payload;
     }
-    if (this.version === 1 && ranked && !payloads.RANK) fail("wrong", "RANK", "count", 1, 0);
-    if (this.#shaped && !payloads.SHAP) fail("wrong", "SHAP", "count", "1 with shapes", 0);
+    if (this.version === 1 && ranked && !payloads.RANK) within("RANK", "count", 0, 1);
+    if (this.#shaped && !payloads.SHAP) within("SHAP", "count", 0, 1);
     if (payloads.ANIM) await this.#readAnimation(payloads.ANIM);
     this.#readMetadata();
-    this.#checkRoom();
+    await this.#checkRoom();
+  }
+
+  /** How many labels of a column a byte of a stream holds. */
+  get #share() {
+    const { colors } = this;
+    if (this.#layout === COPY) return 4;
+    if (this.#layout !== PACKED) return 1;
+    return colors < 2 ? 64 : colors < 3 ? 8 : colors < 5 ? 4 : 2;
   }
 
   /** Section 9.3: no more is allocated than the bytes left can bear out. */
-  #checkRoom() {
+  async #checkRoom() {
     const tiles = this.columns * this.rows;
-    let stored = this.width * this.height;
-    if (this.#layout === COPY) stored = Math.ceil(stored / 4);
-    if (this.#layout === PACKED) stored = Math.ceil(stored / labelsPerByte(this.colors - 1));
+    const stored = Math.ceil((this.width * this.height) / this.#share);
     const least = FRAME * tiles + Math.max(MIN_STREAM * tiles, Math.ceil(stored / MAX_RATIO));
-    const left = this.size - this.#labelsAt;
-    if (least > left) fail("truncated", "LABL", "count", `${tiles} in ${least} bytes`, left);
+    await this.#need(least, "LABL", "count", this.#labelsAt);
   }
 
   #readMetadata() {
@@ -1482,35 +1305,25 @@ export class KqfFile {
     if (exif) this.metadata.exif = exif;
     if (xmp) this.metadata.xmp = xmp;
     if (phys) {
-      if (phys.length !== 12) fail("wrong", "phys", "length", 12, phys.length);
+      within("phys", "length", phys.length, 12);
       const [x, y, unit] = ["x_pixels", "y_pixels", "unit_micrometres"].map((name, i) => {
         const value = u32(phys, 4 * i);
-        return value || fail("wrong", "phys", name, "at least 1", 0);
+        within("phys", name, value, 1, Infinity);
+        return value;
       });
       this.metadata.dpi = [(x * 25400) / unit, (y * 25400) / unit];
     }
     if (text) {
+      const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
       try {
-        this.metadata.comment = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
-          text,
-        );
+        this.metadata.comment = decoder.decode(text);
       } catch {
-        fail("wrong", "text", "payload", "UTF-8", "other bytes");
+        // It has no comment.
       }
-      if (text.includes(0)) fail("wrong", "text", "payload", "no NUL", "one");
+      if (!this.metadata.comment || text.includes(0)) {
+        wrong("text", "payload", "UTF-8 without NUL", "others");
+      }
     }
-  }
-
-  /** Return labels by context * 256 + rank, null where no label is ranked. */
-  async #readOrder() {
-    if (!(this.ranked || this.#layout === 1 || this.#layout === 2)) return null;
-    return rankLabels(this.codebook, this.channels, this.#payloads.RANK);
-  }
-
-  /** Return the shapes, null where there are none. */
-  async #readShapes() {
-    const data = this.#payloads.SHAP;
-    return data ? readShapes(data, this.colors - 1, this.width * this.height) : null;
   }
 
   /** @param {number} number @returns {Box} */
@@ -1525,62 +1338,37 @@ export class KqfFile {
     ];
   }
 
-  /** @param {number} number @param {AbortSignal} [signal] */
-  async #tileHead(number, signal) {
-    const { type, length } = await this.#chunkHead(signal);
+  /** @param {number} number */
+  async #tileHead(number) {
+    const { type, length } = await this.#chunkHead();
     if (type !== "LABL") {
       this.#refuseMisplaced(type);
-      fail("wrong", "file", "chunk order", `LABL of tile ${number}`, type);
+      misplaced(`LABL of tile ${number}`, type);
     }
     const index = this.#payloads.tidx;
-    if (index && u32(index, 4 * number) !== length) {
-      fail("wrong", "tidx", `lengths[${number}]`, length, u32(index, 4 * number));
-    }
-    const copies = this.#layout === COPY;
-    const [left, upper, right, lower] = this.#tileBox(number);
-    const size = this.#storedBytes(right - left, lower - upper);
-    checkRatio(length - 4 * (Number(this.#shaped) + Number(copies)), size, "LABL");
+    if (index) within("tidx", `lengths[${number}]`, u32(index, 4 * number), length);
     return length;
   }
 
   /** @param {string} type */
   #refuseMisplaced(type) {
     this.#refuseUnknown(type);
-    if (this.version > 1 && ["SHAP", "ANIM"].includes(type))
-      fail("wrong", type, "count", "0 after the first LABL", 1);
+    if (this.version > 1 && ["SHAP", "ANIM"].includes(type)) within(type, "count", 1, 0);
   }
 
-  /** Bytes that the labels of a tile, or their codes, inflate to. @param {number} width @param {number} height */
-  #storedBytes(width, height) {
-    const [w, h] = this.columnsFirst ? [height, width] : [width, height];
-    if (this.#layout === COPY) return Math.ceil(h / 4) * w;
-    if (this.#layout === PACKED) return Math.ceil(h / labelsPerByte(this.colors - 1)) * w;
-    return w * h;
-  }
-
-  /** Go to the chunk of a tile, from that of another before it. @param {number} from @param {number} to @param {AbortSignal} [signal] */
-  async #seek(from, to, signal) {
+  /** Go to the chunk of a tile, from that of another before it. @param {number} from @param {number} to */
+  async #seek(from, to) {
     const index = this.#payloads.tidx;
-    if (index && from !== to) {
-      if (!this.#offsets) {
-        this.#offsets = new Float64Array(index.length / 4);
-        let at = this.#labelsAt;
-        for (let i = 0; i < this.#offsets.length; i++) {
-          this.#offsets[i] = at;
-          at += u32(index, 4 * i) + FRAME;
-        }
-      }
-      const offset = this.#offsets[to];
-      if (offset > this.size) fail("truncated", "tidx", "lengths", `${offset} bytes`, this.size);
-      this.#position = offset;
-      return;
-    }
     for (let number = from; number < to; number++) {
-      const length = await this.#tileHead(number, signal);
-      const left = this.size - this.#position;
-      if (length + 4 > left) fail("truncated", "LABL", "payload", `${length + 4} bytes`, left);
+      if (index) {
+        this.#position += u32(index, 4 * number) + FRAME;
+        continue;
+      }
+      const length = await this.#tileHead(number);
+      await this.#need(length + 4, "LABL", "payload");
       this.#position += length + 4;
     }
+    await this.#need(0, "tidx", "lengths");
   }
 
   /**
@@ -1588,25 +1376,21 @@ export class KqfFile {
    *
    * @param {Uint8Array} payload
    * @param {number} number
-   * @param {{labels: Uint8Array | null} | null} canvas gets the labels; null for placements alone
+   * @param {KqfImage | null} image gets the labels; null for placements alone
    * @param {Box} box of the region
    * @param {Uint8Array | null} order
    * @param {Shape[] | null} shapes
    */
-  async #decodeTile(payload, number, canvas, box, order, shapes) {
+  async #decodeTile(payload, number, image, box, order, shapes) {
     let at = 0;
     const readNumber = () => {
-      const left = payload.length - at;
-      if (left < 4) fail("wrong", "LABL", `length of tile ${number}`, "4 bytes more", left);
-      at += 4;
+      within("LABL", `length of tile ${number}`, payload.length, (at += 4), Infinity);
       return u32(payload, at - 4);
     };
     /** @param {string} field */
     const readPart = (field) => {
       const length = readNumber();
-      const left = payload.length - at;
-      if (length > left)
-        fail("wrong", "LABL", `${field} of tile ${number}`, `at most ${left}`, length);
+      within("LABL", `${field} of tile ${number}`, length, 0, payload.length - at);
       at += length;
       return payload.subarray(at - length, at);
     };
@@ -1618,25 +1402,25 @@ export class KqfFile {
       const most = Math.floor((this.width * this.height) / 4);
       if (count) {
         const stream = readPart("placements_length");
-        if (count > most) fail("wrong", "LABL", `number of ${field}`, `at most ${most}`, count);
+        within("LABL", `number of ${field}`, count, 0, most);
         const planes = await inflateTo(stream, 6 * count, "LABL", `inflated size of ${field}`);
         const box = this.#tileBox(number);
         const name = `tile ${number}`;
         placements = readPlacements(planes, shapes, box, this.width, this.height, "LABL", name);
       }
     }
-    if (!canvas) return placements;
+    if (!image) return placements;
     const [left, upper, right, lower] = this.#tileBox(number);
     const [width, height] = [right - left, lower - upper];
     const [w, h] = this.columnsFirst ? [height, width] : [width, height];
-    const size = this.#storedBytes(width, height);
+    const size = Math.ceil(h / this.#share) * w;
     const lastLabel = this.colors - 1;
     /** @type {Uint8Array} */
     let tile;
     if (this.#layout === COPY) {
       const stream = readPart("codes_length");
       const codes = await inflateTo(stream, size, "LABL", `bytes of codes of tile ${number}`);
-      checkPadding(codes, w, h % 4 && 2 * (h % 4), `codes beyond tile ${number}`);
+      checkPadding(codes, w, 2 * (h % 4), `codes beyond tile ${number}`);
       const rest = payload.subarray(at);
       const most = Math.min(w * h, rest.length * MAX_RATIO);
       if (most) checkRatio(rest.length, 0, "LABL");
@@ -1645,11 +1429,11 @@ export class KqfFile {
       let used;
       [tile, used] = copied(codes, symbols, w, h, order);
       if (used !== symbols.length || (most && !used))
-        fail("wrong", "LABL", `new labels of tile ${number}`, used, symbols.length);
+        wrong("LABL", `new labels of tile ${number}`, used, symbols.length);
     } else {
       tile = await inflateTo(payload.subarray(at), size, "LABL", `inflated size of tile ${number}`);
       if (this.#layout === PACKED) {
-        const share = labelsPerByte(lastLabel);
+        const share = this.#share;
         // Where all labels are 0, so are all bytes.
         if (share < 64) {
           checkPadding(tile, w, ((h % share) * 8) / share, `labels beyond tile ${number}`);
@@ -1665,10 +1449,11 @@ export class KqfFile {
     // The part of the tile that lies in the region.
     const [boxLeft, boxUpper, boxRight, boxLower] = box;
     if (!this.columnsFirst && String(box) === String(this.#tileBox(number))) {
-      canvas.labels = tile;
+      image.labels = tile;
       return placements;
     }
-    const target = (canvas.labels ??= new Uint8Array((boxRight - boxLeft) * (boxLower - boxUpper)));
+    if (!image.labels.length) image.labels = new Uint8Array(image.width * image.height);
+    const target = image.labels;
     const from = Math.max(left, boxLeft);
     const to = Math.min(right, boxRight);
     const [across, down] = this.columnsFirst ? [w, 1] : [1, w];
@@ -1704,16 +1489,14 @@ export class KqfFile {
       const y = row - upper;
       if (x >= width || y >= height || x + w <= 0 || y + h <= 0) continue;
       total += labels.length;
-      if (total > most) fail("wrong", "LABL", "pixels painted", `at most ${most}`, total);
-      const inside = x >= 0 && y >= 0 && x + w <= width && y + h <= height;
+      within("LABL", "pixels painted", total, 0, most);
       for (let k = 0; k < labels.length; k++) {
         const across = x + (offsets[k] >> 8);
         const down = y + (offsets[k] & 255);
-        if (!inside && (across < 0 || down < 0 || across >= width || down >= height)) continue;
+        if (across < 0 || down < 0 || across >= width || down >= height) continue;
         const pixel = down * width + across;
         const bit = 1 << (pixel & 31);
-        if (painted[pixel >> 5] & bit)
-          fail("wrong", "LABL", "pixels painted", "once each", "some twice");
+        if (painted[pixel >> 5] & bit) wrong("LABL", "pixels painted", "once", "twice");
         painted[pixel >> 5] |= bit;
         target[pixel] = labels[k];
       }
@@ -1735,7 +1518,8 @@ export class KqfFile {
   /** @type {Promise<unknown>} */ #last = Promise.resolve();
 
   /** @param {ReadOptions} options */
-  async #read({ region, maxPixels = MAX_PIXELS, signal }) {
+  async #read({ region, maxPixels = MAX_PIXELS, signal, onRows }) {
+    this.#signal = signal;
     const box = /** @type {Box} */ ([...(region ?? [0, 0, this.width, this.height])]);
     const [left, upper, right, lower] = box;
     if (
@@ -1759,90 +1543,87 @@ export class KqfFile {
     const row = Math.floor(upper / tileHeight);
     const lastColumn = Math.floor((right - 1) / tileWidth);
     const lastRow = Math.floor((lower - 1) / tileHeight);
-    const pixels =
-      (Math.min((lastColumn + 1) * tileWidth, this.width) - column * tileWidth) *
-      (Math.min((lastRow + 1) * tileHeight, this.height) - row * tileHeight);
-    if (pixels > maxPixels)
-      fail("limit", "file", "pixels of the tiles to read", `at most ${maxPixels}`, pixels);
-    const order = await (this.#order ??= this.#readOrder());
-    const shapes = await (this.#shapes ??= this.#readShapes());
+    const [firstLeft, firstUpper] = this.#tileBox(row * columns + column);
+    const [, , lastRight, lastLower] = this.#tileBox(lastRow * columns + lastColumn);
+    const pixels = (lastRight - firstLeft) * (lastLower - firstUpper);
+    within("file", "pixels of the tiles to read", pixels, 1, maxPixels, "limit");
+    const { codebook, channels, metadata } = this;
+    const { RANK, SHAP } = this.#payloads;
+    const ranked = this.ranked || this.#layout === 1 || this.#layout === 2;
+    const order = ranked ? await (this.#order ??= rankLabels(codebook, channels, RANK)) : null;
+    const most = this.width * this.height;
+    const shapes = SHAP ? await (this.#shapes ??= readShapes(SHAP, this.colors - 1, most)) : null;
     const reach = shapes ? REACH : 0;
     const firstColumn = Math.floor(Math.max(left - reach, 0) / tileWidth);
     const firstRow = Math.floor(Math.max(upper - reach, 0) / tileHeight);
-    /** @type {{labels: Uint8Array | null}} */
-    const canvas = { labels: null };
+    const [width, height] = [right - left, lower - upper];
+    const none = new Uint8Array(0);
+    const image = new KqfImage(width, height, none, codebook, channels, metadata);
     /** @type {Placement[]} */
     const placements = [];
-    /** @type {{pixels: number, result: Promise<Placement[]>}[]} */
-    const pending = [];
+    /** @type {Promise<unknown>} */
+    let done = Promise.resolve();
     let ahead = 0;
-    const settle = async () => {
-      const { pixels: done, result } = /** @type {typeof pending[0]} */ (pending.shift());
-      for (const placement of await result) placements.push(placement);
-      ahead -= done;
-    };
     this.#position = this.#labelsAt;
     let next = 0;
     for (let y = firstRow; y <= lastRow; y++) {
       for (let x = firstColumn; x <= lastColumn; x++) {
         signal?.throwIfAborted();
         const number = y * columns + x;
-        await this.#seek(next, number, signal);
+        await this.#seek(next, number);
         next = number + 1;
-        const length = await this.#tileHead(number, signal);
-        const payload = await this.#chunkBody("LABL", length, signal);
-        const wanted = x >= column && y >= row ? canvas : null;
+        const length = await this.#tileHead(number);
+        const payload = await this.#chunkBody("LABL", length);
+        const wanted = x >= column && y >= row ? image : null;
         const [tileLeft, tileUpper, tileRight, tileLower] = this.#tileBox(number);
-        const size = (tileRight - tileLeft) * (tileLower - tileUpper);
         const result = this.#decodeTile(payload, number, wanted, box, order, shapes);
-        result.catch(() => {});
-        pending.push({ pixels: size, result });
-        ahead += size;
-        while (ahead > AHEAD_PIXELS || pending.length > 16) await settle();
+        done = Promise.all([result, done]).then(([found]) => {
+          for (const placement of found) placements.push(placement);
+          if (x < lastColumn || shapes) return;
+          onRows?.(image, Math.max(tileUpper, upper) - upper, Math.min(tileLower, lower) - upper);
+        });
+        done.catch(() => {});
+        ahead += (tileRight - tileLeft) * (tileLower - tileUpper) + AHEAD_PIXELS / 16;
+        if (ahead > AHEAD_PIXELS) {
+          await done;
+          ahead = 0;
+        }
       }
     }
-    while (pending.length) await settle();
-    const target = /** @type {Uint8Array} */ (canvas.labels);
-    const whole = target.length === this.width * this.height;
+    await done;
+    const whole = image.labels.length === this.width * this.height;
     if (shapes) {
       if (whole) {
         const used = new Set(placements.map(({ shape }) => shape));
         const unused = shapes.findIndex((_, i) => !used.has(i));
-        if (unused >= 0) fail("wrong", "SHAP", `placements of shape ${unused}`, "at least 1", 0);
+        if (unused >= 0) wrong("SHAP", `placements of shape ${unused}`, "some", "none");
       }
-      this.#paint(target, box, shapes, placements);
+      this.#paint(image.labels, box, shapes, placements);
+      onRows?.(image, 0, height);
     }
-    if (whole && this.frames === 1) await this.#finish(signal);
-    return new KqfImage(
-      right - left,
-      lower - upper,
-      target,
-      this.codebook,
-      this.channels,
-      this.metadata,
-    );
+    if (whole && this.frames === 1) await this.#finish(await this.#chunkHead());
+    return image;
   }
 
   // Animations (sections 5.10 and 5.11).
 
   /** @param {Uint8Array} data of ANIM */
   async #readAnimation(data) {
-    if (data.length < 12) fail("wrong", "ANIM", "length", "at least 12", data.length);
+    within("ANIM", "length", data.length, 12, Infinity);
     const frames = u32(data, 0);
     const ticks = u32(data, 8);
-    if (frames < 2 || frames > 2 ** 24) fail("wrong", "ANIM", "frames", `2 to ${2 ** 24}`, frames);
-    if (ticks < 1 || ticks > 1e6) fail("wrong", "ANIM", "ticks_per_second", "1 to 1000000", ticks);
+    within("ANIM", "frames", frames, 2, 2 ** 24);
+    within("ANIM", "ticks_per_second", ticks, 1, 1e6);
     const stream = data.subarray(12);
     const planes = await inflateTo(stream, 4 * frames, "ANIM", "inflated size of durations");
     let total = 0;
     for (let i = 0; i < frames; i++) {
-      const [a, b, c, d] = [0, 1, 2, 3].map((plane) => planes[plane * frames + i]);
-      const duration = u32(Uint8Array.of(d, c, b, a), 0);
+      let duration = 0;
+      for (let plane = 4; plane--; ) duration = duration * 256 + planes[plane * frames + i];
       total += duration;
       this.durations.push((duration * 1000) / ticks);
     }
-    const most = Number.MAX_SAFE_INTEGER;
-    if (total > most) fail("wrong", "ANIM", "sum of durations", `at most ${most}`, total);
+    within("ANIM", "sum of durations", total, 0, Number.MAX_SAFE_INTEGER);
     this.frames = frames;
     this.loop = u32(data, 4);
   }
@@ -1864,17 +1645,44 @@ export class KqfFile {
   #shown = -1;
   #next = 0;
 
+  /**
+   * Return the number of the last whole frame up to one and where its group begins, by fidx.
+   *
+   * @param {number} number
+   * @returns {Promise<[frame: number, offset: number]>}
+   */
+  async #wholeFrame(number) {
+    if (!number || this.size === Infinity) return [0, 0];
+    this.#whole ??= await this.#readFrameIndex().catch(() => []);
+    return this.#whole.filter(([frame]) => frame <= number).pop() ?? [0, 0];
+  }
+
+  /** What fidx says. @type {[frame: number, offset: number][] | undefined} */ #whole;
+
+  async #readFrameIndex() {
+    // The last number in fidx is its length. What looks like an index need not be one.
+    const end = this.size - 2 * FRAME;
+    const length = u32(await this.#source.read(end + 4, 4, this.#signal), 0);
+    this.#position = Math.max(end - length, this.#labelsAt);
+    const head = await this.#chunkHead();
+    return head.type === "fidx" ? frameIndex(await this.#chunkBody("fidx", head.length)) : [];
+  }
+
   /** @param {number} number @param {FrameOptions} options */
   async #frame(number, options) {
     if (!(Number.isInteger(number) && number >= 0 && number < this.frames)) {
       throw new RangeError(`frame: expected 0 to ${this.frames - 1}, found ${number}`);
     }
-    if (!this.#player || number <= this.#shown) {
-      this.#player = this.#play(options);
-      this.#shown = -1;
-      this.#next = 0;
+    this.#signal = options.signal;
+    const goesOn = this.#player && number > this.#shown;
+    const [from, at] =
+      goesOn && number === this.#shown + 1 ? [0, 0] : await this.#wholeFrame(number);
+    if (!goesOn || from > this.#shown + 1) {
+      this.#player = this.#play(options, from);
+      this.#shown = from - 1;
+      this.#next = at;
     }
-    const player = this.#player;
+    const player = /** @type {AsyncGenerator<KqfImage>} */ (this.#player);
     // The place in the file is that of the images that are read in between, too.
     this.#position = this.#next;
     try {
@@ -1902,17 +1710,27 @@ export class KqfFile {
     for (let number = 0; number < this.frames; number++) await this.frame(number, options);
   }
 
-  /** @param {FrameOptions} options @returns {AsyncGenerator<KqfImage>} */
-  async *#play({ maxPixels = MAX_PIXELS, maxWork = 64 * MAX_PIXELS, signal }) {
+  /**
+   * Decode one frame after the other, from a whole one on.
+   *
+   * @param {FrameOptions} options
+   * @param {number} from its number
+   * @returns {AsyncGenerator<KqfImage>}
+   */
+  async *#play({ maxPixels = MAX_PIXELS, maxWork = 64 * MAX_PIXELS, signal }, from) {
     const { width, height, channels, metadata } = this;
     let work = 0;
     const count = (/** @type {number} */ more) => {
       work += more;
-      if (work > maxWork) fail("limit", "file", "pixels of all frames", `at most ${maxWork}`, work);
+      within("file", "pixels of all frames", work, 0, maxWork, "limit");
     };
     const region = [0, 0, width, height];
-    count(width * height);
-    let image = await this.#read({ region, maxPixels, signal });
+    const none = new Uint8Array(0);
+    let image = new KqfImage(width, height, none, none, channels, metadata);
+    if (!from) {
+      count(width * height);
+      image = await this.#read({ region, maxPixels, signal });
+    }
     if (this.frames === 1) {
       yield image;
       return;
@@ -1931,77 +1749,74 @@ export class KqfFile {
     const show = () =>
       new KqfImage(width, height, labels.slice(), codebook, channels, metadata, pixels?.slice());
     /** @type {[number, number][]} */
-    const whole = [];
-    let last = 0;
+    const whole = (this.#whole ?? []).filter(([frame]) => frame < from);
+    let last = from && from - 1;
     for (;;) {
       // Chunks of a group up to its FRAM.
-      const start = this.#position;
+      const offset = this.#position;
       /** @type {Record<string, Uint8Array>} */
       const found = {};
-      let head = await this.#chunkHead(signal);
+      let head = await this.#chunkHead();
       if (head.type === "fidx" || head.type === "DONE") {
-        if (last + 1 < this.frames) fail("wrong", "file", "frames", this.frames, last + 1);
+        within("file", "frames", last + 1, this.frames);
         // The last frame is shown only if the file ends as it should.
         if (head.type === "fidx") {
-          checkFrameIndex(await this.#chunkBody("fidx", head.length, signal), whole);
-          head = await this.#chunkHead(signal);
+          const listed = frameIndex(await this.#chunkBody("fidx", head.length));
+          if (String(listed) !== String(whole)) wrong("fidx", "whole frames", whole, listed);
+          head = await this.#chunkHead();
         }
-        await this.#finishWith(head, signal);
+        await this.#finish(head);
         yield show();
         return;
       }
-      for (let at = 0; ; head = await this.#chunkHead(signal)) {
+      for (let at = 0; ; head = await this.#chunkHead()) {
         const { type, length } = head;
         this.#refuseUnknown(type);
         const place = GROUP.indexOf(type, at);
         if (place < 0 || (type === "PCOD" && found.CODE)) {
-          fail("wrong", "file", "chunk order", "a group of frames, fidx or DONE", type);
+          misplaced("a group, fidx or DONE", type);
         }
         at = place + 1;
         if (type === "RANK") checkRanking(length, 256);
-        if (place < 2 && length > 2048) fail("wrong", type, "length", "at most 2048", length);
-        found[type] = await this.#chunkBody(type, length, signal);
+        if (place < 2) within(type, "length", length, 0, 2048);
+        found[type] = await this.#chunkBody(type, length);
         if (type === "FRAM") break;
       }
       const { FRAM: data, CODE, PCOD, RANK, SHAP } = found;
       const given = PCOD ? await inflate(PCOD, 256 * channels, "PCOD") : CODE;
+      let ours = codebook;
       if (given) {
         const colors = given.length / channels;
-        if (!Number.isInteger(colors) || colors < 1 || colors > 256) {
+        if (colors % 1 || colors < 1 || colors > 256) {
           const expected = `1 to 256 entries of ${channels} bytes`;
-          fail("wrong", PCOD ? "PCOD" : "CODE", "length", expected, given.length);
+          wrong(PCOD ? "PCOD" : "CODE", "length", expected, given.length);
         }
+        ours = PCOD ? unpackCodebook(given, channels) : given.slice();
       }
-      const ours = given ? (PCOD ? unpackCodebook(given, channels) : given.slice()) : codebook;
       const lastLabel = ours.length / channels - 1;
       const changes = await readChanges(data, width, height, lastLabel);
       const first = u32(data, 0);
       if (first !== last + 1 && !(given && changes && first === last)) {
-        fail("wrong", "FRAM", "first_frame", last + 1, first);
+        wrong("FRAM", "first_frame", last + 1, first);
       }
       const end = first + (changes ? changes.frames.length : 1) - 1;
-      if (end >= this.frames)
-        fail("wrong", "FRAM", "last frame", `at most ${this.frames - 1}`, end);
-      if (first !== last) yield show();
+      within("FRAM", "last frame", end, 0, this.frames - 1);
+      if (!labels.length) within("fidx", "whole frames", +!changes, 1);
+      else if (first !== last) yield show();
       last = end;
       if (!changes) {
-        if (!given) fail("wrong", "FRAM", "codebook of a whole frame", "CODE or PCOD", "none");
+        if (!given) wrong("FRAM", "codebook of a whole frame", "one", "none");
         const other = new KqfFile(this.#source);
-        for (const name of /** @type {const} */ (["width", "height", "tileWidth", "tileHeight"])) {
-          other[name] = this[name];
-        }
-        Object.assign(other, { version: 2, channels, colors: lastLabel + 1, codebook: ours });
-        other.metadata = metadata;
+        const { tileWidth, tileHeight, frames } = this;
+        const sides = { width, height, tileWidth, tileHeight };
+        const colors = { channels, colors: lastLabel + 1, codebook: ours };
+        Object.assign(other, { version: 2, frames, metadata }, sides, colors);
         other.#readLayout(data[5], "FRAM");
-        if (RANK && other.#layout !== 1 && other.#layout !== 2)
-          fail("wrong", "RANK", "count", `0 with ${other.predictor}`, 1);
-        if (other.#shaped !== Boolean(SHAP))
-          fail("wrong", "SHAP", "count", Number(other.#shaped), Number(Boolean(SHAP)));
-        if (RANK) other.#payloads.RANK = RANK;
-        if (SHAP) other.#payloads.SHAP = SHAP;
+        if (RANK && other.#layout !== 1 && other.#layout !== 2) within("RANK", "count", 1, 0);
+        within("SHAP", "count", SHAP ? 1 : 0, +other.#shaped);
+        Object.assign(other.#payloads, RANK && { RANK }, SHAP && { SHAP });
         other.#labelsAt = this.#position;
-        other.frames = this.frames;
-        other.#checkRoom();
+        await other.#checkRoom();
         count(width * height);
         image = await other.#read({ region, maxPixels, signal });
         this.#position = other.#position;
@@ -2009,10 +1824,10 @@ export class KqfFile {
         shapes = (await other.#shapes) ?? null;
         ranking = undefined;
         order = pixels = stale = null;
-        whole.push([first, start]);
+        whole.push([first, offset]);
         continue;
       }
-      if (RANK && !changes.ranked) fail("wrong", "RANK", "count", "0 without ranked", 1);
+      if (RANK) within("RANK", "count", 1, 0, +changes.ranked);
       if (given) {
         count(width * height);
         if (!pixels) pixels = new Uint32Array(image.rgba().buffer);
@@ -2030,8 +1845,7 @@ export class KqfFile {
         const known = (shapes ?? []).reduce((sum, { area }) => sum + area, 0);
         const more = await readShapes(SHAP, lastLabel, width * height + MIB - known);
         shapes = [...(shapes ?? []), ...more];
-        if (shapes.length > 65536)
-          fail("wrong", "SHAP", "shapes in force", "at most 65536", shapes.length);
+        within("SHAP", "shapes in force", shapes.length, 1, 65536);
       }
       if (changes.ranked) order ??= await rankLabels(codebook, channels, ranking);
       count(changes.work);
@@ -2057,36 +1871,38 @@ export class KqfFile {
     }
   }
 
-  /** @param {AbortSignal} [signal] */
-  async #finish(signal) {
-    return this.#finishWith(await this.#chunkHead(signal), signal);
-  }
-
-  /** @param {{type: string, length: number}} head @param {AbortSignal} [signal] */
-  async #finishWith({ type, length }, signal) {
+  /** @param {{type: string, length: number}} head of the last chunk */
+  async #finish({ type, length }) {
     if (type !== "DONE") {
       this.#refuseMisplaced(type);
-      fail("wrong", "file", "chunk order", "DONE", type);
+      misplaced("DONE", type);
     }
-    if (length) fail("wrong", "DONE", "length", 0, length);
-    await this.#chunkBody(type, length, signal);
-    const left = this.size - this.#position;
-    if (left) fail("wrong", "file", "end", "nothing after DONE", `${left} bytes`);
+    within(type, "length", length, 0);
+    await this.#chunkBody(type, length);
+    if (await this.#source.left(this.#position, 1)) wrong("file", "end", "its end", "more");
   }
 }
 
 /**
  * Open a file, and read what stands before its tiles. Of an address whose server knows ranges, and
- * of a Blob, only what is needed is read.
+ * of a Blob, only what is needed is read; a Response is read as it arrives.
  *
- * @param {string | URL | Blob | ArrayBuffer | ArrayBufferView} source
+ * @param {string | URL | Response | Blob | ArrayBuffer | ArrayBufferView} source
  * @param {RequestInit} [init] for fetching an address
  */
 export async function open(source, init = {}) {
   if (typeof source === "string" || source instanceof URL)
     return KqfFile.open(await urlSource(source, init));
-  if (source instanceof Blob) return KqfFile.open(blobSource(source));
-  return KqfFile.open(bytesSource(asBytes(source)));
+  if (source instanceof Response) return KqfFile.open(streamSource(source));
+  if (source instanceof Blob) {
+    const read = async (/** @type {number} */ start, /** @type {number} */ end) =>
+      bytesOf(source.slice(start, end));
+    return KqfFile.open(new Source(source.size, undefined, read));
+  }
+  const data = ArrayBuffer.isView(source)
+    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
+    : new Uint8Array(source);
+  return KqfFile.open(new Source(data.length, data));
 }
 
 /**

@@ -123,9 +123,9 @@ def test_messages_name_the_field(answers):
         assert f"{found['chunk']}: {found['field']}: expected" in found["message"]
         if found["field"] != entry["field"]:
             others[name] = found["field"]
-    # Python sees the stream's size first, JavaScript the list that is cut short, or how many new
-    # labels there should have been.
+    # Python sees the stream's size first, JavaScript what it lacks.
     assert others == {
+        "R5.5-4_ends-in-codes_length.kqf": "length of tile 0",
         "R5.5-6_new-labels-long.kqf": "new labels of tile 0",
         "R5.5-6_new-labels-missing.kqf": "new labels of tile 0",
         "R7.3-3_last-list-cut-short.kqf": "entries",
