@@ -208,27 +208,38 @@ function largePicture(file, source) {
     })
     .catch(tell);
 
-  /** Return which picture suits a scale, -1 for the image itself, and the pixels a block of it spans. @param {number} scale */
-  const suited = (scale) => {
+  /**
+   * Return which picture suits a scale, -1 for the image itself, and the pixels a block of it
+   * spans; null if of each there would be too many blocks.
+   *
+   * @param {number} scale
+   * @param {[number, number, number, number]} box
+   */
+  const suited = (scale, [left, upper, right, lower]) => {
     const levels = overviews?.levels ?? [];
-    const which = levels.findIndex(({ level }) => 2 ** level * scale <= 1);
-    return which < 0
-      ? { which, step: 1, span: BLOCK }
-      : { which, step: 2 ** levels[which].level, span: TILE * 2 ** levels[which].level };
+    const fine = levels.findIndex(({ level }) => 2 ** level * scale <= 1);
+    for (let which = fine < 0 ? levels.length : fine; which >= 0; which--) {
+      const step = which < levels.length ? 2 ** levels[which].level : 1;
+      const span = step > 1 ? TILE * step : BLOCK;
+      const across = Math.ceil(right / span) - Math.floor(left / span);
+      const down = Math.ceil(lower / span) - Math.floor(upper / span);
+      if (across * down <= MAX_BLOCKS / 2) return { which: step > 1 ? which : -1, step, span };
+    }
+    return null;
   };
 
   return {
     width,
     height,
     image: null,
-    draw: (_scale, [left, upper, right, lower]) => {
+    draw: (_scale, box) => {
+      const [left, upper, right, lower] = box;
       context.drawImage(overview, 0, 0, width, height);
       wanted = [];
-      const { which, step, span } = suited(scale);
-      const across = Math.ceil(right / span) - Math.floor(left / span);
-      const down = Math.ceil(lower / span) - Math.floor(upper / span);
+      const found = suited(scale, box);
       // Further out, the overview is all there is.
-      if (across * down > MAX_BLOCKS / 2) return;
+      if (!found) return;
+      const { which, step, span } = found;
       for (let row = Math.floor(upper / span); row * span < lower; row++) {
         for (let column = Math.floor(left / span); column * span < right; column++) {
           const key = `${which} ${column} ${row}`;
