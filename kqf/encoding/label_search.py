@@ -192,7 +192,7 @@ class LabelSearch:
         ):
             return None
         colors = image.histogram.colors
-        return dither(image.index, colors, codebook, quantized.metric, image.threads)
+        return dither(image.rows, colors, codebook, quantized.metric, image.threads)
 
     @cached_property
     def _quantized(self) -> Quantized:

@@ -24,12 +24,12 @@ def bands_are_seen(image: ColorImage, codebook: np.ndarray, color_labels: np.nda
     colors = image.histogram.colors
     errors = to_points(colors, "perceptual")
     errors -= to_points(codebook, "perceptual").take(color_labels, axis=0)
-    height, width = image.keys.shape
+    rows_of, (height, width) = image.rows, image.keys.shape
     seen, rows = 0, max(_PIXELS // width, 1)
     calm = image.weight_classes >= CALM
     for top in range(0, height, rows):
         first, last = max(top - 2 * _REACH, 0), min(top + rows + 2 * _REACH, height)
-        index = image.index[first:last]
+        index = rows_of[first:last]
         squares = np.zeros(index.shape, np.float32)
         for axis in errors.T:
             squares += _blurred(_blurred(axis.take(index))) ** 2

@@ -9,8 +9,8 @@ from kqf.quantization.color_counts import ColorCounts
 from kqf.quantization.colorspace import TRANSPARENT, lightness, translucency
 from kqf.quantization.histogram import (
     Histogram,
-    Lookup,
     PackedPixels,
+    Rows,
     bands_of,
     count,
     spread,
@@ -100,6 +100,11 @@ class ColorImage:
         """The row of each pixel's colour in the histogram, (H, W) int32."""
         return self.spread(np.arange(len(self.histogram.colors), dtype=np.int32))
 
+    @property
+    def rows(self) -> np.ndarray | Rows:
+        """As ``index``, of an image in bands looked up where it is asked for."""
+        return Rows(self.keys, self.histogram) if self.in_bands else self.index
+
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Return for each pixel the value of its colour, (H, W), from values (N,)."""
         return spread(self.keys, self.histogram, values, self.threads)
@@ -115,11 +120,11 @@ class ColorImage:
         if not self.in_bands:
             samples = self.weighted_samples
             return np.bincount(samples.colors, 16 * samples.mass, count).astype(np.int64)
-        rows_of = Lookup(self.histogram, np.arange(count, dtype=np.int32))
+        index = self.rows
         sixteenths = (16 * WEIGHTS).astype(np.float64)
         total = np.zeros(count, np.float64)
         for rows in bands_of(self.keys.shape):
-            found = rows_of.of(self.keys[rows]).ravel()
+            found = index[rows].ravel()
             total += np.bincount(found, sixteenths[self.weight_classes[rows].ravel()], count)
         return total.astype(np.int64)
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from kqf.quantization.colorspace import premultiplied, to_points, to_points_between
+from kqf.quantization.histogram import Rows
 from kqf.quantization.nearest import assign, ban
 
 # Of the error of a pixel, sixteenths that go to the right, below on the left, below, and below on
@@ -18,7 +19,7 @@ _KEPT = 0.05
 
 
 def floyd_steinberg(
-    index: np.ndarray,
+    index: np.ndarray | Rows,
     colors: np.ndarray,
     codebook: np.ndarray,
     metric: str,
@@ -32,7 +33,7 @@ def floyd_steinberg(
     not depend on one another and are taken together.
 
     Arguments:
-        index: (H, W) int32, the row of each pixel's colour in ``colors``.
+        index: (H, W) int32 or Rows, the row of each pixel's colour in ``colors``.
         colors: (N, C) uint8, distinct. codebook: (K, C) uint8. metric: one of
             ``colorspace.METRICS``.
         threads: is not used: each step depends on the one before.
@@ -49,14 +50,14 @@ def floyd_steinberg(
     right = np.concatenate([codewords * np.float32(-2), squares], axis=1).T
     limit = _LIMIT * _spacing(entries)
     passed = strength * (1 - _KEPT * max(np.log2(len(codebook) / 16), 0)) / 16
-    flat, labels = index.ravel(), np.empty(index.size, np.uint8)
+    labels = np.empty(index.size, np.uint8)
     # The errors of the last three steps by row, behind one that stands for the row above the first.
     before, before_2, before_3, errors = np.zeros((4, height + 1, channels))
     for step in range(width + 2 * (height - 1)):
         first, last = max((step - width + 2) // 2, 0), min(step // 2, height - 1)
         rows, above = slice(first + 1, last + 2), slice(first, last + 1)
         positions = np.arange(first, last + 1) * (width - 2) + step
-        picked = flat.take(positions)
+        picked = index.take(positions)
         carried = _RIGHT * before[rows] + _BELOW_LEFT * before[above]
         carried += _BELOW * before_2[above] + _BELOW_RIGHT * before_3[above]
         aims = values.take(picked, axis=0) + carried * passed

@@ -8,13 +8,14 @@ import numpy as np
 
 from kqf.quantization.colorspace import lightness, snap, to_points
 from kqf.quantization.diffusion import floyd_steinberg
+from kqf.quantization.histogram import Rows
 from kqf.quantization.nearest import assign, ban, nearest
 from kqf.threads import each
 
 # (index, colors, codebook, metric, threads) -> labels (H, W) uint8. Arguments:
-#     index: (H, W) int32, the row of each pixel's colour in colors.
+#     index: (H, W) int32 or Rows, the row of each pixel's colour in colors.
 #     colors: (N, C) uint8, distinct; codebook: (K, C) uint8; metric: of colorspace.METRICS.
-Dither = Callable[[np.ndarray, np.ndarray, np.ndarray, str, int], np.ndarray]
+Dither = Callable[[np.ndarray | Rows, np.ndarray, np.ndarray, str, int], np.ndarray]
 
 # In which order the pixels of a square leave the darkest codeword of their colour: B. Bayer, "An
 # optimum method for two-level rendition of continuous-tone pictures", 1973.
@@ -59,7 +60,7 @@ def find(name: str | None, strength: float = 1.0) -> Dither | None:
 
 
 def ordered(
-    index: np.ndarray,
+    index: np.ndarray | Rows,
     colors: np.ndarray,
     codebook: np.ndarray,
     metric: str,

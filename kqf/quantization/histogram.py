@@ -63,6 +63,12 @@ class PackedPixels:
         keys = pack(self.pixels[box])
         return without_hidden_keys(keys) if self._merges_hidden else keys
 
+    def take(self, positions: np.ndarray) -> np.ndarray:
+        """Return the packed pixels at some positions (N,), counted row by row."""
+        rows, columns = np.divmod(positions, self.shape[1])
+        keys = pack(self.pixels[rows, columns][None])[0]
+        return without_hidden_keys(keys) if self._merges_hidden else keys
+
 
 def without_hidden_keys(keys: np.ndarray) -> np.ndarray:
     """Return packed pixels of two or four channels with those of alpha 0 replaced by 0."""
@@ -178,6 +184,26 @@ class Lookup:
         keys = self._cells(keys)
         rows = keys if self._known is None else np.searchsorted(self._known, keys)
         return self._values.take(rows, mode="clip")
+
+
+class Rows:
+    """The row of each pixel's colour in a histogram, looked up where it is asked for.
+
+    Arguments:
+        keys: (H, W) uint32, or pixels to pack, those that the histogram was counted from.
+    """
+
+    def __init__(self, keys: np.ndarray | PackedPixels, histogram: Histogram) -> None:
+        self._keys = keys
+        self._rows = Lookup(histogram, np.arange(len(histogram.colors), dtype=np.int32))
+        self.shape, self.size = keys.shape, keys.size
+
+    def __getitem__(self, box: slice | tuple[slice, slice]) -> np.ndarray:
+        return self._rows.of(self._keys[box])
+
+    def take(self, positions: np.ndarray) -> np.ndarray:
+        """Return the rows at some positions (N,), counted row by row."""
+        return self._rows.of(self._keys.take(positions))
 
 
 def spread(

@@ -80,12 +80,14 @@ def test_dithering_keeps_the_mean(photograph, dither):
     assert image.pixels.mean(axis=(0, 1)) == pytest.approx(photograph.mean(axis=(0, 1)), abs=1)
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(
+    ("channels", "dither"), [(1, "none"), (3, "none"), (3, "floyd-steinberg"), (4, "ordered")]
+)
 def test_an_image_of_many_pixels_and_few_colours_becomes_the_same_in_bands(
-    photograph, channels, monkeypatch
+    photograph, channels, dither, monkeypatch
 ):
     pixels = with_alpha(photograph) if channels == 4 else photograph[..., :channels]
-    options = {"effort": 5, "quality": 50, "colors": 100, "threads": 3}
+    options = {"effort": 5, "quality": 50, "colors": 100, "dither": dither, "threads": 3}
     whole = kqf.encode(pixels, **options)
     for name, value in (("_LARGE", 1), ("_HUGE", 1), ("BAND", 2**13)):
         monkeypatch.setattr(color_image, name, value)
