@@ -5,7 +5,7 @@ import numpy as np
 # Bits of each channel of a mean colour by which its label is remembered, by number of channels.
 _KEPT_BITS = {1: 8, 2: 8, 3: 6, 4: 5}
 # Products of colours and codewords computed at once.
-_AT_ONCE = 2**22
+_AT_ONCE = 2**20
 
 
 class Reducer:
@@ -95,16 +95,26 @@ class Reducer:
     def _find(self, keys: np.ndarray) -> np.ndarray:
         shifts = self._bits * np.arange(self._channels - 1, -1, -1)
         cells = keys[:, None] >> shifts & (1 << self._bits) - 1
-        points = (cells * 256 + 128 >> self._bits).astype(np.float32)
-        if self._bits == 8:
-            points = cells.astype(np.float32)
-        squares = (self._colors**2).sum(axis=1)
-        labels = np.empty(len(keys), np.int16)
-        step = _AT_ONCE // len(self._colors)
-        for first in range(0, len(keys), step):
-            rows = slice(first, first + step)
-            labels[rows] = np.argmin(squares - 2 * points[rows] @ self._colors.T, axis=1)
-        return labels
+        points = cells if self._bits == 8 else cells * 256 + 128 >> self._bits
+        return nearest_entries(points, self._colors)
+
+
+def nearest_entries(colors: np.ndarray, codebook: np.ndarray) -> np.ndarray:
+    """Return the label of the entry nearest to each colour, (N,) uint8, of several the lowest.
+
+    Arguments:
+        colors: (N, C), codebook: (K, C), both of whole numbers from 0 to 255.
+    """
+    found = np.empty(len(colors), np.uint8)
+    # Whole numbers below 2**24: sums of them are exact in any order.
+    entries = codebook.astype(np.float32)
+    squares = (entries * entries).sum(axis=1)
+    step = _AT_ONCE // len(codebook)
+    for first in range(0, len(colors), step):
+        part = colors[first : first + step].astype(np.float32)
+        # Distances, less what is the same for all entries.
+        found[first : first + step] = (squares - part @ (2 * entries.T)).argmin(axis=1)
+    return found
 
 
 def halve(sums: np.ndarray, single: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,10 +11,11 @@ from kqf.format.declarations import MAX_PIXELS
 from kqf.format.frame_reader import FrameReader, Group
 from kqf.format.frames import Changes, most_shape_pixels, paint_frames
 from kqf.format.header import Head
-from kqf.format.prediction import nearest_entries, read_table
+from kqf.format.prediction import read_table
 from kqf.format.reader import ImageReader
 from kqf.format.shapes import MAX_SHAPES, Shapes, joined_shapes, parse_shapes
 from kqf.image import look_up, shaped
+from kqf.reduction import nearest_entries
 
 # The pixels of frames that may be decoded, as a multiple of those of a still.
 _TIMES_A_STILL = 64

@@ -23,8 +23,6 @@ _BLOCK_PIXELS = 2**22
 # time: those of a line of the cache.
 _WIDE = 64
 _WORDS = 8
-# Colours whose distances from all entries are computed at once.
-_COLORS = 2**12
 
 
 def contexts(labels: np.ndarray, predictor: int) -> np.ndarray:
@@ -171,20 +169,6 @@ def _distance_keys(codebook: np.ndarray) -> np.ndarray:
     keys <<= _LABEL_BITS
     keys += np.arange(len(keys), dtype=np.int32)
     return keys
-
-
-def nearest_entries(colors: np.ndarray, codebook: np.ndarray) -> np.ndarray:
-    """Return the label of the entry nearest to each colour (N, C) uint8, of several the lowest."""
-    found = np.empty(len(colors), np.uint8)
-    # Whole numbers below 2**24: sums of them are exact in any order.
-    entries = codebook.astype(np.float32)
-    squares = (entries * entries).sum(axis=1)
-    for first in range(0, len(colors), _COLORS):
-        part = colors[first : first + _COLORS].astype(np.float32)
-        # Distances, less what is the same for all entries.
-        distances = squares - part @ (2 * entries.T)
-        found[first : first + _COLORS] = distances.argmin(axis=1)
-    return found
 
 
 def invert(order: np.ndarray) -> np.ndarray:

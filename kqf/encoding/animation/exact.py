@@ -9,8 +9,8 @@ from kqf.encoding.animation.writer import AnimationWriter
 from kqf.encoding.ordering import walk
 from kqf.encoding.settings import StorageSettings
 from kqf.format.declarations import MAX_COLORS
-from kqf.format.prediction import nearest_entries
 from kqf.quantization.histogram import pack, unpack
+from kqf.reduction import nearest_entries
 
 # Pixels of frames that wait for a codebook.
 _WAITING_PIXELS = 2**22
