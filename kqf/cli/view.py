@@ -16,6 +16,7 @@ from kqf.cli.viewer_server import Served, serve_until_interrupted
 from kqf.convert.large import picture_no_longer
 from kqf.format.signature import SIGNATURE
 from kqf.io.moving_pictures import MovingPicture, is_animation
+from kqf.io.paths import is_zarr
 from kqf.io.pictures import load
 from kqf.io.pipes import PIPE, read_input
 from kqf.text import escape
@@ -125,7 +126,7 @@ def _served(name: str, frame: int | None) -> Served:
         with path.open("rb") as file:
             if file.read(len(SIGNATURE)) == SIGNATURE:
                 return Served(title, path.resolve())
-    else:
+    elif not is_zarr(name):
         data = read_input(name)
         if data.startswith(SIGNATURE):
             return Served(title, data)

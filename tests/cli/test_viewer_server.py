@@ -167,12 +167,15 @@ def test_kqf_files_are_served_as_they_are_and_others_as_png(served):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("CMYK", (4, 2)).save("c.jpg", exif=exif)
-    run("view", "--browser", "a.kqf", "b.tiff", "c.jpg", "none.png", code=1)
-    assert [file.name for file in served] == ["a.kqf", "b.tiff", "c.jpg"]
+    zarr = pytest.importorskip("zarr", reason="arrays in folders need zarr")
+    zarr.create_array("d.zarr", data=few())
+    run("view", "--browser", "a.kqf", "b.tiff", "c.jpg", "d.zarr", "none.png", code=1)
+    assert [file.name for file in served] == ["a.kqf", "b.tiff", "c.jpg", "d.zarr"]
     with served[0].open() as file:
         assert file.read() == DATA
     images = [Image.open(file.open()) for file in served[1:]]
-    assert [(image.format, image.size) for image in images] == [("PNG", (40, 24)), ("PNG", (2, 4))]
+    sizes = [(40, 24), (2, 4), (40, 24)]
+    assert [(image.format, image.size) for image in images] == [("PNG", size) for size in sizes]
 
 
 def test_the_browser_is_chosen_where_there_is_no_viewer(served, monkeypatch):
