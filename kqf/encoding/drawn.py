@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
 
 import numpy as np
 
@@ -35,6 +34,8 @@ _MARGIN = 1.01
 # Deflate by zlib, with these memory levels, makes up for libdeflate's splitting of short streams.
 _ZLIB_BYTES = 2**17
 _MEMORY_LEVELS = (5, 6)
+# Streams of larger images are not kept for other layouts, to bound memory.
+_KEPT_PIXELS = 2**24
 # More of them gained nothing.
 _ITERATIONS = 15
 # Splitting shorter streams into blocks takes zopfli fifty times as long, and mostly gains nothing.
@@ -183,11 +184,12 @@ def smallest_drawn(
         )
     order = ranked()
     most = sizes[order[0]] * _MARGIN
-    files = [
+    # Not a list: of large images only one file is kept.
+    files = (
         (trials.file(layout, metadata), layout.predictor)
         for layout in order[:2]
         if sizes[layout] <= most
-    ]
+    )
     return min(files, key=lambda file: len(file[0]))
 
 
@@ -344,11 +346,11 @@ class _Trials:
 
     def _deflate(self, data: bytes) -> bytes:
         """Return the smallest stream; layouts have many in common."""
-        # The data themselves would be as many bytes as a large image has pixels.
-        key = sha256(data).digest()
-        if key not in self._streams:
-            self._streams[key] = deflate_smallest(data, self._zopfli_bytes)
-        return self._streams[key]
+        if self._labels.size > _KEPT_PIXELS:
+            return deflate_smallest(data, self._zopfli_bytes)
+        if data not in self._streams:
+            self._streams[data] = deflate_smallest(data, self._zopfli_bytes)
+        return self._streams[data]
 
     def size(self, layout: DrawnLayout, level: int) -> int:
         """Return the bytes of all that differs from layout to layout, by trial."""
