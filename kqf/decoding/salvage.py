@@ -51,8 +51,9 @@ class Salvager:
     A chunk whose CRC-32 is wrong is lost, unless a single bit was flipped, which is put right.
     ``HEAD``, ``CODE`` and, with a ranked predictor, ``RANK`` are needed for any tile. Which tile a
     ``LABL`` belongs to follows from ``tidx`` and its distance from either end of the file; without
-    ``tidx``, from counting the chunks from either end. Of a tile that the end of the file cuts
-    off, the rows whose symbols are there are read, though nothing can confirm them.
+    ``tidx``, from counting the chunks from either end, unless one is seen to be missing there. Of a
+    tile that the end of the file cuts off, the rows whose symbols are there are read, though
+    nothing can confirm them.
 
     Arguments, further attributes: those of ImageReader.
 

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kqf.quantization.colorspace import METRICS, to_points
-from kqf.quantization.nearest import assign, nearest, nearest_two, squared_error
+from kqf.quantization.nearest import (
+    assign,
+    ban,
+    candidates_of,
+    nearest,
+    nearest_few,
+    nearest_two,
+    squared_error,
+)
 
 
 @st.composite
@@ -116,3 +124,20 @@ def test_the_squared_error_is_that_of_integer_arithmetic(pair, metric, threads):
     assert (
         64 * squared_error(points, codewords, labels, counts, threads) == (counts * of_each).sum()
     )
+
+
+def test_of_many_colours_candidates_are_near_and_of_their_kind():
+    random = np.random.default_rng(0)
+    colors = np.unique(random.integers(0, 256, (2**14 + 500, 4), dtype=np.uint8), axis=0)
+    colors[::2, 3], colors[1::2, 3] = 255, colors[1::2, 3].clip(1, 254)
+    codebook = random.integers(0, 256, (40, 4), dtype=np.uint8)
+    codebook[:20, 3] = 255
+    labels, errors = candidates_of(colors, codebook, "perceptual", 3)
+    points, codewords = (to_points(each, "perceptual") for each in (colors, codebook))
+    squares = ((points[:, None] - codewords[labels]) ** 2).sum(axis=2)
+    allowed = np.isfinite(errors)
+    assert allowed[1::2].all()
+    assert (codebook[labels[::2], 3][allowed[::2]] == 255).all()
+    assert np.allclose(errors[allowed], squares[allowed])
+    best, _ = nearest_few(points, codewords, 1, ban(colors, codebook))
+    assert (labels == best).any(axis=1).mean() > 0.99
