@@ -7,23 +7,20 @@ import numpy as np
 
 from kqf.threads import each
 
-# Pixels whose local standard deviation of luma is s have the weight ((s + 4) / 8) ** -0.7, rounded
-# to classes half an octave apart. Weights are whole sixteenths, so that sums of them are exact.
-_EXPONENT = 0.7
+# Pixels whose local standard deviation of luma is s have the weight 8 / (s + 4), rounded to classes
+# half an octave apart. Weights are whole sixteenths, so that sums of them are exact.
 _OFFSET = 4.0
 _UNIT_DEVIATION = 8.0
-_LEAST_CLASS, _GREATEST_CLASS = -5, 1
+_LEAST_CLASS, _GREATEST_CLASS = -5, 2
 CLASSES = _GREATEST_CLASS - _LEAST_CLASS + 1
 WEIGHTS = np.rint(16 * 2.0 ** (np.arange(_LEAST_CLASS, _GREATEST_CLASS + 1) / 2)) / 16
 # Classes from this one on are calm: there dots are less seen than bands.
 CALM = 5
 # What an error counts where labels are searched: streaks are seen in calm areas alone.
-SEARCH_WEIGHTS = np.rint(16 * WEIGHTS**1.7 * np.where(np.arange(CLASSES) < CALM, 1, 2)) / 16
+SEARCH_WEIGHTS = np.rint(16 * WEIGHTS**1.2 * np.where(np.arange(CLASSES) < CALM, 1, 2)) / 16
 # Deviations from which on a pixel falls into the next lower class.
 _BOUNDS = (
-    _UNIT_DEVIATION
-    * 2.0 ** (-(np.arange(_GREATEST_CLASS, _LEAST_CLASS, -1) - 0.5) / (2 * _EXPONENT))
-    - _OFFSET
+    _UNIT_DEVIATION * 2.0 ** ((0.5 - np.arange(_GREATEST_CLASS, _LEAST_CLASS, -1)) / 2) - _OFFSET
 )
 # Deviations are kept as whole sixteenths.
 _STEPS = 16
