@@ -1446,25 +1446,30 @@ export class KqfFile {
         if (order) unrank(tile, w, order, this.#layout === 2);
       }
     }
+    if (this.columnsFirst) {
+      const turned = new Uint8Array(w * h);
+      // Blocks of some columns stay in the cache.
+      for (let first = 0; first < width; first += 64) {
+        for (let y = 0; y < height; y++) {
+          const end = Math.min(first + 64, width);
+          for (let x = first; x < end; x++) turned[y * width + x] = tile[x * height + y];
+        }
+      }
+      tile = turned;
+    }
     // The part of the tile that lies in the region.
     const [boxLeft, boxUpper, boxRight, boxLower] = box;
-    if (!this.columnsFirst && String(box) === String(this.#tileBox(number))) {
+    if (String(box) === String(this.#tileBox(number))) {
       image.labels = tile;
       return placements;
     }
     if (!image.labels.length) image.labels = new Uint8Array(image.width * image.height);
-    const target = image.labels;
     const from = Math.max(left, boxLeft);
     const to = Math.min(right, boxRight);
-    const [across, down] = this.columnsFirst ? [w, 1] : [1, w];
-    // Blocks of some columns stay in the cache, in whichever order the labels are stored.
-    for (let first = from; first < to; first += 64) {
-      const end = Math.min(first + 64, to);
-      for (let y = Math.max(upper, boxUpper); y < Math.min(lower, boxLower); y++) {
-        let into = (y - boxUpper) * (boxRight - boxLeft) + first - boxLeft;
-        let at = (first - left) * across + (y - upper) * down;
-        for (let x = first; x < end; x++, at += across) target[into++] = tile[at];
-      }
+    for (let y = Math.max(upper, boxUpper); y < Math.min(lower, boxLower); y++) {
+      const row = (y - upper) * width - left;
+      const into = (y - boxUpper) * image.width - boxLeft;
+      image.labels.set(tile.subarray(row + from, row + to), into + from);
     }
     return placements;
   }
