@@ -6,8 +6,7 @@ import numpy as np
 
 from kqf.errors import Box, FormatError, TruncatedError
 from kqf.format.chunk_reader import ChunkReader
-from kqf.format.chunks import FRAME_SIZE, HEAD_SIZE, parse_chunk_head
-from kqf.format.declarations import MAX_METADATA
+from kqf.format.chunks import HEAD_SIZE
 from kqf.format.header import Head
 from kqf.format.overviews import OverviewIndex, parse_index, pieces
 
@@ -55,23 +54,6 @@ class OverviewReader:
         self._end = chunks.offset
         self._lengths.append(length)
         self.bytes += length
-
-    def jump(self, chunks: ChunkReader, metadata: int) -> None:
-        """Go to the first ``LABL``, if it is where it must be: one read in place of several.
-
-        Arguments:
-            metadata: bytes of the metadata before the first ``over``.
-        """
-        if self._index is None:
-            return
-        lengths = self._index.chunk_lengths
-        end = self._at + sum(lengths) + FRAME_SIZE * len(lengths)
-        if end + HEAD_SIZE > chunks.size or metadata + sum(lengths) > MAX_METADATA:
-            return
-        if parse_chunk_head(chunks.read_part(end, HEAD_SIZE, "file"))[1] == b"LABL":
-            self._lengths, self._end = lengths, end
-            self.bytes += sum(lengths)
-        chunks.seek(self._end)
 
     def finish(self, labels_at: int) -> None:
         """Note what is wrong with how the chunks stand, once the first ``LABL`` is found."""

@@ -213,7 +213,6 @@ class ImageReader:
                 continue
             if kind == b"oidx":
                 self._overviews.take_index(self._chunks, length)
-                self._overviews.jump(self._chunks, total)
                 continue
             payload = self._chunks.read_body(kind, length)
             if kind in PROLOGUE_TYPES:
