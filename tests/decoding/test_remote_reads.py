@@ -78,6 +78,13 @@ def test_a_first_picture_takes_three_requests_with_opening(requests):
     assert taken < 2 * 2**17 + 313 * 375
 
 
+def test_a_part_of_an_overview_takes_one_request(requests):
+    with kqf.open(f"counted://{NAME}") as file:
+        requests.clear()
+        assert file.read((1000, 1000, 3000, 2500), scale=4).shape == (375, 500, 3)
+    assert len(requests) == 1
+
+
 def test_the_whole_image_is_fetched_some_mebibytes_at_a_time(requests):
     with kqf.open(f"counted://{NAME}") as file:
         assert np.array_equal(file.read(), CODEBOOK[LABELS])

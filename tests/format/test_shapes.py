@@ -214,6 +214,10 @@ def test_wrong_shapes_are_refused(data, message):
     assert caught.value.chunk == "SHAP"
 
 
+def test_shapes_may_have_as_many_pixels_as_allowed():
+    assert len(parse_shapes(payload(1, [100, 100, 0], [1] * 10_000), 9, PIXELS)) == 1
+
+
 def test_shapes_that_end_early_are_truncated():
     data = build_shapes(shapes_of(np.arange(200).reshape(10, 20) % 10 + 1), 6)
     with pytest.raises(TruncatedError):
