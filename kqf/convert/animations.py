@@ -1,6 +1,7 @@
 """Animations converted to KQF, from KQF, or with some of their frames alone."""
 
 import io
+import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -218,7 +219,10 @@ def _from_kqf(
         chosen["pnginfo"] = png_texts(metadata)
     buffer = io.BytesIO()
     chosen |= metadata | {"duration": times, "append_images": images[1:]}
-    images[0].save(buffer, file_format, save_all=True, **chosen)
+    try:
+        images[0].save(buffer, file_format, save_all=True, **chosen)
+    except (OverflowError, RuntimeError, struct.error) as error:
+        raise ValueError(f"{file_format} can't hold times as long as these") from error
     with Image.open(buffer) as written:
         dropped = metadata.keys() - metadata_of(written).keys()
     if dropped:
