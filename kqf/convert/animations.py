@@ -222,7 +222,7 @@ def _from_kqf(
     try:
         images[0].save(buffer, file_format, save_all=True, **chosen)
     except (OverflowError, RuntimeError, struct.error) as error:
-        raise ValueError(f"{file_format} can't hold times as long as these") from error
+        raise ValueError(f"{file_format} can't hold these frames and times: {error}") from error
     with Image.open(buffer) as written:
         dropped = metadata.keys() - metadata_of(written).keys()
     if dropped:
