@@ -28,8 +28,9 @@ from kqf.quantization.pixels import as_pixels
 
 # Pixels that are labelled at a time.
 _BAND = 2**19
-# Of so many chains of the sample, rounds of the search look at one.
+# Of so many chains of the sample, rounds of the search look at one, or at more where it is small.
 _STRIDE = 4
+_ENOUGH = 2**18
 
 
 @dataclass(frozen=True)
@@ -148,14 +149,15 @@ def searching(
         return nearest.error(sample, labels) + parameters.lambda_ * 8 * size
 
     # Statistics of a part are good enough, of some chains of each tile.
-    every = slice(None, None, _STRIDE)
+    stride = min(_STRIDE, max(sample_labels.size // _ENOUGH, 1))
+    every = slice(None, None, stride)
     few = (slice(None), every) if chains.predictor == Predictor.UP else (every,)
     part, labels, found = sample[few], sample_labels[few], nearest
     for number in range(parameters.rounds):
         if number:
             labels = found(part)
         head = head_of(labels, codebook, chains)
-        counts = count_pairs(labels, head, len(codebook), threads) * _STRIDE
+        counts = count_pairs(labels, head, len(codebook), threads) * stride
         lengths = lengths_of(counts, codebook, layout.predictor)
         search = Search(parameters.lambda_, parameters.candidates, lengths, chains)
         found = replace(nearest, search=search)
