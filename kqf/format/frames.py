@@ -1,13 +1,12 @@
 """What a group of frames looks like: the payload of ``FRAM`` (section 5.11)."""
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kqf.errors import FormatError, UnsupportedError
-from kqf.format.declarations import Allowed, ChangesFields, FrameFields
+from kqf.format.declarations import Allowed, ChangesFields, FrameFields, struct_of
 from kqf.format.shapes import (
     LEAST_PAINTED,
     MAX_TILE_SIDE,
@@ -28,8 +27,8 @@ MAX_GROUP_PLACEMENTS = 2**20
 # Of all shapes in force, on top of the canvas's.
 _MORE_SHAPE_PIXELS = 2**20
 _PLANES = 5
-# As FrameFields and ChangesFields have them, but much faster: there may be a group for each frame.
-_FRAME_STRUCT, _CHANGES_STRUCT = struct.Struct(">IB"), struct.Struct(">IBBIII")
+# Much faster than the declarations: there may be a group for each frame.
+_FRAME_STRUCT, _CHANGES_STRUCT = struct_of(FrameFields), struct_of(ChangesFields)
 _CHECKED = {
     number: field.subcon
     for number, field in enumerate(ChangesFields.subcons)

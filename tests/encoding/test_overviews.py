@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from conftest import smooth_image, take_apart
+from conftest import put_together, smooth_image, take_apart
 
 import kqf
 from kqf.encoding import overviews
@@ -45,6 +45,24 @@ def test_all_else_of_the_file_stays_as_it_is(plain, file):
     assert kqf.info(file).scales == (4, 8)
     assert kqf.info(plain).scales == ()
     assert np.array_equal(kqf.read_indexed(file).labels, LABELS)
+
+
+def test_an_index_that_leads_to_a_later_tile_hides_no_chunk():
+    options = {"effort": 1, "tile": 700, "predictor": "left", "overviews": True}
+    all_parts = take_apart(kqf.encode_indexed(LABELS, CODEBOOK, **options))
+    parts, tiles = dict(all_parts), [part for part in all_parts if part[0] == b"LABL"]
+    index = parts[b"oidx"]
+    # From the end of the overviews to the second tile.
+    skipped = len(put_together([(b"RANK", parts[b"RANK"]), tiles[0]])) - len(put_together([]))
+    count = (len(index) - 2) // 8
+    lengths = np.frombuffer(index, ">u4", count, 2).copy()
+    lengths[-1] += skipped
+    parts[b"oidx"] = index[:2] + lengths.tobytes() + index[2 + 4 * count :]
+    kinds = (b"HEAD", b"CODE", b"oidx", b"over", b"RANK")
+    wrong = put_together([*((kind, parts[kind]) for kind in kinds), *tiles, (b"DONE", b"")])
+    assert np.array_equal(kqf.read_indexed(wrong).labels, LABELS)
+    with pytest.raises(kqf.FormatError, match="over"):
+        kqf.check(wrong)
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8, 16, 2048])
