@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from kqf.encoding.layout import Layout, LayoutSettings, trial_size
+from kqf.encoding.layout import Layout, LayoutSettings, middle_rows, trial_size
 from kqf.encoding.shapes import FoundShapes, find
 from kqf.format import codebooks, copying, packing, prediction, shapes, writer
 from kqf.format.declarations import Predictor
@@ -104,9 +104,7 @@ def is_promising(
     Arguments:
         layout: the best of version 1. settings: effort of its trial.
     """
-    rows = max(_SMALL // labels.shape[1], 1)
-    first = max((len(labels) - rows) // 2, 0)
-    band = labels[first : first + rows]
+    band = labels[middle_rows(labels.shape, _SMALL)]
     return smallest_trial(band, codebook) <= trial_size(band, codebook, layout, settings)
 
 

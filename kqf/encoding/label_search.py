@@ -1,6 +1,6 @@
 """The labels of an image at any quality."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -10,8 +10,10 @@ from kqf.encoding.banded_search import refine_in_bands
 from kqf.encoding.drawn import is_noisy, is_small
 from kqf.encoding.layout import (
     Candidate,
+    Layout,
     LayoutSettings,
     head_of,
+    middle_rows,
     rank_candidates,
     trial_size,
 )
@@ -37,6 +39,8 @@ _STEPS_PER_CANDIDATE = 12
 _STEPS_PER_ROUND = 20
 # Labels are worth their error only below this share of the nearest labels' bytes.
 _WORTHWHILE = 0.99
+# Pixels of the part of an image in bands that tells whether searching all of it is worth its time.
+_PART = 2**19
 # Squared error of a pixel that nobody sees; it is added to the error of the nearest labels.
 UNSEEN = {"mse": 4.0, "perceptual": 0.8, FEW_COLORS: 0.8}
 
@@ -260,11 +264,13 @@ class LabelSearch:
         quantized = self._quantized
         mean = quantized.error / quantized.labels.size
         parameters = search_parameters(mean, quality, quantized.metric, self._settings.search)
-        search = (
-            partial(refine_in_bands, quantized, parameters.candidates)
-            if quantized.image.in_bands
-            else partial(refine, quantized, nearest_codewords(quantized, parameters.candidates))
-        )
+        gains: Callable[[Layout, float], bool] | None = None
+        if quantized.image.in_bands:
+            search = partial(refine_in_bands, quantized, parameters.candidates)
+            gains = self._trial(parameters)
+        else:
+            nearest = nearest_codewords(quantized, parameters.candidates)
+            search = partial(refine, quantized, nearest)
         first = self._candidates[0]
         # Of small images no candidates are known, and the two are one.
         untried = self._nearest()
@@ -280,6 +286,8 @@ class LabelSearch:
             # Where so large a lambda leads astray, a smaller one may still save bytes.
             for divisor in (1, 4, 16):
                 lambda_ = parameters.lambda_ / divisor
+                if gains and not gains(layout, lambda_):
+                    continue
                 found = search(lambda_, head, parameters.rounds)
                 size = trial_size(found.labels, found.codebook, layout, self._trials)
                 cost = found.error + parameters.lambda_ * 8 * size
@@ -291,6 +299,27 @@ class LabelSearch:
         if self._settings.layout.effort.drawn and not is_noisy(best.labels, len(best.codebook)):
             return min(untried, best, key=lambda labelled: len(labelled.file))
         return best
+
+    def _trial(self, parameters: SearchParameters) -> Callable[[Layout, float], bool]:
+        """Return what tells by a part whether a search for a layout, at a lambda, gains anything.
+
+        In noise it gains nothing, at any lambda, and takes many times as long as all else.
+        """
+        rows = middle_rows(self._quantized.image.keys.shape, _PART)
+        part = self._quantized.part((rows, slice(None)))
+        codebook, settings = part.codebook, self._trials
+        nearest = nearest_codewords(part, parameters.candidates)
+        most = trial_size(part.labels, codebook, self._candidates[0].layout, settings)
+        bit = parameters.lambda_
+
+        def gains(layout: Layout, lambda_: float) -> bool:
+            head = head_of(part.labels, codebook, layout)
+            found = refine(part, nearest, lambda_, head, parameters.rounds)
+            size = trial_size(found.labels, found.codebook, layout, settings)
+            saved = 8 * bit * (most - size)
+            return size <= most * _WORTHWHILE and found.error < part.error + saved
+
+        return gains
 
     def _promising(self) -> list[Candidate]:
         """Return the candidates to search for.

@@ -205,7 +205,7 @@ def trial_size(
 ) -> int:
     """Return the bytes of labels and ranking table by trial, for a band of a large image."""
     effort = settings.effort
-    band = _band(labels, effort.pixels)
+    band = labels[middle_rows(labels.shape, effort.pixels)]
     return store(
         band, codebook, layout, _TRIAL_THRESHOLDS, effort.trial_level, settings.threads
     ).size
@@ -242,11 +242,12 @@ def tile_sizes(width: int, height: int, widths: Sequence[int]) -> list[tuple[int
     return [(side, -(-height // count)) for side, count in zip(sides, rows, strict=True)]
 
 
-def _band(labels: np.ndarray, pixels: int) -> np.ndarray:
-    height, width = labels.shape
+def middle_rows(shape: tuple[int, ...], pixels: int) -> slice:
+    """Return the rows of a band of at most so many pixels, from the middle of an image."""
+    height, width = shape
     rows = min(height, max(pixels // width, 1))
     first = (height - rows) // 2
-    return labels[first : first + rows]
+    return slice(first, first + rows)
 
 
 def head_of(labels: np.ndarray, codebook: np.ndarray, layout: Layout) -> Head:

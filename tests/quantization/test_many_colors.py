@@ -99,3 +99,15 @@ def test_an_image_of_many_pixels_and_few_colours_becomes_the_same_in_bands(
 
     monkeypatch.setattr(color_image.ColorImage, "spread", spread_in_bands)
     assert len(kqf.encode(pixels, **options)) == pytest.approx(len(whole), rel=0.005)
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_noise_is_not_searched_beyond_a_part(monkeypatch):
+    def search_all(*_):
+        raise AssertionError
+
+    pixels = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    nearest = kqf.quantize(pixels, quality=100)
+    monkeypatch.setattr("kqf.encoding.label_search._PART", 2**13)
+    monkeypatch.setattr("kqf.encoding.label_search.refine_in_bands", search_all)
+    assert np.array_equal(kqf.quantize(pixels).labels, nearest.labels)
