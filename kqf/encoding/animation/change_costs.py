@@ -48,8 +48,12 @@ class RepeatCosts:
     """
 
     def __init__(self) -> None:
-        self._deflate = zlib.compressobj(_LEVEL)
+        self.forget()
         self._bits = float(AREA * _CHANGES)
+
+    def forget(self) -> None:
+        """Begin anew, as no repeats of what came before are found."""
+        self._deflate = zlib.compressobj(_LEVEL)
 
     def choose(self, labels: np.ndarray, errors: np.ndarray, change: float) -> Choice:
         """Return which blocks to change, and to which labels.

@@ -10,7 +10,7 @@ import numpy as np
 from kqf.encoding.animation.codeword_candidates import CodewordCandidates
 from kqf.encoding.animation.segments import Segment, frame_segments, similar_segments
 from kqf.encoding.animation.steady_labels import dithered_labels, nearest_labels
-from kqf.encoding.animation.temporal_search import TemporalSearch
+from kqf.encoding.animation.temporal_search import FoundLabels, TemporalSearch
 from kqf.encoding.label_search import UNSEEN, search_parameters
 from kqf.encoding.settings import EncodeSettings
 from kqf.metrics import psnr
@@ -69,8 +69,8 @@ class SceneSearch:
         segments = frame_segments(self._checked(chain([first], pending)), weighted=self._weighted)
         self._scenes = self._learned(segments, palette)
 
-    def at(self, quality: int) -> Iterator[tuple[np.ndarray, Iterator[np.ndarray]]]:
-        """Yield for each scene its codebook (K, C) uint8 and the labels (H, W) uint8 of its frames.
+    def at(self, quality: int) -> Iterator[tuple[np.ndarray, Iterator[FoundLabels]]]:
+        """Yield for each scene its codebook (K, C) uint8 and the labels of its frames.
 
         Arguments:
             quality: 1 to 100.
@@ -89,7 +89,7 @@ class SceneSearch:
         originals = iter(self._frames())
         for codebook, labels in self.at(quality):
             for frame in labels:
-                ratio = psnr(next(originals), codebook[frame])
+                ratio = psnr(next(originals), codebook[frame.labels])
                 errors.append(_PEAK**2 / 10 ** (ratio / 10))
         mean = float(np.mean(errors))
         return 10 * float(np.log10(_PEAK**2 / mean)) if mean else float("inf")
@@ -136,7 +136,7 @@ class SceneSearch:
 
     def _label(
         self, frames: Iterable[np.ndarray], scene: _Scene, quality: int
-    ) -> Iterator[np.ndarray]:
+    ) -> Iterator[FoundLabels]:
         dither = self._settings.labels.dither
         codebook, metric, threads = scene.codebook, self._metric, self._settings.threads
         if dither is not None and self._settings.labels.dither_if_seen:
@@ -152,25 +152,31 @@ class SceneSearch:
         frames, others = tee(frames)
         dithered = dithered_labels(frames, codebook, dither, metric, threads, UNSEEN[metric])
         if quality == 100:
-            return (labels for labels, _ in dithered)
+            return (FoundLabels(labels) for labels, _ in dithered)
         searched = self._undithered(others, scene, quality)
         # As in still images, busy areas are searched, where dots would cost most and be seen least.
         return (
-            np.where(calm, labels, other)
+            FoundLabels(np.where(calm, labels, other.labels))
             for (labels, calm), other in zip(dithered, searched, strict=True)
         )
 
     def _undithered(
         self, frames: Iterable[np.ndarray], scene: _Scene, quality: int
-    ) -> Iterator[np.ndarray]:
+    ) -> Iterator[FoundLabels]:
         codebook, metric = scene.codebook, self._metric
         if quality == 100:
-            return nearest_labels(frames, codebook, metric, self._settings.threads)
+            threads = self._settings.threads
+            return map(FoundLabels, nearest_labels(frames, codebook, metric, threads))
         effort = self._settings.preset.search
         parameters = search_parameters(scene.error, quality, metric, effort)
         count = parameters.candidates + _MORE_CANDIDATES
         candidates = CodewordCandidates(codebook, metric, count, self._codebook_settings.fixed)
-        search = TemporalSearch(candidates, parameters.lambda_, weighted=self._weighted)
+        search = TemporalSearch(
+            candidates,
+            parameters.lambda_,
+            weighted=self._weighted,
+            predictors=self._settings.layout.predictors,
+        )
         return search.labels(frames)
 
 

@@ -41,11 +41,11 @@ def _written(
     writer = None
     for codebook, frames in search.at(quality):
         new: np.ndarray | None = codebook
-        for labels in frames:
+        for found in frames:
             if writer is None:
-                writer = AnimationWriter(labels, codebook, settings, groups)
+                writer = AnimationWriter(found.labels, codebook, settings, groups)
             else:
-                writer.add(labels, new)
+                writer.add(found.labels, new, found.predictor)
             new = None
     assert writer is not None
     return writer

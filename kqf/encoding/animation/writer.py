@@ -10,12 +10,13 @@ import numpy as np
 from kqf.encoding.animation.deltas import Delta, delta_of
 from kqf.encoding.animation.groups import InForce, encode_group
 from kqf.encoding.drawn import smallest_trial
-from kqf.encoding.layout import LayoutSettings
+from kqf.encoding.layout import Candidate, Layout, LayoutSettings, smallest_file
 from kqf.encoding.settings import StorageSettings
 from kqf.encoding.storage import smallest
 from kqf.format import codebooks
 from kqf.format.animation import Timing, build_animation, build_frame_index
 from kqf.format.chunks import END, FRAME_SIZE, HEAD_SIZE, build_chunk, parse_chunk_head
+from kqf.format.declarations import Predictor
 from kqf.format.frames import Whole, build_whole
 from kqf.format.header import build_header, layout_of
 from kqf.format.reader import ImageReader
@@ -72,7 +73,8 @@ class AnimationWriter:
         del chunks[b"DONE"]
         self._start = SIGNATURE + b"".join(chunks.values())
         # The tiles of whole frames are those of the first one.
-        self._layout = replace(settings.layout, tile=reader.head.tile)
+        self._tile = reader.head.tile
+        self._layout = replace(settings.layout, tile=self._tile)
         self._groups = groups
         groups.seek(0)
         groups.truncate()
@@ -88,14 +90,23 @@ class AnimationWriter:
     def _size(self) -> tuple[int, int]:
         return self._width, self._height
 
-    def add(self, labels: np.ndarray, codebook: np.ndarray | None = None) -> None:
+    def add(
+        self,
+        labels: np.ndarray,
+        codebook: np.ndarray | None = None,
+        predictor: Predictor | None = None,
+    ) -> None:
         """Add a frame, (H, W) uint8, all of whose labels are right.
 
         Arguments:
             codebook: (K, C) uint8 from this frame on, None for the one in force.
+            predictor: of a frame that was searched to be stored whole, None to choose.
         """
         if codebook is not None:
             self._add_whole(labels, codebook)
+            return
+        if predictor is not None:
+            self._add_whole(labels, self._in_force.codebook, predictor)
             return
         changed = labels != self._labels
         delta = delta_of(labels, self._labels, changed)
@@ -195,10 +206,15 @@ class AnimationWriter:
         self._skipped, self._to_skip = 0, min(2 * self._to_skip + 1, _MOST_SKIPPED)
         return False
 
-    def _add_whole(self, labels: np.ndarray, codebook: np.ndarray) -> None:
+    def _add_whole(
+        self, labels: np.ndarray, codebook: np.ndarray, predictor: Predictor | None = None
+    ) -> None:
         self._flush()
         self._whole.append((self.frames, self._groups.tell()))
-        _, reader, chunks = self._image(labels, codebook, self._layout)
+        candidates = None
+        if predictor is not None:
+            candidates = [Candidate(Layout(predictor, self._tile))]
+        _, reader, chunks = self._image(labels, codebook, self._layout, candidates=candidates)
         whole = Whole(self.frames, layout_of(reader.head))
         chunks[b"FRAM"] = build_chunk(b"FRAM", build_whole(whole))
         for kind in (b"CODE", b"PCOD", b"RANK", b"SHAP", b"FRAM", b"LABL"):
@@ -214,9 +230,13 @@ class AnimationWriter:
         codebook: np.ndarray,
         layout: LayoutSettings,
         metadata: Sequence[tuple[bytes, bytes]] = (),
+        candidates: Sequence[Candidate] | None = None,
     ) -> tuple[bytes, ImageReader, dict[bytes, bytes]]:
         """Return an image's file, its reader, and the chunks in it by type."""
-        data = smallest(labels, codebook, layout, metadata)
+        if candidates is None:
+            data = smallest(labels, codebook, layout, metadata)
+        else:
+            data = smallest_file(labels, codebook, candidates, layout, metadata)
         reader = ImageReader(io.BytesIO(data), len(data))
         return data, reader, _chunks(data)
 

@@ -31,7 +31,8 @@ def flower():
 
 
 def scenes(frames, settings):
-    return SceneSearch(lambda: iter(frames), settings).at(settings.quality)
+    for codebook, parts in SceneSearch(lambda: iter(frames), settings).at(settings.quality):
+        yield codebook, (part.labels for part in parts)
 
 
 def found(frames, **options):
@@ -130,7 +131,9 @@ class TestLabels:
         changes, ratios = [], []
         for quality in (95, 60, 20):
             search = SceneSearch(lambda: iter(frames), EncodeSettings({"colors": 64, "effort": 2}))
-            ((_, labels),) = ((book, list(labels)) for book, labels in search.at(quality))
+            ((_, labels),) = (
+                (book, [one.labels for one in parts]) for book, parts in search.at(quality)
+            )
             pairs = itertools.pairwise(labels)
             changes.append(sum(int((one != other).sum()) for one, other in pairs))
             ratios.append(search.psnr(quality))

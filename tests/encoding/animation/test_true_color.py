@@ -5,6 +5,7 @@ import pytest
 from sklearn.datasets import load_sample_image
 
 import kqf
+from kqf.encoding.animation import whole_search
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,29 @@ def test_frames_come_back_as_good_as_asked_for(frames):
         ratios.append(kqf.psnr(frames.reshape(-1, 60, 3), shown.reshape(-1, 60, 3)))
     assert sizes[0] > sizes[1] > sizes[2]
     assert ratios[0] > ratios[1] > ratios[2] > 20
+
+
+def test_pans_of_large_frames_are_whole_frames_searched_in_space(monkeypatch):
+    picture = load_sample_image("china.jpg")[200:400, 200:]
+
+    def panned(height, width, **options):
+        frames = np.stack([picture[:height, x : x + width] for x in (0, 5, 10, 15)])
+        data = kqf.encode_animation(frames, quality=60, effort=1, colors=64, **options)
+        kqf.check(data)
+        return len(data), data.count(b"FRAM"), kqf.psnr(np.vstack(frames), np.vstack(decoded(data)))
+
+    size, groups, ratio = panned(200, 260)
+    assert groups == 3
+    small = panned(40, 60)
+    # Whole frames have none of the predictors that may be asked for.
+    assert panned(200, 260, predictor="none")[1] == 1
+    monkeypatch.setattr(whole_search, "_WINDOW", 2**30)
+    as_changes, one, other = panned(200, 260)
+    assert one == 1
+    assert size < as_changes
+    assert ratio > other - 0.5
+    # Of small frames, changes repeat what the frame before has at another place.
+    assert panned(40, 60) == small
 
 
 def test_targets_hold_for_the_whole_file(frames):
