@@ -53,11 +53,13 @@ def save_palette_image(
     """
     metadata = metadata or {}
     if file_format == "PNG":
-        data = palette_png(
-            picture_of(labels, codebook),
-            keep_palette=keep_palette,
-            **{**metadata, "pnginfo": png_texts(metadata), **options},
-        )
+        colors = in_color(codebook)
+        chosen = {**metadata, "pnginfo": png_texts(metadata), **options}
+        if colors.shape[1] == 4:
+            # Pillow before 12.2 adds entries to palettes with alpha.
+            chosen = {"transparency": colors[:, 3].tobytes(), **chosen}
+        picture = picture_of(labels, colors[:, :3])
+        data = palette_png(picture, keep_palette=keep_palette, **chosen)
     elif file_format == "GIF":
         chosen = {"optimize": False, "interlace": False, **metadata, **options}
         data = _saved(gif_picture(labels, codebook), "GIF", chosen)
