@@ -35,7 +35,7 @@ _MARGIN = 1.01
 _ZLIB_BYTES = 2**17
 _MEMORY_LEVELS = (5, 6)
 # Streams of larger images are not kept for other layouts, to bound memory.
-_KEPT_PIXELS = 2**24
+_KEPT_PIXELS = 2**22
 # More of them gained nothing.
 _ITERATIONS = 15
 # Splitting shorter streams into blocks takes zopfli fifty times as long, and mostly gains nothing.

@@ -41,6 +41,8 @@ _STEPS_PER_ROUND = 20
 _WORTHWHILE = 0.99
 # Pixels of the part of an image in bands that tells whether searching all of it is worth its time.
 _PART = 2**19
+# So many qualities of an image in bands are kept: that which a target asks for is among the last.
+_KEPT = 2
 # Squared error of a pixel that nobody sees; it is added to the error of the nearest labels.
 UNSEEN = {"mse": 4.0, "perceptual": 0.8, FEW_COLORS: 0.8}
 
@@ -171,6 +173,8 @@ class LabelSearch:
         """Return the labels at a quality, 1 to 100."""
         # A cached method would hold the search, and all pixels, until Python looks for circles.
         if quality not in self._known:
+            if len(self._known) == _KEPT and self._nearest_labels.image.in_bands:
+                del self._known[next(iter(self._known))]
             self._known[quality] = self._at(quality)
         return self._known[quality]
 

@@ -19,8 +19,9 @@ _SPLIT_SIDE = 160
 # Where pixels differ this often from the one to the left, there is too little ground for shapes.
 _MOST_CHANGES = 0.25
 _LOOK_ROWS = 64
-# Of larger images no shapes are found, to bound memory: regions take some ten bytes a pixel.
-_MOST_PIXELS = 2**24
+# Of larger images no shapes are found, to bound memory: regions take some ten bytes a pixel, and
+# some hundred for each run of one label.
+_MOST_PIXELS, _MOST_RUNS = 2**24, 2**20
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class FoundShapes:
 
 
 def find(labels: np.ndarray, rows: int | None = None) -> FoundShapes | None:
-    """Return the shapes that labels (H, W) uint8 repeat; None where there are none.
+    """Return the shapes that labels (H, W) uint8 repeat; None where none are found.
 
     The same labels give the same shapes.
 
@@ -47,7 +48,7 @@ def find(labels: np.ndarray, rows: int | None = None) -> FoundShapes | None:
     """
     if max(labels.shape) > MAX_TILE_SIDE or labels.size > _MOST_PIXELS:
         return None
-    if not _has_ground(labels[:rows]):
+    if not _has_ground(labels[:rows], labels.size):
         return None
     left = labels.copy()
     catalog = _Catalog()
@@ -61,13 +62,17 @@ def find(labels: np.ndarray, rows: int | None = None) -> FoundShapes | None:
     return catalog.finish(left)
 
 
-def _has_ground(labels: np.ndarray) -> bool:
-    """Tell by some rows whether enough pixels are like their neighbours for shapes to be there."""
+def _has_ground(labels: np.ndarray, pixels: int) -> bool:
+    """Tell by some rows whether enough pixels are like their neighbours for shapes to be there.
+
+    Arguments:
+        pixels: of the image. With too many runs for memory it is told to have no ground.
+    """
     if labels.shape[1] < 2:
         return False
     rows = labels[:: max(len(labels) // _LOOK_ROWS, 1)]
-    changes = np.count_nonzero(rows[:, 1:] != rows[:, :-1])
-    return int(changes) <= _MOST_CHANGES * rows.size
+    share = np.count_nonzero(rows[:, 1:] != rows[:, :-1]) / rows.size
+    return bool(share <= min(_MOST_CHANGES, _MOST_RUNS / pixels))
 
 
 @dataclass
