@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from kqf.encoding import regions
+from kqf.encoding import regions, shapes
 from kqf.encoding.shapes import find
 from kqf.format.shapes import LEAST_PAINTED, MAX_SIDE, MAX_TILE_SIDE, paint
 
@@ -72,6 +72,13 @@ def test_what_occurs_once_stays():
     found = find(labels)
     assert texts(found) == [A.tolist()]
     assert (found.labels[20:23, 20:23] != 7).sum() == (B > 0).sum()
+
+
+def test_images_of_more_runs_than_memory_has_room_for_have_none(monkeypatch):
+    labels = page([(A, [(x, y) for x in range(5, 290, 20) for y in range(5, 190, 20)])])
+    assert find(labels) is not None
+    monkeypatch.setattr(shapes, "_MOST_RUNS", 20)
+    assert find(labels) is None
 
 
 def test_letters_that_touch_are_split():
