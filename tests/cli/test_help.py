@@ -42,9 +42,8 @@ def test_version_and_help():
     assert "x is not a command of info." in run("help", "info", "x", code=2).stderr
     assert run("help").stdout == run("-h").stdout
     assert run("version").stdout == run("-v").stdout
-    # Typer before 0.29 leaves out the dots.
-    assert "[OPTIONS] FILE" in run("info", "-h").stdout
-    assert "[OPTIONS] [IMAGE|PALETTE|FOLDER]" in run("palette", "-h").stdout
+    assert "[OPTIONS] FILE..." in run("info", "-h").stdout
+    assert "[OPTIONS] [IMAGE|PALETTE|FOLDER]..." in run("palette", "-h").stdout
     assert "Did you mean 'info'?" in run("help", "inf", code=2).stderr
 
 
