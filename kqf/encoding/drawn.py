@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from kqf.encoding.layout import Layout, LayoutSettings, middle_rows, trial_size
-from kqf.encoding.shapes import FoundShapes, find
+from kqf.encoding.shapes import FoundShapes, find, share_of_changes
 from kqf.format import codebooks, copying, packing, prediction, shapes, writer
 from kqf.format.declarations import Predictor
 from kqf.format.header import Head
@@ -28,7 +28,6 @@ _TINY = 2**16
 _TRIAL_LEVEL, _LEVEL = 6, 12
 # From this share of pixels unlike the one to the left on, an image looks like a photograph.
 _NOISE = 0.4
-_LOOK_ROWS = 64
 # Share above the best trial up to which a second layout is stored in full.
 _MARGIN = 1.01
 # Deflate by zlib, with these memory levels, makes up for libdeflate's splitting of short streams.
@@ -73,12 +72,6 @@ _PACKED = DrawnLayout(Predictor.PACKED)
 # What chunks of label arrays are tried with: whatever else there is saves up to 3 % of them.
 _COPIED = (_COPY, replace(_COPY, above_right=True), _PACKED)
 _OF_CHUNKS = (*_COPIED, *(replace(one, columns_first=True) for one in _COPIED), _NONE, _LEFT, _UP)
-
-
-def share_of_changes(labels: np.ndarray) -> float:
-    """Return the share of pixels of some rows that are unlike the one to the left."""
-    rows = labels[:: max(len(labels) // _LOOK_ROWS, 1)]
-    return float(np.count_nonzero(rows[:, 1:] != rows[:, :-1])) / rows.size
 
 
 def is_noisy(labels: np.ndarray, colors: int) -> bool:

@@ -41,7 +41,8 @@ _STEPS_PER_ROUND = 20
 _WORTHWHILE = 0.99
 # Pixels of the part of an image in bands that tells whether searching all of it is worth its time.
 _PART = 2**19
-# So many qualities of an image in bands are kept: that which a target asks for is among the last.
+# Labels of so many qualities of an image in bands are kept, to bound memory. A target mostly ends
+# with one of the last; else its labels are found once more.
 _KEPT = 2
 # Squared error of a pixel that nobody sees; it is added to the error of the nearest labels.
 UNSEEN = {"mse": 4.0, "perceptual": 0.8, FEW_COLORS: 0.8}

@@ -48,7 +48,10 @@ def find(labels: np.ndarray, rows: int | None = None) -> FoundShapes | None:
     """
     if max(labels.shape) > MAX_TILE_SIDE or labels.size > _MOST_PIXELS:
         return None
-    if not _has_ground(labels[:rows], labels.size):
+    if labels.shape[1] < 2:
+        return None
+    changes = share_of_changes(labels[:rows])
+    if changes > _MOST_CHANGES or changes * labels.size > _MOST_RUNS:
         return None
     left = labels.copy()
     catalog = _Catalog()
@@ -62,17 +65,10 @@ def find(labels: np.ndarray, rows: int | None = None) -> FoundShapes | None:
     return catalog.finish(left)
 
 
-def _has_ground(labels: np.ndarray, pixels: int) -> bool:
-    """Tell by some rows whether enough pixels are like their neighbours for shapes to be there.
-
-    Arguments:
-        pixels: of the image. With too many runs for memory it is told to have no ground.
-    """
-    if labels.shape[1] < 2:
-        return False
+def share_of_changes(labels: np.ndarray) -> float:
+    """Return the share of pixels of some rows that are unlike the one to the left."""
     rows = labels[:: max(len(labels) // _LOOK_ROWS, 1)]
-    share = np.count_nonzero(rows[:, 1:] != rows[:, :-1]) / rows.size
-    return bool(share <= min(_MOST_CHANGES, _MOST_RUNS / pixels))
+    return float(np.count_nonzero(rows[:, 1:] != rows[:, :-1])) / rows.size
 
 
 @dataclass

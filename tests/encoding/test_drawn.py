@@ -6,7 +6,8 @@ from PIL import Image, ImageDraw
 
 import kqf
 from kqf.encoding import drawn
-from kqf.encoding.drawn import is_noisy, share_of_changes
+from kqf.encoding.drawn import is_noisy
+from kqf.encoding.shapes import share_of_changes
 
 PALETTE = np.array([[i * 16, 255 - i * 9, i * i % 256] for i in range(16)], np.uint8)
 

@@ -52,7 +52,7 @@ class RepeatCosts:
         self._bits = float(AREA * _CHANGES)
 
     def forget(self) -> None:
-        """Begin anew, as no repeats of what came before are found."""
+        """Forget what came before: it can no longer be repeated."""
         self._deflate = zlib.compressobj(_LEVEL)
 
     def choose(self, labels: np.ndarray, errors: np.ndarray, change: float) -> Choice:

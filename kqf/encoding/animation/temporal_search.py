@@ -19,7 +19,7 @@ from kqf.encoding.animation.blocks import AREA, BlockGrid, deviations, flat
 from kqf.encoding.animation.change_costs import RepeatCosts, TransitionCosts
 from kqf.encoding.animation.codeword_candidates import CodewordCandidates
 from kqf.encoding.animation.stillness import Aims, Frame, changing_aims
-from kqf.encoding.animation.whole_search import PREDICTORS, WholeSearch, WholeTrials
+from kqf.encoding.animation.whole_search import PREDICTORS, WholeFrame, WholeSearch, WholeTrials
 from kqf.format.declarations import Predictor
 from kqf.quantization.visibility import weights_of
 
@@ -58,7 +58,7 @@ class TemporalSearch:
         lambda_: float,
         *,
         weighted: bool,
-        predictors: Sequence[Predictor] = PREDICTORS,
+        predictors: Sequence[Predictor],
     ) -> None:
         self._candidates, self._lambda, self._weighted = candidates, lambda_, weighted
         self._costs = TransitionCosts(candidates.codebook)
@@ -66,7 +66,8 @@ class TemporalSearch:
         allowed = [one for one in PREDICTORS if one in predictors]
         # The first frame is whole in any case: labels that suit one predictor suit others, too.
         self._whole = WholeSearch(candidates.codebook, allowed or PREDICTORS)
-        self._trials = WholeTrials() if allowed else None
+        self._may_be_whole = bool(allowed)
+        self._trials = WholeTrials()
         self._ranked_cost = self._raw_cost = 0.0
 
     def labels(self, frames: Iterable[np.ndarray]) -> Iterator[FoundLabels]:
@@ -75,9 +76,9 @@ class TemporalSearch:
         for grid, frame, active, aims in changing_aims(frames, _STILL * self._lambda):
             predictor = None
             if labels is None:
-                labels = self._first(frame, aims, grid)
-            elif len(active):
-                predictor = self._update(labels, frame, active, aims, grid)
+                labels = _blocks(grid, self._first(frame, aims, grid))
+            elif len(active) and (whole := self._update(labels, frame, active, aims, grid)):
+                labels, predictor = _blocks(grid, whole), whole.predictor
             yield FoundLabels(grid.join(labels), predictor)
 
     def _weights(self, aims: Aims) -> np.ndarray:
@@ -88,13 +89,12 @@ class TemporalSearch:
         weights /= np.float32(self._lambda)
         return weights.repeat(AREA)
 
-    def _first(self, frame: Frame, aims: Aims, grid: BlockGrid) -> np.ndarray:
-        """Return the labels (N, 16) of a frame before which there is none."""
+    def _first(self, frame: Frame, aims: Aims, grid: BlockGrid) -> WholeFrame:
+        """Return a frame before which there is none."""
         pixels, weights = flat(aims.blocks), self._weights(aims)
         points = self._candidates.points(pixels)
         found, errors = self._choices(pixels, flat(frame.blocks), points, weights)
-        whole = self._whole.find(*_joined(grid, found, errors))
-        return grid.cut(whole.labels[..., None])[..., 0]
+        return self._whole.find(*_joined(grid, found, errors))
 
     def _choices(
         self, pixels: np.ndarray, shown: np.ndarray, points: np.ndarray, weights: np.ndarray
@@ -111,10 +111,10 @@ class TemporalSearch:
 
     def _update(
         self, labels: np.ndarray, frame: Frame, active: np.ndarray, aims: Aims, grid: BlockGrid
-    ) -> Predictor | None:
+    ) -> WholeFrame | None:
         """Replace the labels (N, 16) of blocks of a frame where it pays, in place.
 
-        Returns the predictor of a frame that is to be stored whole, None for changes.
+        Or return the frame, if it is to be stored whole; the labels stay then.
 
         Arguments:
             active: (n,) numbers of the blocks. aims: what they are to show.
@@ -131,12 +131,11 @@ class TemporalSearch:
         of_blocks = kept.reshape(-1, AREA).sum(axis=1)
         doubtful = of_blocks > costs.least(before.reshape(-1, AREA))
         whole, choices = None, None
-        if trials and trials.begin(int(doubtful.sum()), len(labels)):
+        if self._may_be_whole and trials.begin(int(doubtful.sum()), len(labels)):
             choices = self._choices(pixels, shown, points, weights)
             whole = self._whole.find(*_spread(grid, labels, active, *choices))
             if trials.is_sure():
-                labels[:] = grid.cut(whole.labels[..., None])[..., 0]
-                return whole.predictor
+                return whole
         if not doubtful.all():
             active, part = active[doubtful], np.flatnonzero(doubtful.repeat(AREA))
             before, weights, kept = before.take(part), weights.take(part), kept.take(part)
@@ -156,15 +155,19 @@ class TemporalSearch:
         self._ranked_cost = _DECAY * self._ranked_cost + ranked.cost
         self._raw_cost = _DECAY * self._raw_cost + raw.cost
         choice = raw if self._raw_cost < self._ranked_cost else ranked
-        if whole and trials:
+        if whole:
             changes = choice.cost + float(of_blocks[~doubtful].sum())
             if trials.compare(whole.cost, changes):
                 # A group of changes repeats nothing of what stands before a whole frame.
                 self._repeats.forget()
-                labels[:] = grid.cut(whole.labels[..., None])[..., 0]
-                return whole.predictor
+                return whole
         labels[active[choice.changes]] = choice.labels
         return None
+
+
+def _blocks(grid: BlockGrid, whole: WholeFrame) -> np.ndarray:
+    """Return the labels (N, 16) of a frame."""
+    return grid.cut(whole.labels[..., None])[..., 0]
 
 
 def _joined(grid: BlockGrid, *parts: np.ndarray) -> list[np.ndarray]:

@@ -94,7 +94,7 @@ class WholeSearch:
         predictors: some of PREDICTORS, at least one.
     """
 
-    def __init__(self, codebook: np.ndarray, predictors: Sequence[Predictor] = PREDICTORS) -> None:
+    def __init__(self, codebook: np.ndarray, predictors: Sequence[Predictor]) -> None:
         self._codebook = codebook
         self._counts: dict[Predictor, np.ndarray] = {}
         self._allowed = self._predictors = tuple(predictors)

@@ -10,7 +10,7 @@ import numpy as np
 from kqf.encoding.animation.deltas import Delta, delta_of
 from kqf.encoding.animation.groups import InForce, encode_group
 from kqf.encoding.drawn import smallest_trial
-from kqf.encoding.layout import Candidate, Layout, LayoutSettings, smallest_file
+from kqf.encoding.layout import LayoutSettings
 from kqf.encoding.settings import StorageSettings
 from kqf.encoding.storage import smallest
 from kqf.format import codebooks
@@ -73,8 +73,7 @@ class AnimationWriter:
         del chunks[b"DONE"]
         self._start = SIGNATURE + b"".join(chunks.values())
         # The tiles of whole frames are those of the first one.
-        self._tile = reader.head.tile
-        self._layout = replace(settings.layout, tile=self._tile)
+        self._layout = replace(settings.layout, tile=reader.head.tile)
         self._groups = groups
         groups.seek(0)
         groups.truncate()
@@ -211,10 +210,10 @@ class AnimationWriter:
     ) -> None:
         self._flush()
         self._whole.append((self.frames, self._groups.tell()))
-        candidates = None
+        layout = self._layout
         if predictor is not None:
-            candidates = [Candidate(Layout(predictor, self._tile))]
-        _, reader, chunks = self._image(labels, codebook, self._layout, candidates=candidates)
+            layout = replace(layout, predictors=[predictor])
+        _, reader, chunks = self._image(labels, codebook, layout)
         whole = Whole(self.frames, layout_of(reader.head))
         chunks[b"FRAM"] = build_chunk(b"FRAM", build_whole(whole))
         for kind in (b"CODE", b"PCOD", b"RANK", b"SHAP", b"FRAM", b"LABL"):
@@ -230,13 +229,9 @@ class AnimationWriter:
         codebook: np.ndarray,
         layout: LayoutSettings,
         metadata: Sequence[tuple[bytes, bytes]] = (),
-        candidates: Sequence[Candidate] | None = None,
     ) -> tuple[bytes, ImageReader, dict[bytes, bytes]]:
         """Return an image's file, its reader, and the chunks in it by type."""
-        if candidates is None:
-            data = smallest(labels, codebook, layout, metadata)
-        else:
-            data = smallest_file(labels, codebook, candidates, layout, metadata)
+        data = smallest(labels, codebook, layout, metadata)
         reader = ImageReader(io.BytesIO(data), len(data))
         return data, reader, _chunks(data)
 
