@@ -21,6 +21,9 @@ _CONVERTED = {
 # 16-bit images that use less than this are dark by mistake: their values are no brightness.
 _LEAST_HIGHEST = 2**12
 
+# What is said of an APNG's.
+DEFAULT_IMAGE = "the default image, which is no frame, is left out"
+
 
 def image_of(pixels: np.ndarray) -> Image.Image:
     """Return pixels (H, W) or (H, W, 1 to 4) uint8 as an image of mode L, LA, RGB or RGBA."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kqf.io.modes import MODES, in_stored_mode, without_palette
+from kqf.io.modes import DEFAULT_IMAGE, MODES, in_stored_mode, without_palette
 from kqf.text import reason
 
 # Formats of which Pillow has an animation's frames rather than pages, views or layers.
@@ -101,7 +101,7 @@ class MovingPicture:
             return
         first = getattr(image, "_min_frame", 0)
         if getattr(image, "default_image", False):
-            self.notes.append("the default image, which is no frame, is left out")
+            self.notes.append(DEFAULT_IMAGE)
             first, count = first + 1, count - 1
         for number in range(first, first + count):
             yield _Frame(image, number)

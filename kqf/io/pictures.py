@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from kqf.io.image_metadata import dropped_metadata, fits_profile, metadata_of, take_metadata
-from kqf.io.modes import in_stored_mode, is_translucent
+from kqf.io.modes import DEFAULT_IMAGE, in_stored_mode, is_translucent
 from kqf.text import reason
 
 # Enough of the signature to tell a damaged KQF file from something else.
@@ -90,7 +90,11 @@ def load_picture(data: bytes, frame: int | None = None) -> Picture:
     with _as_value_errors():
         image = Image.open(io.BytesIO(data))
         frames = _frames(image)
-    left_out = []
+    left_out: list[str] = []
+    if frame is None and getattr(image, "default_image", False) and len(frames) == 2:
+        # An animation of one frame, and the image for programs that know no animations.
+        frames = frames[1:]
+        left_out.append(DEFAULT_IMAGE)
     main = _OF_ONE_PICTURE.get(image.format or "")
     if frame is None and len(frames) > 1:
         if not main:

@@ -177,6 +177,15 @@ def test_a_default_image_of_apng_is_left_out():
         assert len(animation) == 3
 
 
+def test_of_a_default_image_and_one_frame_the_frame_is_taken():
+    FRAMES[0].save("a.png", save_all=True, append_images=FRAMES[1:2], default_image=True)
+    result = run("convert", "a.png", "-o", "a.kqf")
+    assert "default image" in result.stderr
+    assert np.array_equal(kqf.read("a.kqf"), np.asarray(FRAMES[1]))
+    run("convert", "a.png", "--frame", "0", "-o", "b.kqf")
+    assert np.array_equal(kqf.read("b.kqf"), np.asarray(FRAMES[0]))
+
+
 def test_palettes_of_apng_that_pillow_forgets():
     images = [Image.new("P", (4, 3), label) for label in (0, 1, 2)]
     for image in images:
