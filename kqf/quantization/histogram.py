@@ -9,6 +9,8 @@ from kqf.threads import run
 
 # Pixels looked up at a time.
 _BAND = 2**18
+# Of the points to learn from, so many sixteenths at most are cells of colour.
+_CELLS_OF_16 = 14
 
 
 @dataclass(frozen=True)
@@ -238,19 +240,39 @@ def bands_of(shape: tuple[int, ...], pixels: int = _BAND) -> list[slice]:
 def cells(
     points: np.ndarray, weights: np.ndarray, colors: np.ndarray, limit: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Average points in the finest cells of colour that leave at most ``limit`` of them.
+    """Average points in cells of colour, so that at most ``limit`` of them are left.
 
     Colours of one cell share some upper bits of every channel: at most 6 each, 5 with 4 channels.
+    Where averages would hide the most error, as in skies and other large areas of nearly one
+    colour, points stay as they are.
 
     Arguments:
         points: (N, D) of distinct colours; weights: (N,) float64; colors: (N, C) uint8.
 
     Returns:
-        weighted means (M, D) float32 on the grid and weights (M,) float64; all points as they
-        are where N is at most ``limit``.
+        points (M, D) float32 on the grid and weights (M,) float64, first those of cells; all
+        points as they are where N is at most ``limit``.
     """
     if len(points) <= limit:
         return points, weights
+    rows = _cell_rows(colors, -(-limit * _CELLS_OF_16 // 16))
+    # Sums over grid points are exact, in whatever order they are added.
+    mass = np.bincount(rows, weights)
+    sums = np.stack([np.bincount(rows, weights * axis) for axis in points.T], axis=1)
+    squares = np.bincount(rows, weights * (points.astype(np.float64) ** 2).sum(axis=1))
+    hidden, sizes = squares - (sums * sums).sum(axis=1) / mass, np.bincount(rows)
+    # Those that hide the most for the points that they take.
+    by_worth = np.argsort(-hidden / sizes, kind="stable")
+    opened = by_worth[np.cumsum(sizes[by_worth] - 1) <= limit - len(mass)]
+    closed = np.ones(len(mass), bool)
+    closed[opened] = False
+    alone = ~closed[rows]
+    means = snap(sums[closed] / mass[closed, None])
+    return np.concatenate([means, points[alone]]), np.append(mass[closed], weights[alone])
+
+
+def _cell_rows(colors: np.ndarray, limit: int) -> np.ndarray:
+    """Return which of at most ``limit`` cells each colour is in, the finest there are, (N,)."""
     channels = colors.shape[1]
     bits = np.full(channels, 5 if channels == 4 else 6, np.uint8)
     occupied = _distinct(_cell_of(colors, bits))
@@ -261,11 +283,7 @@ def cells(
         rest = occupied & ((1 << lower) - 1)
         occupied = _distinct((occupied >> (lower + 1) << lower) | rest)
         bits[finest] -= 1
-    keys = _cell_of(colors, bits)
-    # Sums over grid points are exact, in whatever order they are added.
-    mass = np.bincount(keys, weights)[occupied]
-    sums = [np.bincount(keys, weights * axis)[occupied] for axis in points.T]
-    return snap(np.stack(sums, axis=1) / mass[:, None]), mass
+    return np.searchsorted(occupied, _cell_of(colors, bits))
 
 
 def _cell_of(colors: np.ndarray, bits: np.ndarray) -> np.ndarray:

@@ -94,10 +94,15 @@ def test_cells_are_at_most_the_limit_and_keep_the_mass_and_the_mean(channels, li
     assert np.average(means, axis=0, weights=weights) == pytest.approx(expected, abs=0.063)
 
 
-def test_cells_are_as_fine_as_the_limit_allows():
-    colors = np.random.default_rng(1).integers(0, 256, (60_000, 3), dtype=np.uint8)
+def test_points_that_a_mean_would_hide_most_stay_as_they_are():
+    rng = np.random.default_rng(1)
+    # A few cells hold most of the mass, as a sky does.
+    sky = np.unique(rng.integers(128, 140, (300, 3), dtype=np.uint8), axis=0)
+    others = np.unique(rng.integers(0, 120, (20_000, 3), dtype=np.uint8), axis=0)
+    colors = np.concatenate([others, sky])
+    masses = np.concatenate([np.ones(len(others)), np.full(len(sky), 1000.0)])
     points = colors.astype(np.float32)
-    # So many colours fall into every cell there is.
-    for limit, bits in ((2**15, 15), (2**14, 14), (15_000, 13), (2**12, 12)):
-        means, _ = cells(points, np.ones(60_000), colors, limit)
-        assert 0.8 * 2**bits < len(means) <= 2**bits
+    found, weights = cells(points, masses, colors, 2000)
+    assert len(found) <= 2000
+    assert {*map(tuple, sky.tolist())} <= {*map(tuple, found[weights == 1000].tolist())}
+
