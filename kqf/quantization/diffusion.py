@@ -15,7 +15,7 @@ _RIGHT, _BELOW_LEFT, _BELOW, _BELOW_RIGHT = 7, 3, 5, 1
 _LIMIT = 2.0
 # Share of an error that is not passed on, for each doubling of the codewords beyond 16: of many
 # codewords one is near, and bytes are saved; with few, all must be passed on to keep means.
-_KEPT = 0.08
+_KEPT = 0.11
 
 
 def floyd_steinberg(

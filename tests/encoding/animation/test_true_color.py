@@ -39,7 +39,7 @@ def test_pans_of_large_frames_are_whole_frames_searched_in_space(monkeypatch):
 
     def panned(height, width, **options):
         frames = np.stack([picture[:height, x : x + width] for x in (0, 5, 10, 15)])
-        data = kqf.encode_animation(frames, quality=60, effort=1, colors=64, **options)
+        data = kqf.encode_animation(frames, quality=60, effort=3, colors=64, **options)
         kqf.check(data)
         return len(data), data.count(b"FRAM"), kqf.psnr(np.vstack(frames), np.vstack(decoded(data)))
 
