@@ -1,7 +1,7 @@
 """How far an image is from the original."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import inf, log10
@@ -11,12 +11,17 @@ from PIL import Image
 
 from kqf.text import describe, how_to_install
 
-# Pixels compared at a time.
-_BAND = 2**18
+# Returns the pixels of some rows, or of some rows and columns, of a result.
+Part = Callable[[slice | tuple[slice, slice]], np.ndarray]
+
+# Pixels compared at a time, and by SSIM.
+_BAND, _SSIM_BAND = 2**18, 2**20
 # Side of the Gaussian window of SSIM, pixels.
 SSIM_WINDOW = 11
 # Shortest side of an image that SSIMULACRA2 compares, pixels.
 _SSIMULACRA2_SIDE = 8
+# It takes 500 bytes a pixel. Larger images than the first are compared square by square.
+_WHOLE_PIXELS, _SQUARE = 2**24, 768
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,12 @@ def psnr(original: np.ndarray, result: np.ndarray) -> float:
     Raises:
         TypeError, ValueError: the arrays are not as above, or empty.
     """
+    _check(original, result)
+    return psnr_of(original, result.__getitem__)
+
+
+def psnr_of(original: np.ndarray, result: Part) -> float:
+    """Return what ``psnr`` does, of a result that is made part by part, to bound memory."""
     total = sum(float(errors.sum()) for _, errors in _squared_errors(original, result))
     mean = total / original.size
     return 10 * log10(255**2 / mean) if mean else inf
@@ -64,22 +75,32 @@ def ssim(original: np.ndarray, result: np.ndarray) -> float:
         above.
     """
     _check(original, result)
+    return ssim_of(original, result.__getitem__)
+
+
+def ssim_of(original: np.ndarray, result: Part) -> float:
+    """Return what ``ssim`` does, of a result that is made part by part, to bound memory."""
     try:
         from skimage.metrics import structural_similarity
     except ImportError as error:
         raise ImportError(f"SSIM needs scikit-image: {how_to_install('ssim')}") from error
     check_window(original.shape)
-    return float(
-        structural_similarity(  # type: ignore[no-untyped-call]
-            _premultiplied(original),
-            _premultiplied(result),
+    # Windows reach over the edge of each band, and none over that of the image is looked at.
+    height, total = original.shape[0] - SSIM_WINDOW + 1, 0.0
+    step = max(_SSIM_BAND // original.shape[1], SSIM_WINDOW)
+    for first in range(0, height, step):
+        band = slice(first, min(first + step, height) + SSIM_WINDOW - 1)
+        mean = structural_similarity(  # type: ignore[no-untyped-call]
+            _premultiplied(original[band]),
+            _premultiplied(result(band)),
             channel_axis=2,
             data_range=255,
             gaussian_weights=True,
             sigma=1.5,
             use_sample_covariance=False,
         )
-    )
+        total += float(mean) * (min(first + step, height) - first)
+    return total / height
 
 
 def ssimulacra2(original: np.ndarray, result: np.ndarray) -> float:
@@ -87,7 +108,9 @@ def ssimulacra2(original: np.ndarray, result: np.ndarray) -> float:
 
     About 90 cannot be told from the original, 70 is of high quality, 50 of medium, 30 of low (J.
     Sneyers, https://github.com/cloudinary/ssimulacra2). Images with alpha are compared on black and
-    on white, and the lower score counts. Needs the package ssimulacra2 (extra ``ssimulacra2``).
+    on white, and the lower score counts. Of images of more than 2**24 pixels it is the mean of the
+    scores of squares of at most 768 pixels a side, which may be some points higher than a score of
+    the whole, and bounds memory. Needs the package ssimulacra2 (extra ``ssimulacra2``).
 
     Arguments:
         original, result: uint8, of one shape: (H, W), or (H, W, C) with C from 1 to 4; H and W at
@@ -98,7 +121,30 @@ def ssimulacra2(original: np.ndarray, result: np.ndarray) -> float:
         above.
     """
     _check(original, result)
+    return ssimulacra2_of(original, result.__getitem__)
+
+
+def ssimulacra2_of(original: np.ndarray, result: Part) -> float:
+    """Return what ``ssimulacra2`` does, of a result that is made part by part, to bound memory."""
     check_ssimulacra2(original.shape)
+    height, width = original.shape[:2]
+    side = max(height, width) if height * width <= _WHOLE_PIXELS else _SQUARE
+    total = 0.0
+    for rows in _parts(height, side):
+        for columns in _parts(width, side):
+            part = original[rows, columns]
+            total += _ssimulacra2(part, result((rows, columns))) * (part.size / original.size)
+    return total
+
+
+def _parts(length: int, most: int) -> Iterator[slice]:
+    """Yield slices of about equal lengths, of at most so much."""
+    count = -(-length // most)
+    for number in range(count):
+        yield slice(length * number // count, length * (number + 1) // count)
+
+
+def _ssimulacra2(original: np.ndarray, result: np.ndarray) -> float:
     from ssimulacra2 import compute_ssimulacra2
 
     def file_of(pixels: np.ndarray, ground: int) -> io.BytesIO:
@@ -146,21 +192,21 @@ def largest_error(original: np.ndarray, result: np.ndarray) -> LargestError:
     Raises:
         TypeError, ValueError: the arrays are not as above, or empty.
     """
+    _check(original, result)
     largest, at = -1.0, (0, 0)
-    for first, errors in _squared_errors(original, result):
+    for first, errors in _squared_errors(original, result.__getitem__):
         y, x = np.unravel_index(int(errors.argmax()), errors.shape)
         if errors[y, x] > largest:
             largest, at = float(errors[y, x]), (int(x), first + int(y))
     return LargestError(largest**0.5, *at)
 
 
-def _squared_errors(original: np.ndarray, result: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def _squared_errors(original: np.ndarray, result: Part) -> Iterator[tuple[int, np.ndarray]]:
     """Yield first row and squared distances (rows, W) float64, band by band to bound memory."""
-    _check(original, result)
     step = max(_BAND // original.shape[1], 1)
     for first in range(0, len(original), step):
         rows = slice(first, first + step)
-        offsets = _premultiplied(original[rows]) - _premultiplied(result[rows])
+        offsets = _premultiplied(original[rows]) - _premultiplied(result(rows))
         yield first, np.einsum("ijk,ijk->ij", offsets, offsets)
 
 

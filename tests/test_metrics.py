@@ -5,9 +5,10 @@ from math import inf, log10
 
 import numpy as np
 import pytest
+from conftest import smooth_image
 
 import kqf
-from kqf.metrics import LargestError, largest_error, psnr, ssim, ssimulacra2
+from kqf.metrics import LargestError, largest_error, psnr, ssim, ssimulacra2, ssimulacra2_of
 
 
 def test_psnr_of_a_known_error():
@@ -76,6 +77,25 @@ def test_ssimulacra2_is_100_for_equal_pictures_and_falls_with_noise(channels):
         # What is hidden does not matter.
         original[..., -1] = near[..., -1] = 0
         assert ssimulacra2(original, near) == pytest.approx(100)
+
+
+def test_of_a_large_image_ssimulacra2_is_the_mean_of_squares(monkeypatch):
+    original = smooth_image(40, 50, 3, 1)
+    result = original // 16 * 16
+    monkeypatch.setattr("kqf.metrics._WHOLE_PIXELS", original[..., 0].size - 1)
+    monkeypatch.setattr("kqf.metrics._SQUARE", 25)
+    corners = [np.s_[y : y + 20, x : x + 25] for y in (0, 20) for x in (0, 25)]
+    parts = [ssimulacra2_of(original[corner], result[corner].__getitem__) for corner in corners]
+    assert len(set(parts)) == 4
+    assert ssimulacra2(original, result) == pytest.approx(sum(parts) / 4)
+
+
+def test_ssim_is_the_same_by_bands(monkeypatch):
+    original = smooth_image(47, 30, 3, 1)
+    result = original // 16 * 16
+    whole = ssim(original, result)
+    monkeypatch.setattr("kqf.metrics._SSIM_BAND", 12 * 30)
+    assert ssim(original, result) == pytest.approx(whole, abs=1e-12)
 
 
 def test_ssimulacra2_says_what_it_needs(monkeypatch):

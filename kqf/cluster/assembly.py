@@ -200,5 +200,5 @@ def deflate_block(
     head, ranking, copied, codebook = stored_as
     head = replace(head, height=shape[0], width=shape[1])
     if copied is None:
-        return deflate_tiles(labels, head, ranking, level, 1)
+        return list(deflate_tiles(labels, head, ranking, level, 1))
     return [copied_payload(tile, copied, codebook, level) for tile in cut(labels, head)]

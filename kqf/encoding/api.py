@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Unpack
 
 import numpy as np
@@ -13,7 +14,7 @@ from kqf.encoding.settings import EncodeSettings, StorageSettings
 from kqf.encoding.targets import reaching, within_bytes
 from kqf.image import IndexedImage, check_indexed
 from kqf.io.files import Target, write_whole
-from kqf.metrics import check_ssimulacra2, check_window, psnr, ssim, ssimulacra2
+from kqf.metrics import check_ssimulacra2, check_window, psnr_of, ssim_of, ssimulacra2_of
 from kqf.quantization import api as quantization
 from kqf.quantization.color_image import ColorImage
 from kqf.quantization.colorspace import metric_for
@@ -197,10 +198,11 @@ def _label(pixels: np.ndarray, settings: EncodeSettings) -> Labelled:
             search, range(least, settings.colors + 1), settings.quality, settings.max_bytes
         )
     found = search(settings.colors)
-    if settings.target_psnr is not None:
-        return reaching(found, settings.quality, pixels, psnr, settings.target_psnr)
-    if settings.target_ssim is not None:
-        return reaching(found, settings.quality, pixels, ssim, settings.target_ssim)
-    if settings.target_ssimulacra2 is not None:
-        return reaching(found, settings.quality, pixels, ssimulacra2, settings.target_ssimulacra2)
+    for name, measure, target in (
+        ("target_psnr", psnr_of, settings.target_psnr),
+        ("target_ssim", ssim_of, settings.target_ssim),
+        ("target_ssimulacra2", ssimulacra2_of, settings.target_ssimulacra2),
+    ):
+        if target is not None:
+            return reaching(found, settings.quality, partial(measure, pixels), name, target)
     return found.at(settings.quality)

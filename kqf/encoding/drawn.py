@@ -366,7 +366,7 @@ class _Trials:
                 streams.insert(0, self._placements(head, number))
             return b"".join(streams)
 
-        payloads = list(each(payload, iter(range(head.tiles)), self._threads))
+        payloads = each(payload, iter(range(head.tiles)), self._threads)
         shape_payload = self._shape_payload if layout.shapes else None
         packed = self._deflate(codebooks.build(self._codebook))
         return writer.build(

@@ -25,10 +25,12 @@ from kqf.encoding.rate_distortion import (
 from kqf.encoding.storage import smallest
 from kqf.quantization.api import Quantized
 from kqf.quantization.bands import bands_are_seen
+from kqf.quantization.color_image import Box
 from kqf.quantization.colorspace import FEW_COLORS, to_points
 from kqf.quantization.dither import Dither
 from kqf.quantization.nearest import squared_error
 from kqf.quantization.visibility import CALM
+from kqf.threads import each
 
 # What one bit is worth (lambda), as a share of the error that the nearest labels leave: at quality
 # 99, and how many steps of quality double it.
@@ -161,14 +163,22 @@ class LabelSearch:
 
     def error(self, labelled: Labelled) -> float:
         """Return the weighted squared error in the metric of labels, summed over all pixels."""
-        quantized = self._nearest_labels
-        codewords = to_points(labelled.codebook, quantized.metric)
-        index, labels = quantized.samples.index.ravel(), labelled.labels.ravel()
-        points, weights = (
-            quantized.points.take(index, axis=0),
-            quantized.samples.weights.take(index),
-        )
-        return squared_error(points, codewords, labels, weights)
+        quantized, labels = self._nearest_labels, labelled.labels
+        image, codewords = quantized.image, to_points(labelled.codebook, quantized.metric)
+
+        def of(part: Quantized, index: np.ndarray, labels: np.ndarray) -> float:
+            index = index.ravel()
+            points, weights = part.points.take(index, axis=0), part.samples.weights.take(index)
+            return squared_error(points, codewords, labels.ravel(), weights)
+
+        def of_band(box: Box) -> float:
+            part = quantized.part(box)
+            return of(part, part.samples.index, labels[box])
+
+        if image.in_bands:
+            return sum(each(of_band, image.bands, image.band_threads))
+        index = quantized.samples.index
+        return sum(of(quantized, index[box], labels[box]) for box in image.bands)
 
     def at(self, quality: int) -> Labelled:
         """Return the labels at a quality, 1 to 100."""

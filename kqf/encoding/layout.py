@@ -116,21 +116,20 @@ class StoredLabels:
     Attributes:
         head: the fields of ``HEAD``.
         ranking: None without a predictor.
-        streams: the zlib stream of each tile.
+        streams: the zlib stream of each tile, made as it is taken, once.
     """
 
     head: Head
     ranking: Ranking | None
-    streams: list[bytes]
+    streams: Iterator[bytes]
 
     @property
     def table(self) -> bytes | None:
         """The payload of ``RANK``, None if there is none."""
         return None if self.ranking is None else self.ranking.payload
 
-    @property
     def size(self) -> int:
-        """Bytes of streams and ranking table."""
+        """Take all streams, and return their bytes with those of the ranking table."""
         return sum(map(len, self.streams)) + len(self.table or b"")
 
 
@@ -208,7 +207,7 @@ def trial_size(
     band = labels[middle_rows(labels.shape, effort.pixels)]
     return store(
         band, codebook, layout, _TRIAL_THRESHOLDS, effort.trial_level, settings.threads
-    ).size
+    ).size()
 
 
 def store(
@@ -284,15 +283,15 @@ def count_pairs(labels: np.ndarray, head: Head, colors: int, threads: int) -> np
 
 def deflate_tiles(
     labels: np.ndarray, head: Head, ranking: Ranking | None, level: int, threads: int
-) -> list[bytes]:
-    """Return the zlib stream of each tile, in the order of the tiles."""
+) -> Iterator[bytes]:
+    """Yield the zlib stream of each tile, in the order of the tiles."""
 
     def deflate_tile(tile: np.ndarray) -> bytes:
         if ranking is not None:
             tile = prediction.rank(tile, ranking.ranks, head.predictor)
         return deflate(np.ascontiguousarray(tile), level)
 
-    return list(each(deflate_tile, cut(labels, head), threads))
+    return each(deflate_tile, cut(labels, head), threads)
 
 
 def cut(labels: np.ndarray, head: Head) -> Iterator[np.ndarray]:

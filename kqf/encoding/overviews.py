@@ -72,14 +72,20 @@ def with_overviews(file: bytes, asked: bool | None, threads: int, metadata_bytes
     head = reader.head
     if not wants_overviews(asked, head.width, head.height):
         return file
+    chunks = _overviews_of(reader, threads, metadata_bytes)
+    parts, at = memoryview(file), len(file) - reader.part_bytes["tiles"]
+    return b"".join([parts[:at], *(build_chunk(*chunk) for chunk in chunks), parts[at:]])
+
+
+def _overviews_of(reader: ImageReader, threads: int, metadata_bytes: int) -> Chunks:
+    """Return types and payloads of the chunks of overviews of a file that has none."""
     labels = read_labels(reader, None, threads, None)
 
     def read(left: int, upper: int, right: int, lower: int) -> np.ndarray:
         return labels[upper:lower, left:right]
 
-    chunks = make_overviews(head.width, head.height, reader.codebook, read, metadata_bytes)
-    at = len(file) - reader.part_bytes["tiles"]
-    return b"".join([file[:at], *(build_chunk(*chunk) for chunk in chunks), file[at:]])
+    head = reader.head
+    return make_overviews(head.width, head.height, reader.codebook, read, metadata_bytes)
 
 
 class _Pyramid:

@@ -4,25 +4,24 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import partial
 
-import numpy as np
-
 from kqf.encoding.label_search import Labelled, LabelSearch
 from kqf.errors import TargetError
+from kqf.metrics import Part
 
 
 def reaching(
     search: LabelSearch,
     highest: int,
-    pixels: np.ndarray,
-    measure: Callable[[np.ndarray, np.ndarray], float],
+    measure: Callable[[Part], float],
+    name: str,
     target: float,
 ) -> Labelled:
     """Return the labels of the lowest quality that measures at least ``target``.
 
     Arguments:
         highest: quality to try at most.
-        pixels: (H, W, C) uint8, the original.
-        measure: ``metrics.psnr`` or ``metrics.ssim``.
+        measure: returns the likeness to the original, as ``metrics.psnr_of`` does.
+        name: of the target, for the error.
 
     Raises:
         TargetError: not even the highest quality reaches the target.
@@ -30,9 +29,8 @@ def reaching(
 
     def measured(quality: int) -> float:
         found = search.at(quality)
-        return measure(pixels, found.codebook[found.labels])
+        return measure(lambda box: found.codebook[found.labels[box]])
 
-    name = f"target_{measure.__name__}"
     return search.at(lowest_reaching(measured, highest, name, target))
 
 
@@ -53,20 +51,22 @@ def within_bytes(
         TargetError: not even the fewest colours at quality 1 are small enough.
     """
     best: tuple[float, Labelled] | None = None
-    reached = []
+    reached: list[tuple[int, int]] = []
     for count in fewer_colors(colors):
         labels = search(count)
         quality = highest_within(partial(_size, labels), highest, limit)
         if quality is None:
             reached.append((len(labels.at(1).file), count))
-            continue
-        found = labels.at(quality)
-        if not reached:
-            return found
-        error = labels.error(found)
-        if best is not None and error >= best[0]:
-            break
-        best = error, found
+        elif not reached:
+            return labels.at(quality)
+        else:
+            found = labels.at(quality)
+            error = labels.error(found)
+            if best is not None and error >= best[0]:
+                break
+            best = error, found
+        # Of a large image, nothing of this number's may be held beside the next.
+        del labels
     if best is None:
         size, count = min(reached)
         raise TargetError(

@@ -1,5 +1,6 @@
 """A file put together from its parts."""
 
+import io
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -26,18 +27,27 @@ def build(
         codebook: (K, C) uint8.
         ranking: the zlib stream of ``RANK``, None with predictor 0.
         metadata: types and payloads of chunks, from build_metadata.
-        streams: the payload of each tile, in the order of the tiles.
+        streams: the payload of each tile, in the order of the tiles, taken one after another.
         shapes: the payload of ``SHAP``, None without shapes.
         packed: the payload of ``PCOD``, None if it may not be used.
     """
-    streams = list(streams)
-    lengths = [len(stream) for stream in streams]
-    parts = [
-        build_prologue(head, codebook, ranking, metadata, lengths, shapes=shapes, packed=packed)
-    ]
-    parts += map(build_tile, streams)
-    parts.append(END)
-    return b"".join(parts)
+
+    def prologue(lengths: Sequence[int]) -> bytes:
+        return build_prologue(
+            head, codebook, ranking, metadata, lengths, shapes=shapes, packed=packed
+        )
+
+    # Written on at once, so that the streams of a large image are not held beside its file.
+    file = io.BytesIO()
+    file.write(prologue([0] * head.tiles))
+    lengths = []
+    for stream in streams:
+        lengths.append(len(stream))
+        file.write(build_tile(stream))
+    file.write(END)
+    file.seek(0)
+    file.write(prologue(lengths))
+    return file.getvalue()
 
 
 def build_prologue(

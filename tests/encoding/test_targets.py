@@ -1,12 +1,15 @@
 """The quality that meets a target."""
 
+import weakref
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from conftest import smooth_image
 from sklearn.datasets import load_sample_image
 
 import kqf
-from kqf.encoding.targets import fewer_colors, highest_within, lowest_reaching
+from kqf.encoding.targets import fewer_colors, highest_within, lowest_reaching, within_bytes
 from kqf.errors import TargetError
 
 
@@ -47,6 +50,24 @@ def test_no_quality_above_the_highest_is_tried():
     assert lowest_reaching(measure, 60, "target_psnr", 40) == 40
     assert highest_within(measure, 60, 90) == 60
     assert max(tried) == 60
+
+
+def test_no_search_is_held_beside_the_next():
+    class Search:
+        def at(self, quality):
+            return SimpleNamespace(file=bytes(9))
+
+    made = []
+
+    def search(colors):
+        assert all(one() is None for one in made)
+        one = Search()
+        made.append(weakref.ref(one))
+        return one
+
+    with pytest.raises(TargetError, match="smallest file has 9 bytes"):
+        within_bytes(search, range(1, 9), 100, 8)
+    assert len(made) == 4
 
 
 def test_a_target_out_of_reach_says_what_is_reached():

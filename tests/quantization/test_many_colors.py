@@ -5,6 +5,7 @@ import pytest
 from sklearn.datasets import load_sample_image
 
 import kqf
+from kqf.encoding.label_search import LabelSearch
 from kqf.quantization import color_counts, color_image
 from kqf.quantization.colorspace import to_points
 from kqf.quantization.nearest import assign
@@ -111,3 +112,25 @@ def test_noise_is_not_searched_beyond_a_part(monkeypatch):
     monkeypatch.setattr("kqf.encoding.label_search._PART", 2**13)
     monkeypatch.setattr("kqf.encoding.label_search.refine_in_bands", search_all)
     assert np.array_equal(kqf.quantize(pixels).labels, nearest.labels)
+
+
+@pytest.mark.parametrize("in_bands", [False, True])
+def test_the_error_that_targets_compare_is_that_of_the_pixels(
+    photograph, in_bands, request, monkeypatch
+):
+    if in_bands:
+        request.getfixturevalue("few_are_many")
+    found, error_of = [], LabelSearch.error
+
+    def recorded(search, labelled):
+        error = error_of(search, labelled)
+        found.append((labelled, error))
+        return error
+
+    monkeypatch.setattr(LabelSearch, "error", recorded)
+    kqf.quantize(photograph, max_bytes=800, metric="mse", effort=2)
+    assert len(found) > 1
+    for labelled, error in found:
+        shown = labelled.codebook[labelled.labels]
+        offsets = [to_points(some.reshape(-1, 3), "mse") for some in (photograph, shown)]
+        assert error == pytest.approx(float(((offsets[0] - offsets[1]) ** 2).sum()))

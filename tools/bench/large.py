@@ -2,8 +2,9 @@
 
     pip install '.[large]'
     python tools/benchmark.py large [--kinds KIND ...] [--sides N ...] [--effort N] [--quality N]
-                                    [--regions N] [--folder DIR] [--whole] [--convert]
-                                    [--markdown FILE]
+                                    [--regions N] [--folder DIR] [--whole] [--bits N]
+                                    [--target_psnr N] [--target_ssim N] [--target_ssimulacra2 N]
+                                    [--convert] [--markdown FILE]
 
 For each kind and side it makes an image of side x side pixels, encodes it by ``kqf.write_dask`` and
 reads regions of 1024 x 1024 by ``kqf.open``, each in a process of its own. Kinds: ``photographs``
@@ -14,7 +15,8 @@ above what the process took before; bytes; of overviews their share of the other
 first picture, the smallest overview, the share of the bytes that were fetched and the seconds; and
 of the regions the same, the most of each. Progress goes to stderr.
 
-``--whole`` gives the image to ``kqf.encode`` as one array, whose memory does not count.
+``--whole`` gives the image to ``kqf.encode`` as one array, whose memory does not count, and with it
+one of its targets if one is given: ``--bits`` is ``max_bytes`` as bits a pixel.
 ``--convert`` also makes BigTIFF, an array of zarr and a picture of 1000 pixels of each file, as
 ``kqf convert`` does, and prints seconds and peaks.
 """
@@ -45,6 +47,7 @@ from kqf.convert.targets import Job
 from .images import samples
 from .output import parser_for
 
+TARGETS = ("target_psnr", "target_ssim", "target_ssimulacra2")
 BLOCK = 1024
 REGION = 1024
 # Crops of this side become blocks: photographs hold more detail than two samples tiled would.
@@ -132,22 +135,23 @@ def encode(
 ) -> dict[str, float]:
     array = image(side, kind)
     # What it takes to begin with, threads and libraries included.
-    kqf.write_dask(io.BytesIO(), array[:64, :64], **options)
-    made = array[:BLOCK]
-    before_made = time.process_time()
-    made.compute()
-    making = (time.process_time() - before_made) / made[..., 0].size
+    by_block = {name: options[name] for name in ("effort", "quality")}
+    kqf.write_dask(io.BytesIO(), array[:64, :64], **by_block)
     if is_whole:
-        pixels = np.empty(array.shape, np.uint8)
-        for upper in range(0, side, BLOCK):
-            pixels[upper : upper + BLOCK] = array[upper : upper + BLOCK].compute()
+        pixels, making = np.empty(array.shape, np.uint8), 0.0
+        # One block after another, which takes next to nothing besides: what is freed before the
+        # image is encoded would hide what that takes.
+        array.store(pixels, lock=False, scheduler="synchronous")
+    else:
+        made, began = array[:BLOCK], time.process_time()
+        made.compute()
+        making = (time.process_time() - began) / made[..., 0].size
     before, start, began = peak(), time.perf_counter(), time.process_time()
     if is_whole:
         kqf.write(path, pixels, **options)
-        making = 0
     else:
         with reporting(array, None, progress(), PASSES):
-            kqf.write_dask(path, array, **options)
+            kqf.write_dask(path, array, **by_block)
     cpu = (time.process_time() - began) / side**2 - PASSES * making
     return {"seconds": time.perf_counter() - start, "cpu": cpu, "peak_mib": peak() - before}
 
@@ -198,10 +202,16 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--regions", type=int, default=8)
     parser.add_argument("--folder", help="for the files made; a temporary one if not given")
     parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--bits", type=float)
+    for target in TARGETS:
+        parser.add_argument(f"--{target}", type=float)
     parser.add_argument("--convert", action="store_true")
     parser.add_argument("--markdown", type=Path)
     asked = parser.parse_args(arguments)
-    options = {"effort": asked.effort, "quality": asked.quality}
+    targets = {name: getattr(asked, name) for name in TARGETS if getattr(asked, name) is not None}
+    if (targets or asked.bits) and not asked.whole:
+        parser.error("targets are for whole images: give --whole with them")
+    options = {"effort": asked.effort, "quality": asked.quality} | targets
     lines = [
         "| image | megapixels | seconds | CPU s / megapixel | peak MiB | bytes | bits / pixel "
         "| overviews / rest | first picture: bytes | seconds "
@@ -212,6 +222,8 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         for kind, side in product(asked.kinds, asked.sides):
             path = str(Path(folder) / f"{side}.kqf")
+            if asked.bits:
+                options["max_bytes"] = int(asked.bits * side * side / 8)
             made = apart(encode, path, side, kind, options, asked.whole)
             size, pixels = Path(path).stat().st_size, side * side
             overviews = kqf.info(path).part_bytes.get("overviews", 0)
