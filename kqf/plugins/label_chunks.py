@@ -1,6 +1,7 @@
 """Chunks of label arrays as KQF files, for the codecs of numcodecs and zarr.
 
 Each chunk is a gray KQF file whose pixels are the labels: its codebook holds the values that occur.
+One of a single tile is stored without its frames (``bare_chunks``).
 The last two dimensions are the image's; the others are stacked from top to bottom.
 """
 
@@ -12,6 +13,7 @@ from kqf.encoding.drawn import is_small, smallest_chunk
 from kqf.encoding.effort import DEFAULT_EFFORT
 from kqf.encoding.settings import StorageSettings
 from kqf.errors import FormatError
+from kqf.plugins.bare_chunks import bare, framed
 
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.bool_))
 
@@ -31,7 +33,7 @@ def check_chunk(shape: tuple[int, ...], dtype: np.dtype) -> None:
 
 
 def encode(labels: np.ndarray, effort: int) -> bytes:
-    """Return labels (..., H, W), uint8 or bool, of any values, as a KQF file; nothing is lost.
+    """Return labels (..., H, W), uint8 or bool, of any values, as bytes; nothing is lost.
 
     Raises:
         TypeError, ValueError: another dtype, fewer than two dimensions, or no labels at all.
@@ -42,13 +44,16 @@ def encode(labels: np.ndarray, effort: int) -> bytes:
     stacked = np.ascontiguousarray(labels).view(np.uint8).reshape(-1, labels.shape[-1])
     is_used = np.bincount(stacked.ravel(), minlength=256) > 0
     places = (np.cumsum(is_used) - 1).astype(np.uint8)
-    codebook = np.flatnonzero(is_used).astype(np.uint8)[:, np.newaxis]
+    values = np.flatnonzero(is_used).astype(np.uint8)
+    codebook = values[:, np.newaxis]
     stacked = places[stacked]
     # There are many small chunks: only who asks for more effort gets every layout tried.
     if is_small(stacked) and 1 < effort <= DEFAULT_EFFORT:
-        return smallest_chunk(stacked, codebook)
-    # Chunks are encoded side by side by those who call this.
-    return encode_indexed(stacked, codebook, effort=effort, threads=1)
+        file = smallest_chunk(stacked, codebook)
+    else:
+        # Chunks are encoded side by side by those who call this.
+        file = encode_indexed(stacked, codebook, effort=effort, threads=1)
+    return bare(file, values)
 
 
 def decode(data: memoryview, count: int | None = None) -> np.ndarray:
@@ -60,7 +65,7 @@ def decode(data: memoryview, count: int | None = None) -> np.ndarray:
     Raises:
         FormatError: ``data`` is damaged, or holds anything else.
     """
-    with KqfFile(data) as file:
+    with KqfFile(framed(bytes(data))) as file:
         # What the head claims is not believed before memory is taken for it.
         if file.ndim != 2 or count not in (None, file.size):
             expected = "labels" if count is None else f"{count} labels"

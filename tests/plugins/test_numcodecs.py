@@ -1,11 +1,14 @@
 """The codec of numcodecs."""
 
+import struct
 import time
+import zlib
 
 import numpy as np
 import pytest
 
 import kqf
+from kqf.format.signature import SIGNATURE
 
 numcodecs = pytest.importorskip("numcodecs", reason="codecs of chunks need numcodecs")
 zarr = pytest.importorskip("zarr", reason="arrays in chunks need zarr")
@@ -40,9 +43,36 @@ def test_all_values_come_back():
     assert np.array_equal(Kqf().decode(Kqf().encode(labels)), labels.ravel())
 
 
-def test_a_chunk_is_a_gray_file_of_the_labels():
+def test_chunks_stored_as_whole_files_are_read():
     labels = labels_of(40, 30)
-    assert np.array_equal(kqf.decode(Kqf().encode(labels)), labels)
+    codebook = np.arange(256, dtype=np.uint8)[:, np.newaxis]
+    file = kqf.encode_indexed(labels, codebook)
+    assert np.array_equal(Kqf().decode(file), labels.ravel())
+    # Of several tiles, what is stored is still a file.
+    large = np.tile(labels, (50, 40))
+    assert np.array_equal(kqf.decode(Kqf(1).encode(large)), large)
+
+
+@pytest.mark.parametrize("colors", [1, 2, 32, 33, 200])
+@pytest.mark.parametrize("effort", [1, 5, 6])
+def test_a_small_chunk_has_no_frames(colors, effort):
+    values = np.sort(np.random.default_rng(1).permutation(256)[:colors]).astype(np.uint8)
+    labels = np.resize(values, (16, 25))
+    data = Kqf(effort).encode(labels)
+    assert np.array_equal(Kqf(effort).decode(data), labels.ravel())
+    if data.startswith(SIGNATURE):
+        # With a table of ranks.
+        assert effort != 5
+        return
+    # docs/masks.md lists these fields.
+    crc, width, height, _, _, last = struct.unpack_from(">3I3B", data, 1)
+    assert (data[0], crc, width, height) == (1, zlib.crc32(b"\x01" + data[5:]), 25, 16)
+    assert last == colors - 1
+    if colors <= 32:
+        assert data[16:].startswith(bytes(values))
+    else:
+        places = range(256)
+        assert [value for value in places if data[16 + value // 8] >> value % 8 & 1] == [*values]
 
 
 def test_small_chunks_take_little_time_by_default():
@@ -103,9 +133,24 @@ def test_effort_is_checked():
 
 def test_damaged_chunks_and_others_are_refused():
     data = Kqf().encode(labels_of(40, 30))
-    with pytest.raises(kqf.FormatError):
-        Kqf().decode(data[:-9])
     with pytest.raises(kqf.FormatError, match=r"expected 1201 labels, found .*\(40, 30\)"):
         Kqf().decode(data, out=np.empty(1201, np.uint8))
     with pytest.raises(kqf.FormatError, match=r"expected labels, found .*\(4, 4, 3\)"):
         Kqf().decode(kqf.encode(np.zeros((4, 4, 3), np.uint8)))
+    for length in range(len(data)):
+        with pytest.raises(kqf.FormatError):
+            Kqf().decode(data[:length])
+    for place in range(len(data)):
+        damaged = bytearray(data)
+        damaged[place] ^= 4
+        with pytest.raises(kqf.FormatError):
+            Kqf().decode(bytes(damaged))
+
+
+def test_a_form_that_no_encoder_makes_is_refused():
+    # Codebooks with other bits than labels, of a right CRC.
+    head = struct.pack(">2I3B", 4, 4, 1, 0, 39)
+    rest = head + bytes(32) + zlib.compress(bytes(16))
+    data = b"\x01" + zlib.crc32(b"\x01" + rest).to_bytes(4) + rest
+    with pytest.raises(kqf.FormatError, match="expected 40, found 0"):
+        Kqf().decode(data)

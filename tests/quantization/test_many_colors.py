@@ -128,7 +128,7 @@ def test_the_error_that_targets_compare_is_that_of_the_pixels(
         return error
 
     monkeypatch.setattr(LabelSearch, "error", recorded)
-    kqf.quantize(photograph, max_bytes=800, metric="mse", effort=2)
+    kqf.quantize(photograph, max_bytes=1200, colors=16, metric="mse", effort=1)
     assert len(found) > 1
     for labelled, error in found:
         shown = labelled.codebook[labelled.labels]
