@@ -86,7 +86,8 @@ def ssim_of(original: np.ndarray, result: Part) -> float:
         raise ImportError(f"SSIM needs scikit-image: {how_to_install('ssim')}") from error
     check_window(original.shape)
     # Windows reach over the edge of each band, and none over that of the image is looked at.
-    height, total = original.shape[0] - SSIM_WINDOW + 1, 0.0
+    height: int = original.shape[0] - SSIM_WINDOW + 1
+    total = 0.0
     step = max(_SSIM_BAND // original.shape[1], SSIM_WINDOW)
     for first in range(0, height, step):
         band = slice(first, min(first + step, height) + SSIM_WINDOW - 1)

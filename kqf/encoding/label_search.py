@@ -1,7 +1,7 @@
 """The labels of an image at any quality."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -46,6 +46,8 @@ _PART = 2**19
 # Labels of so many qualities of an image in bands are kept, to bound memory. A target mostly ends
 # with one of the last; else its labels are found once more.
 _KEPT = 2
+# A larger file is not kept, unless it takes at most a bit a pixel: that of a drawing takes long.
+_KEPT_BYTES = 2**24
 # Squared error of a pixel that nobody sees; it is added to the error of the nearest labels.
 UNSEEN = {"mse": 4.0, "perceptual": 0.8, FEW_COLORS: 0.8}
 
@@ -136,11 +138,14 @@ class Labelled:
     metadata: Sequence[tuple[bytes, bytes]]
     candidates: Sequence[Candidate] | None = None
     is_ordered: bool = True
+    _kept: list[bytes] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def file(self) -> bytes:
-        """The smallest file of the labels."""
-        return smallest(
+        """The smallest file of the labels; a large one is made anew each time, to bound memory."""
+        if self._kept:
+            return self._kept[0]
+        file = smallest(
             self.labels,
             self.codebook,
             self.settings,
@@ -148,6 +153,14 @@ class Labelled:
             self.candidates,
             is_ordered=self.is_ordered,
         )
+        if len(file) <= max(_KEPT_BYTES, self.labels.size // 8):
+            self._kept.append(file)
+        return file
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return len(self.file)
 
 
 class LabelSearch:
@@ -197,7 +210,7 @@ class LabelSearch:
         if quality < 100:
             return self._search(quality)
         dithered = self._dithered
-        return self._nearest() if dithered is None else self._labelled(dithered, quantized.codebook)
+        return self._untried if dithered is None else self._labelled(dithered, quantized.codebook)
 
     @cached_property
     def _dithered(self) -> np.ndarray | None:
@@ -234,8 +247,16 @@ class LabelSearch:
             labels, codebook, settings.layout, settings.metadata, candidates, self._is_ordered
         )
 
-    def _nearest(self, candidates: Sequence[Candidate] | None = None) -> Labelled:
-        return self._labelled(self._quantized.labels, self._quantized.codebook, candidates)
+    # Kept for all qualities, with what their files take.
+    @cached_property
+    def _untried(self) -> Labelled:
+        """The nearest labels, with any layout."""
+        return self._labelled(self._quantized.labels, self._quantized.codebook)
+
+    @cached_property
+    def _tried(self) -> Labelled:
+        """The nearest labels, with the layouts tried for them."""
+        return self._labelled(self._quantized.labels, self._quantized.codebook, self._candidates)
 
     @cached_property
     def _is_small(self) -> bool:
@@ -288,8 +309,8 @@ class LabelSearch:
             search = partial(refine, quantized, nearest)
         first = self._candidates[0]
         # Of small images no candidates are known, and the two are one.
-        untried = self._nearest()
-        best = untried if self._is_small else self._nearest(self._candidates)
+        untried = self._untried
+        best = untried if self._is_small else self._tried
         best_cost = quantized.error + parameters.lambda_ * 8 * first.size
         promising = self._promising()
         if self._is_drawn:
@@ -312,7 +333,7 @@ class LabelSearch:
                     break
         # By trial files of version 1 are compared, but that of a drawn image may be of version 2.
         if self._settings.layout.effort.drawn and not is_noisy(best.labels, len(best.codebook)):
-            return min(untried, best, key=lambda labelled: len(labelled.file))
+            return min(untried, best, key=lambda labelled: labelled.size)
         return best
 
     def _trial(self, parameters: SearchParameters) -> Callable[[Layout, float], bool]:

@@ -56,7 +56,7 @@ def within_bytes(
         labels = search(count)
         quality = highest_within(partial(_size, labels), highest, limit)
         if quality is None:
-            reached.append((len(labels.at(1).file), count))
+            reached.append((labels.at(1).size, count))
         elif not reached:
             return labels.at(quality)
         else:
@@ -77,7 +77,7 @@ def within_bytes(
 
 
 def _size(search: LabelSearch, quality: int) -> int:
-    return len(search.at(quality).file)
+    return search.at(quality).size
 
 
 def lowest_reaching(measure: Callable[[int], float], highest: int, name: str, target: float) -> int:

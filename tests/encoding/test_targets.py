@@ -55,7 +55,7 @@ def test_no_quality_above_the_highest_is_tried():
 def test_no_search_is_held_beside_the_next():
     class Search:
         def at(self, quality):
-            return SimpleNamespace(file=bytes(9))
+            return SimpleNamespace(size=9)
 
     made = []
 
