@@ -18,6 +18,8 @@ from kqf.threads import each
 
 # Distinct colours that are counted one by one; where there are more, cells of them.
 MAX_DISTINCT = 2**20
+# Cells of opaque colours that there can be, and that are many.
+_ALL_CELLS, _MANY_CELLS = 2**21, 2**18
 # Pixels that are counted at a time.
 _BAND = 2**20
 
@@ -80,8 +82,8 @@ def merge(parts: Iterable[ColorCounts]) -> ColorCounts:
     first = next(parts)
     total = None
     for part in parts:
-        total = _bounded(_sum(first, part)) if total is None else _added(total, part)
-    return first if total is None else total
+        total = _bounded(_sum(first, part)) if total is None else _added(_with_room(total), part)
+    return first if total is None else _without_room(total)
 
 
 def _added(total: ColorCounts, part: ColorCounts) -> ColorCounts:
@@ -95,6 +97,31 @@ def _added(total: ColorCounts, part: ColorCounts) -> ColorCounts:
             total.sums[rows] += part.sums
             return total
     return _bounded(_sum(total, part))
+
+
+def _with_room(total: ColorCounts) -> ColorCounts:
+    """Return counts with a row for each cell that there can be, if many of them are there.
+
+    To these any part is added in place, and no larger arrays are made again and again.
+    """
+    if total.sums is None or total.channels != 3 or not _MANY_CELLS < len(total.keys) < _ALL_CELLS:
+        return total
+    of_channel = np.arange(0, 256, 2, dtype=np.uint32)
+    red, green, blue = np.ix_(of_channel << 16, of_channel << 8, of_channel)
+    keys = (red | green | blue).ravel()
+    counts, sums = np.zeros(len(keys), np.int64), np.zeros((len(keys), 3), np.int64)
+    rows = np.searchsorted(keys, total.keys)
+    counts[rows], sums[rows] = total.counts, total.sums
+    return ColorCounts(3, keys, counts, sums)
+
+
+def _without_room(total: ColorCounts) -> ColorCounts:
+    """Return counts without the rows of colours or cells that are not there."""
+    there = total.counts > 0
+    if there.all():
+        return total
+    sums = None if total.sums is None else total.sums[there]
+    return ColorCounts(total.channels, total.keys[there], total.counts[there], sums)
 
 
 def _sum(one: ColorCounts, other: ColorCounts) -> ColorCounts:

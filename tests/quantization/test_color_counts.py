@@ -34,9 +34,10 @@ def test_counts_of_parts_add_up_to_those_of_the_whole(seed, channels):
 
 
 @pytest.mark.parametrize("channels", [3, 4])
-@pytest.mark.parametrize("limit", [20, 300, 590])
-def test_cells_do_not_depend_on_the_parts(monkeypatch, channels, limit):
+@pytest.mark.parametrize(("limit", "many"), [(20, 2**18), (300, 2**18), (590, 2**18), (100, 50)])
+def test_cells_do_not_depend_on_the_parts(monkeypatch, channels, limit, many):
     monkeypatch.setattr(color_counts, "MAX_DISTINCT", limit)
+    monkeypatch.setattr(color_counts, "_MANY_CELLS", many)
     random = np.random.default_rng(limit)
     pixels, parts = parts_of(random, channels)
     whole = tally_of(pixels)
