@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import inf, log10
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -91,7 +92,7 @@ def ssim_of(original: np.ndarray, result: Part) -> float:
     step = max(_SSIM_BAND // original.shape[1], SSIM_WINDOW)
     for first in range(0, height, step):
         band = slice(first, min(first + step, height) + SSIM_WINDOW - 1)
-        mean = structural_similarity(  # type: ignore[no-untyped-call]
+        mean: Any = structural_similarity(  # type: ignore[no-untyped-call]
             _premultiplied(original[band]),
             _premultiplied(result(band)),
             channel_axis=2,

@@ -25,6 +25,9 @@ from kqf.quantization.colorspace import to_points
 from kqf.quantization.histogram import are_among, bands_of
 from kqf.threads import each
 
+# Candidates that bands are made for.
+_FEW = 4
+
 
 def refine_in_bands(
     quantized: Quantized, candidates: int, lambda_: float, head: Head, rounds: int
@@ -54,7 +57,8 @@ def refine_in_bands(
         return *gather(part, index, found), part.power
 
     image = quantized.image
-    boxes = _boxes(labels.shape, up, image.band_pixels)
+    # The memory of a band grows with the candidates of its pixels.
+    boxes = _boxes(labels.shape, up, image.band_pixels * _FEW // max(candidates, _FEW))
     found = list(each(search, boxes, image.band_threads))
     mass = np.sum([part[0] for part in found], axis=0)
     sums = np.sum([part[1] for part in found], axis=0)
@@ -97,8 +101,7 @@ def _learn(
 
     for _ in range(rounds - 1):
         lengths = measure()
-        errors = errors_from(sample, to_points(codebook, metric), nearest)
-        costs = to_costs(errors, lambda_)
+        costs = to_costs(errors_from(sample, to_points(codebook, metric), nearest), lambda_)
         index = sample.samples.index
         labels = search_tiles(index, nearest.labels, costs, lengths, chains, 1)
         mass, sums = gather(sample, index, labels)

@@ -96,14 +96,18 @@ def _lengths(histogram: np.ndarray) -> np.ndarray:
 
 def to_costs(errors: np.ndarray, lambda_: float) -> np.ndarray:
     """Return squared errors as int32 costs; one bit is worth a squared error of ``lambda_``."""
-    costs: np.ndarray = np.rint(np.minimum(errors / lambda_, _MAX_BITS) * _UNITS)
-    return costs.astype(np.int32)
+    costs: np.ndarray = errors / lambda_
+    np.minimum(costs, _MAX_BITS, out=costs)
+    costs *= _UNITS
+    return np.rint(costs, out=costs).astype(np.int32)
 
 
 def tagged(costs: np.ndarray) -> np.ndarray:
     """Return costs of candidates (C, ...) as best_chains takes them: with their number in them."""
     tags = np.arange(len(costs), dtype=np.int32).reshape(-1, *[1] * (costs.ndim - 1))
-    return (costs << _TAG_BITS) | tags
+    tagged = costs << _TAG_BITS
+    tagged |= tags
+    return tagged
 
 
 def best_chains(labels: np.ndarray, costs: np.ndarray, lengths: np.ndarray) -> np.ndarray:

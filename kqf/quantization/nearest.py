@@ -19,6 +19,8 @@ _PRODUCTS = 4
 _LEAST_PART = 2**16
 # Most points of a part, to bound the memory at work.
 _LARGEST_PART = 2**18
+# Points whose errors are found at a time.
+_ERRORS = 2**15
 # From so many colours on, those that differ in the last bit of samples only have their candidates
 # found together.
 _MANY = 2**14
@@ -177,9 +179,12 @@ def candidates_of(
 def errors_of(points: np.ndarray, codewords: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the squared distances of points (N, D) from codewords (K, D) by labels (N, M)."""
     errors = np.zeros(labels.shape, np.float32)
-    for axis, of_codewords in zip(points.T, codewords.T, strict=True):
-        offsets = axis[:, None] - of_codewords.take(labels)
-        errors += offsets * offsets
+    for first in range(0, len(labels), _ERRORS):
+        rows = slice(first, first + _ERRORS)
+        for axis, of_codewords in zip(points[rows].T, codewords.T, strict=True):
+            offsets = axis[:, None] - of_codewords.take(labels[rows])
+            offsets *= offsets
+            errors[rows] += offsets
     return errors
 
 
