@@ -15,7 +15,7 @@ def build(
     head: Head,
     codebook: np.ndarray,
     ranking: bytes | None,
-    metadata: Sequence[tuple[bytes, bytes]],
+    metadata: Iterable[tuple[bytes, bytes]],
     streams: Iterable[bytes],
     *,
     shapes: bytes | None = None,
@@ -31,10 +31,11 @@ def build(
         shapes: the payload of ``SHAP``, None without shapes.
         packed: the payload of ``PCOD``, None if it may not be used.
     """
+    chunks = list(metadata)
 
     def prologue(lengths: Sequence[int]) -> bytes:
         return build_prologue(
-            head, codebook, ranking, metadata, lengths, shapes=shapes, packed=packed
+            head, codebook, ranking, chunks, lengths, shapes=shapes, packed=packed
         )
 
     # Written on at once, so that the streams of a large image are not held beside its file.
