@@ -99,7 +99,8 @@ def to_costs(errors: np.ndarray, lambda_: float) -> np.ndarray:
     costs: np.ndarray = errors / lambda_
     np.minimum(costs, _MAX_BITS, out=costs)
     costs *= _UNITS
-    return np.rint(costs, out=costs).astype(np.int32)
+    np.rint(costs, out=costs)
+    return costs.astype(np.int32)
 
 
 def tagged(costs: np.ndarray) -> np.ndarray:
