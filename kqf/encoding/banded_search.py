@@ -50,9 +50,16 @@ def refine_in_bands(
     def search(box: Box) -> tuple[np.ndarray, np.ndarray, float]:
         part = quantized.part(box)
         nearest = nearest_codewords(part, candidates)
-        costs = to_costs(errors_from(part, codewords, nearest), lambda_)
         index = part.samples.index
-        found = search_tiles(index, nearest.labels, costs, lengths, _head_of(index, head), 1)
+        # Costs have no name here, so that they are freed when others are made of them.
+        found = search_tiles(
+            index,
+            nearest.labels,
+            to_costs(errors_from(part, codewords, nearest), lambda_),
+            lengths,
+            _head_of(index, head),
+            1,
+        )
         labels[box] = found
         return *gather(part, index, found), part.power
 
@@ -101,9 +108,15 @@ def _learn(
 
     for _ in range(rounds - 1):
         lengths = measure()
-        costs = to_costs(errors_from(sample, to_points(codebook, metric), nearest), lambda_)
-        index = sample.samples.index
-        labels = search_tiles(index, nearest.labels, costs, lengths, chains, 1)
+        index, codewords = sample.samples.index, to_points(codebook, metric)
+        labels = search_tiles(
+            index,
+            nearest.labels,
+            to_costs(errors_from(sample, codewords, nearest), lambda_),
+            lengths,
+            chains,
+            1,
+        )
         mass, sums = gather(sample, index, labels)
         codebook = move_codewords(metric, codebook, mass, sums, fixed)
     return codebook, measure()
