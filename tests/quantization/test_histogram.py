@@ -105,4 +105,3 @@ def test_points_that_a_mean_would_hide_most_stay_as_they_are():
     found, weights = cells(points, masses, colors, 2000)
     assert len(found) <= 2000
     assert {*map(tuple, sky.tolist())} <= {*map(tuple, found[weights == 1000].tolist())}
-
