@@ -253,7 +253,8 @@ class _SalvagedGroups:
             elif payload is None and kind != b"LABL":
                 self._forget()
                 found = {}
-        if self._salvager.file_bytes - self._offset > _LEAST_GROUP:
+        is_ended = bool(self._chunks) and self._chunks[-1].kind == b"DONE"
+        if not is_ended or self._salvager.file_bytes - self._offset > _LEAST_GROUP:
             self._forget()
         self._offset = self._salvager.file_bytes
         return None

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,6 +130,17 @@ def test_a_file_that_was_cut_off_keeps_its_length():
     assert damage.lost_frames == ((3, 5),)
     assert len(animation) == len(FEW)
     assert np.array_equal(animation[5], FEW[2])
+
+
+def test_a_group_that_is_cut_off_may_have_gone_on_painting_the_frame_before():
+    vectors = Path(__file__).parents[2] / "spec" / "vectors" / "valid"
+    data = (vectors / "5.11_goes-on-frame-0.kqf").read_bytes()
+    group = [at for at, kind, _ in chunks(data) if kind == b"CODE"][1]
+    with kqf.open_animation(data) as expected:
+        for end in range(group, group + 40):
+            animation, damage = salvaged(data[:end])
+            assert not np.array_equal(animation[0], expected[0])
+            assert told(damage) == {0, 1}
 
 
 def test_without_its_times_each_frame_is_shown_for_a_tenth_of_a_second():
