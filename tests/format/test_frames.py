@@ -1,4 +1,6 @@
-"""Blocks of a canvas, and maps of those that change."""
+"""Blocks of a canvas, maps of those that change, and the limits of a group of frames."""
+
+import zlib
 
 import numpy as np
 import pytest
@@ -7,8 +9,8 @@ from hypothesis import strategies as st
 
 from kqf.errors import FormatError
 from kqf.format import frames
-from kqf.format.frames import SIDES, Blocks, paint_frames
-from kqf.format.shapes import Placements, Shapes, build_placements
+from kqf.format.frames import SIDES, Blocks, Changes, build_changes, paint_frames, parse_frames
+from kqf.format.shapes import MAX_TILE_SIDE, Placements, Shapes, build_placements
 
 
 @given(
@@ -54,3 +56,66 @@ def test_a_frame_may_paint_as_many_pixels_as_the_canvas_has():
         assert labels.all()
     with pytest.raises(FormatError, match="pixels painted: expected at most 250000, found 500000"):
         paint(2)
+
+
+def test_a_canvas_with_placements_may_be_as_large_as_a_tile():
+    row = np.array([4], np.uint8)
+    shapes = Shapes(np.array([1], np.uint8), row, np.zeros(1, np.uint8), np.ones(4, np.uint8))
+    place = Placements(*(np.array([value]) for value in (MAX_TILE_SIDE - 4, 0, 0)))
+    data = build_placements(place, shapes, (0, 0, MAX_TILE_SIDE, 1))
+    placements = [np.frombuffer(data, np.uint8)]
+    ((pixels, _),) = paint_frames(placements, shapes, (MAX_TILE_SIDE, 1), 0)
+    assert pixels.tolist() == [*range(MAX_TILE_SIDE - 4, MAX_TILE_SIDE)]
+    with pytest.raises(FormatError, match="canvas with placements"):
+        list(paint_frames(placements, shapes, (MAX_TILE_SIDE + 1, 1), 0))
+
+
+def parsed(width, marked, placed=(), height=1):
+    """Build and parse a group with as many changed blocks of one pixel, or placements, a frame."""
+    blocks = Blocks(width, height, 1)
+    bits = np.zeros((len(marked), 8 * blocks.map_bytes), np.uint8)
+    for row, count in zip(bits, marked, strict=True):
+        row[:count] = 1
+    maps = [
+        np.packbits(row, bitorder="little") if count else None
+        for row, count in zip(bits, marked, strict=True)
+    ]
+    placed = placed or [0] * len(marked)
+    placements = [np.zeros(6 * count, np.uint8) for count in placed]
+    labels = np.zeros(sum(marked), np.uint8)
+    changes = Changes(1, blocks, False, maps, placements, labels)
+    payload = build_changes(changes, lambda data: zlib.compress(data, 1))
+    return parse_frames(payload, (width, height), 0)
+
+
+@pytest.mark.parametrize(
+    ("most", "more", "message"),
+    [
+        ({"width": 2**21, "marked": [2**21, 2**21]}, {"marked": [2**21, 2**21, 1]}, "labels"),
+        ({"width": 2**24, "marked": [1, 1]}, {"marked": [1, 1, 1]}, "maps"),
+        (
+            {"width": 2**21, "marked": [0, 0], "placed": [2**19, 2**19]},
+            {"marked": [0, 0, 0], "placed": [2**19, 2**19, 1]},
+            "placements",
+        ),
+    ],
+)
+def test_a_group_of_several_frames_is_bounded(most, more, message):
+    changes = parsed(**most)
+    assert len(changes.labels) == sum(most["marked"])
+    with pytest.raises(FormatError, match=f"{message} of several frames"):
+        parsed(**most | more)
+
+
+def test_a_group_of_one_frame_may_be_as_large_as_the_canvas():
+    assert len(parsed(2**22 + 1, [2**22 + 1]).labels) == 2**22 + 1
+
+
+def test_a_group_may_have_as_many_frames_as_allowed():
+    assert len(parsed(1, [0] * 2**16)) == 2**16
+
+
+def test_a_frame_may_have_placements_for_a_quarter_of_its_pixels():
+    assert parsed(9, [0], [2]).placements[0].size == 2 * 6
+    with pytest.raises(FormatError, match="placements of a frame: expected at most 2, found 3"):
+        parsed(9, [0, 0], [1, 3])
