@@ -255,7 +255,6 @@ def decode_placements(
         begins = down != 0
         if not first:
             # Each frame begins at the upper edge.
-            begins[firsts] = True
             down[firsts[1:]] -= np.add.reduceat(down, firsts)[:-1]
         edges = (edge + np.cumsum(down)) & 0xFFFF
         y = edges - heights

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from kqf.errors import FormatError
 from kqf.format import frames
-from kqf.format.frames import SIDES, Blocks, Changes, build_changes, paint_frames, parse_frames
+from kqf.format.frames import (
+    SIDES,
+    Blocks,
+    Changes,
+    build_changes,
+    most_shape_pixels,
+    paint_frames,
+    parse_frames,
+)
 from kqf.format.shapes import MAX_TILE_SIDE, Placements, Shapes, build_placements
 
 
@@ -58,16 +66,70 @@ def test_a_frame_may_paint_as_many_pixels_as_the_canvas_has():
         paint(2)
 
 
+ROW = Shapes(*(np.array([value], np.uint8) for value in (1, 4, 0)), np.ones(4, np.uint8))
+
+
+def rows_at(places, size):
+    """Return placements of ROW at these (x, y) of a canvas (width, height)."""
+    x, y = np.array(places, np.int64).reshape(-1, 2).T
+    data = build_placements(Placements(x, y, 0 * x), ROW, (0, 0, *size))
+    return np.frombuffer(data, np.uint8)
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 8), st.integers(0, 9)), max_size=5, unique=True),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_frames_are_painted_as_each_alone(frames_of_places):
+    size = 12, 10
+    placements = [rows_at(places, size) for places in frames_of_places]
+    for places, painted in zip(
+        frames_of_places, paint_frames(placements, ROW, size, 0), strict=True
+    ):
+        if not places:
+            assert painted is None
+            continue
+        pixels, labels = painted
+        expected = [12 * y + x + right for x, y in places for right in range(4)]
+        assert sorted(pixels.tolist()) == sorted(expected)
+        assert labels.all()
+
+
+def test_frames_of_many_placements_are_painted():
+    size = 512, 200
+    places = [(x, y) for y in range(200) for x in range(0, 512, 4)][: 2**13 + 1]
+    for pixels, _ in paint_frames([rows_at(places, size)] * 3, ROW, size, 0):
+        assert np.array_equal(np.sort(pixels), np.arange(4 * len(places)))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (rows_at([(0, 0)] * 2, (4, 1)), "pixels painted: expected at most 4, found 8"),
+        (rows_at([(1, 0)], (4, 1)), "placements of frame 7"),
+    ],
+)
+def test_frames_before_a_wrong_one_are_painted(wrong, message):
+    right = rows_at([(0, 0)], (4, 1))
+    painted = paint_frames([right, right, wrong, right], ROW, (4, 1), 5)
+    assert [next(painted)[0].tolist() for _ in range(2)] == [[0, 1, 2, 3]] * 2
+    with pytest.raises(FormatError, match=message):
+        next(painted)
+
+
+def test_shapes_in_force_may_have_more_pixels_than_the_canvas():
+    assert most_shape_pixels((3, 5)) == 15 + 2**20
+
+
 def test_a_canvas_with_placements_may_be_as_large_as_a_tile():
-    row = np.array([4], np.uint8)
-    shapes = Shapes(np.array([1], np.uint8), row, np.zeros(1, np.uint8), np.ones(4, np.uint8))
-    place = Placements(*(np.array([value]) for value in (MAX_TILE_SIDE - 4, 0, 0)))
-    data = build_placements(place, shapes, (0, 0, MAX_TILE_SIDE, 1))
-    placements = [np.frombuffer(data, np.uint8)]
-    ((pixels, _),) = paint_frames(placements, shapes, (MAX_TILE_SIDE, 1), 0)
+    placements = [rows_at([(MAX_TILE_SIDE - 4, 0)], (MAX_TILE_SIDE, 1))]
+    ((pixels, _),) = paint_frames(placements, ROW, (MAX_TILE_SIDE, 1), 0)
     assert pixels.tolist() == [*range(MAX_TILE_SIDE - 4, MAX_TILE_SIDE)]
     with pytest.raises(FormatError, match="canvas with placements"):
-        list(paint_frames(placements, shapes, (MAX_TILE_SIDE + 1, 1), 0))
+        list(paint_frames(placements, ROW, (MAX_TILE_SIDE + 1, 1), 0))
 
 
 def parsed(width, marked, placed=(), height=1):

@@ -192,6 +192,7 @@ ONE = [2, 2, 0]
     ("data", "message"),
     [
         (b"\0" * 7, "length: expected at least 8, found 7"),
+        (b"\0\0\0\1" + b"\0" * 4, "zlib stream"),
         (payload(0, ONE, SQUARE[0] * 2), "count: expected 1 to 65536, found 0"),
         (payload(2**16 + 1, ONE, [1] * 4), "count: expected 1 to 65536, found 65537"),
         (payload(1, ONE, [1] * 4, 2**31), "sides_length: expected at most"),
@@ -205,7 +206,9 @@ ONE = [2, 2, 0]
         (payload(1, ONE, [1] * 5), "inflated size: expected at most 4 bytes"),
         (payload(1, ONE, [1, 1, 1, 10]), "label: expected at most 9, found 10"),
         (payload(1, [2, 2, 10], [1] * 4), "label: expected at most 9, found 10"),
+        (payload(2, [2, 2, 2, 2, 0, 10], [1] * 8), "label: expected at most 9, found 10"),
         (payload(1, ONE, [1, 0, 1, 1]), "pixels that shape 0 paints: expected at least 4, found 3"),
+        (payload(2, [2, 2, 2, 2, 0, 0], [1] * 5 + [0, 1, 1]), "pixels that shape 1 paints"),
     ],
 )
 def test_wrong_shapes_are_refused(data, message):
@@ -216,6 +219,23 @@ def test_wrong_shapes_are_refused(data, message):
 
 def test_shapes_may_have_as_many_pixels_as_allowed():
     assert len(parse_shapes(payload(1, [100, 100, 0], [1] * 10_000), 9, PIXELS)) == 1
+
+
+def test_sides_may_not_end_beyond_the_payload():
+    data = payload(1, ONE, [1] * 4)
+    sides = len(deflate(bytes(ONE), 6))
+    with pytest.raises(FormatError, match="zlib stream: expected at least 9 bytes for 4, found 0"):
+        parse_shapes(data[: 8 + sides], 9, PIXELS)
+    with pytest.raises(FormatError, match=f"sides_length: expected at most {sides - 1}"):
+        parse_shapes(data[: 8 + sides - 1], 9, PIXELS)
+
+
+@given(some_shapes(), st.integers(1, 80))
+def test_the_ink_of_many_shapes_is_found_in_blocks(shapes, at_once):
+    with patch.object(format_shapes, "_BLOCK", at_once):
+        found = Shapes(shapes.heights, shapes.widths, shapes.grounds, shapes.labels).ink
+    for name in ("counts", "offsets", "labels"):
+        assert np.array_equal(getattr(found, name), getattr(shapes.ink, name))
 
 
 def test_shapes_that_end_early_are_truncated():
@@ -239,6 +259,7 @@ BOX, SIZE = (10, 20, 30, 40), (32, 41)
     ("steps", "count", "message"),
     [
         ([(2, 0, 2)], 1, "shape in tile 3: expected at most 1, found 2"),
+        ([(2, 0, 2), (3, 0, 0)], 2, "shape in tile 3: expected at most 1, found 2"),
         ([(1, 0, 0)], 1, "upper left pixel"),  # above the tile
         ([(22, 0, 0)], 1, "upper left pixel"),  # below it
         ([(2, 20, 0)], 1, "upper left pixel"),  # right of it
@@ -282,6 +303,15 @@ def test_pixels_painted_twice_are_found_wherever_they_are():
     both.add(Placements(x[:1], np.array([1022]), np.zeros(1, np.int64)))
     with pytest.raises(FormatError, match="pixels painted"):
         check_painted_once(SHAPES, both.joined(), (6000, 1100))
+
+
+@pytest.mark.parametrize("x", [0, 3, 8])
+@pytest.mark.parametrize("y", [0, 2])
+def test_a_single_column_painted_twice_is_found(x, y):
+    column = shapes_of([[1]] * 4)
+    check_painted_once(column, placed((x, y, 0)), (9, 6))
+    with pytest.raises(FormatError, match="pixels painted"):
+        check_painted_once(column, placed((x, y, 0), (x, 0, 0)), (9, 6))
 
 
 def test_more_placements_than_can_be_painted_are_not_collected():

@@ -1,4 +1,4 @@
-"""How long frames are shown, and where whole ones are stored (sections 5.10 and 5.12)."""
+"""How long frames are shown, and where whole ones are stored (sections 5.10 and 6.7)."""
 
 import struct
 import zlib
