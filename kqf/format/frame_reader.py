@@ -58,10 +58,7 @@ class FrameReader:
         assert reader.timing is not None
         self._size, self._frames = (reader.head.width, reader.head.height), reader.timing.frames
         self.whole: dict[int, int] = {}
-        self._colors = reader.head.colors
-        self._chunks = reader.chunks_after_tiles()
-        self.last_frame = 0
-        self._is_walked = True
+        self.restart()
 
     def seek(self, frame: int, offset: int | None) -> None:
         """Go to the group of a whole frame, to read it next.
@@ -150,7 +147,7 @@ class FrameReader:
             if kind not in _ORDER[at:] or (kind == b"PCOD" and b"CODE" in found):
                 expected = "a group of frames, fidx or DONE"
                 raise FormatError("file", "chunk order", expected, kind.decode())
-            at = _ORDER.index(kind) + (kind != b"FRAM")
+            at = _ORDER.index(kind) + 1
             if kind == b"RANK":
                 check_ranking_length(length, MAX_COLORS)
             elif kind in (b"CODE", b"PCOD") and length > 2 * MAX_COLORS * 4:

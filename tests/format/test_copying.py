@@ -172,3 +172,12 @@ def test_new_labels_must_be_in_the_codebook():
 
 def test_no_tiles_are_no_labels():
     assert copying.decode([], (3, 2)).shape == (0, 3, 2)
+
+
+def test_new_labels_of_a_wide_tile_are_listed_column_by_column():
+    width = 2**16 + 300
+    labels = np.resize(np.arange(1, 7, dtype=np.uint8), (2, width))
+    labels[1] = labels[0] + 3
+    codes, new = copying.encode(labels)
+    assert new == labels.T.tobytes()
+    assert np.array_equal(copying.decode([(codes, new)], labels.shape)[0], labels)

@@ -150,6 +150,18 @@ def parsed(width, marked, placed=(), height=1):
     return parse_frames(payload, (width, height), 0)
 
 
+def test_labels_of_changed_blocks_must_be_in_the_codebook():
+    for labels in ([0, 3, 0], [3, 0, 0], [0, 0, 3]):
+        blocks = Blocks(3, 1, 1)
+        bits = np.array([0b111], np.uint8)
+        nothing = np.empty(0, np.uint8)
+        changes = Changes(1, blocks, False, [bits], [nothing], np.array(labels, np.uint8))
+        payload = build_changes(changes, zlib.compress)
+        assert parse_frames(payload, (3, 1), 3).labels.tolist() == labels
+        with pytest.raises(FormatError, match="label: expected at most 2, found 3"):
+            parse_frames(payload, (3, 1), 2)
+
+
 @pytest.mark.parametrize(
     ("most", "more", "message"),
     [

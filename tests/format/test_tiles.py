@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from kqf.errors import FormatError
 from kqf.format.declarations import Predictor
-from kqf.format.grid import slices_within, touched_pixels, touched_tiles, with_contexts
+from kqf.format.grid import (
+    slices_within,
+    touched_pixels,
+    touched_tiles,
+    with_contexts,
+    with_shapes,
+)
 from kqf.format.header import Head
 from kqf.format.tiles import check_tile_length, decode_rows, decode_tile
 
@@ -89,6 +95,11 @@ def test_of_256_colours_every_symbol_is_right():
     head = Head(16, 16, 16, 16, 1, 255, Predictor.NONE)
     symbols = np.arange(256, dtype=np.uint8)
     assert decode_tile(zlib.compress(symbols), head, 0).ravel().tolist() == list(range(256))
+
+
+def test_shapes_that_reach_into_a_box_begin_at_most_254_pixels_before_it():
+    assert with_shapes((300, 600, 310, 620)) == (46, 346, 310, 620)
+    assert with_shapes((254, 10, 310, 620)) == (0, 0, 310, 620)
 
 
 def test_a_payload_too_short_for_its_tile_is_refused_by_its_length():
