@@ -54,6 +54,34 @@ def test_whether_the_first_group_goes_on_painting_the_image(groups, goes_on):
         assert reader.next().frames.first_frame == 0
 
 
+def groups_of(reader):
+    """Read all groups that follow, and the tiles of whole frames."""
+    groups = []
+    while group := reader.next():
+        groups.append(group.frames.first_frame)
+        if group.image is not None:
+            list(group.image.tiles(range(group.image.head.tiles)))
+    return groups
+
+
+def test_after_a_whole_frame_is_sought_the_rest_is_read():
+    reader = frame_reader([part for parts in pieces("6.7_fidx.kqf") for part in parts])
+    index = reader.read_index()
+    every = groups_of(reader)
+    assert set(index) <= set(every)
+    assert index == reader.whole
+    for frame in index:
+        reader.seek(frame, None)
+        assert groups_of(reader) == every[every.index(frame) :]
+    reader.restart()
+    assert groups_of(reader) == every
+    # One that has read nothing before the frame sought knows less than the index.
+    last = max(index)
+    other = frame_reader([part for parts in pieces("6.7_fidx.kqf") for part in parts])
+    other.seek(last, index[last])
+    assert groups_of(other) == every[every.index(last) :]
+
+
 @pytest.mark.parametrize("kind", [b"CODE", b"PCOD"])
 def test_a_codebook_far_too_long_is_refused_before_it_is_read(kind):
     for length, message in ((2048, "1 to 256 entries|zlib|inflate"), (2049, "at most 2048")):

@@ -165,11 +165,11 @@ def test_labels_of_changed_blocks_must_be_in_the_codebook():
 @pytest.mark.parametrize(
     ("most", "more", "message"),
     [
-        ({"width": 2**21, "marked": [2**21, 2**21]}, {"marked": [2**21, 2**21, 1]}, "labels"),
-        ({"width": 2**24, "marked": [1, 1]}, {"marked": [1, 1, 1]}, "maps"),
+        ({"width": 2**21 + 1, "marked": [2**21, 2**21]}, {"marked": [2**21, 2**21 + 1]}, "labels"),
+        ({"width": 2**24, "marked": [1, 1]}, {"width": 2**24 + 1}, "maps"),
         (
-            {"width": 2**21, "marked": [0, 0], "placed": [2**19, 2**19]},
-            {"marked": [0, 0, 0], "placed": [2**19, 2**19, 1]},
+            {"width": 2**22, "marked": [0, 0], "placed": [2**19, 2**19]},
+            {"placed": [2**19, 2**19 + 1]},
             "placements",
         ),
     ],

@@ -9,33 +9,37 @@ from hypothesis.extra import numpy as hnp
 from kqf.errors import FormatError
 from kqf.format.packing import labels_per_byte, pack, packed_bytes, unpack
 
+# Of every number of labels that share a byte, at least with the lowest and the highest last label.
+every_share = pytest.mark.parametrize("last", [0, 1, 2, 3, 4, 7, 15])
+
 
 @st.composite
-def packable(draw):
-    """Draw (labels, last_label)."""
-    last = draw(st.integers(0, 15))
+def packable(draw, last):
+    """Draw labels, each at most last."""
     shape = draw(st.tuples(st.integers(1, 20), st.integers(1, 9)))
-    return draw(hnp.arrays(np.uint8, shape, elements=st.integers(0, last))), last
+    return draw(hnp.arrays(np.uint8, shape, elements=st.integers(0, last)))
 
 
-@given(packable())
-def test_round_trip(drawn):
-    labels, last = drawn
-    data = pack(labels, last)
-    assert len(data) == packed_bytes(labels.shape, last)
-    assert np.array_equal(unpack(data, labels.shape, last, 0), labels)
+@every_share
+@given(data=st.data())
+def test_round_trip(last, data):
+    labels = data.draw(packable(last))
+    packed = pack(labels, last)
+    assert len(packed) == packed_bytes(labels.shape, last)
+    assert np.array_equal(unpack(packed, labels.shape, last, 0), labels)
 
 
-@given(packable())
-def test_labels_lie_where_the_specification_says(drawn):
-    labels, last = drawn
-    data, share, width = pack(labels, last), labels_per_byte(last), labels.shape[1]
+@every_share
+@given(data=st.data())
+def test_labels_lie_where_the_specification_says(last, data):
+    labels = data.draw(packable(last))
+    packed, share, width = pack(labels, last), labels_per_byte(last), labels.shape[1]
     if last == 0:
-        assert data == bytes(-(-len(labels) // 64) * width)
+        assert packed == bytes(-(-len(labels) // 64) * width)
         return
     bits = 8 // share
     for (y, x), label in np.ndenumerate(labels):
-        assert data[y // share * width + x] >> bits * (y % share) & (2**bits - 1) == label
+        assert packed[y // share * width + x] >> bits * (y % share) & (2**bits - 1) == label
 
 
 def test_labels_of_a_byte_follow_from_the_last_one():
