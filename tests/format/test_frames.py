@@ -189,6 +189,11 @@ def test_a_group_may_have_as_many_frames_as_allowed():
     assert len(parsed(1, [0] * 2**16)) == 2**16
 
 
+def test_the_work_of_a_group_is_its_labels_and_the_blocks_of_its_maps():
+    assert parsed(9, [2, 0, 3]).work == 2 + 3 + 2 * 9
+    assert parsed(9, [0, 0]).work == 0
+
+
 def test_a_frame_may_have_placements_for_a_quarter_of_its_pixels():
     assert parsed(9, [0], [2]).placements[0].size == 2 * 6
     with pytest.raises(FormatError, match="placements of a frame: expected at most 2, found 3"):
