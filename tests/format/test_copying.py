@@ -121,8 +121,7 @@ def test_nothing_is_left_to_chance_where_two_codes_fit():
     assert copying.encode(flat) == (bytes(8), b"")
 
 
-def test_the_frequent_byte_is_chosen():
-    """A pixel like both of its neighbours takes the code that makes a byte of others."""
+def test_what_fits_above_is_copied_from_there():
     labels = np.zeros((8, 200), np.uint8)
     labels[0] = np.arange(200) % 3 + 1
     labels[1:4] = labels[0]
@@ -131,10 +130,26 @@ def test_the_frequent_byte_is_chosen():
     codes, new = copying.encode(labels, above_right=False)
     assert set(codes) == {NEW, 0}
     assert new == labels[0].tobytes()
-    # A row of its own, all to the left, at the end of which both would do.
-    labels[5, 100:] = 9
-    codes, _ = copying.encode(labels, above_right=False)
-    assert np.array_equal(slow_decode(codes, _, labels.shape, None), labels)
+
+
+def test_of_two_codes_that_fit_the_one_of_a_frequent_byte_is_chosen():
+    labels = np.zeros((4, 100), np.uint8)
+    # Pixels copy from the left alone, but for the first of some columns, which both codes fit.
+    labels[1:] = [[1], [2], [3]]
+    labels[0, 30:] = 5
+    codes, new = copying.encode(labels, above_right=False)
+    assert set(codes[1:30]) == set(codes[31:]) == {0b01_01_01_01}
+    assert np.array_equal(slow_decode(codes, new, labels.shape, None), labels)
+
+
+def test_every_code_is_used_where_it_fits():
+    labels = np.array([[5, 5, 6], [5, 6, 6]], np.uint8)
+    codes, new = copying.encode(labels)
+    assert unpacked(codes, labels.shape).tolist() == [[NEW, LEFT, NEW], [ABOVE, ABOVE_RIGHT, ABOVE]]
+    assert new == b"\5\6"
+    codes, new = copying.encode(labels, above_right=False)
+    assert unpacked(codes, labels.shape).tolist() == [[NEW, LEFT, NEW], [ABOVE, NEW, ABOVE]]
+    assert new == b"\5\6\6"
 
 
 @pytest.mark.parametrize(
@@ -166,6 +181,7 @@ def test_new_labels_must_be_as_many_as_their_codes():
 
 def test_new_labels_must_be_in_the_codebook():
     copying.check_new(b"\2", 1, 2, 0)
+    copying.check_new(b"", 0, 2, 0)
     with pytest.raises(FormatError, match="at most 2, found 3"):
         copying.check_new(b"\3", 1, 2, 0)
 
