@@ -116,6 +116,13 @@ def test_tiles_are_apart(width):
     assert decoded[3, 1, :-1].all()
 
 
+@pytest.mark.parametrize("width", [3, 300])
+@pytest.mark.parametrize("code", [ABOVE, LEFT, ABOVE_RIGHT])
+def test_what_is_copied_from_outside_alone_is_0(width, code):
+    codes = bytes([code * 0b01_01_01_01]) * width
+    assert not copying.decode([(codes, b"")], (4, width)).any()
+
+
 def test_nothing_is_left_to_chance_where_two_codes_fit():
     flat = np.zeros((4, 8), np.uint8)
     assert copying.encode(flat) == (bytes(8), b"")
