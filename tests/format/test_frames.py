@@ -190,7 +190,7 @@ def test_a_group_may_have_as_many_frames_as_allowed():
 
 
 def test_the_work_of_a_group_is_its_labels_and_the_blocks_of_its_maps():
-    assert parsed(9, [2, 0, 3]).work == 2 + 3 + 2 * 9
+    assert parsed(9, [2, 0, 3], height=4).work == 2 + 3 + 2 * 9 * 4
     assert parsed(9, [0, 0]).work == 0
 
 
