@@ -157,6 +157,17 @@ def test_every_code_is_used_where_it_fits():
     codes, new = copying.encode(labels, above_right=False)
     assert unpacked(codes, labels.shape).tolist() == [[NEW, LEFT, NEW], [ABOVE, NEW, ABOVE]]
     assert new == b"\5\6\6"
+    # What lies left of the tile is 0.
+    codes, _ = copying.encode(np.array([[5], [0]], np.uint8))
+    assert unpacked(codes, (2, 1)).tolist() == [[NEW], [LEFT]]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("at_once", [1, 3000])
+def test_tall_tiles_are_decoded_in_pieces(count, at_once, monkeypatch):
+    monkeypatch.setattr(copying, "_AT_ONCE", at_once)
+    tiles = np.random.default_rng(0).integers(0, COLORS, (count, 70, 30), np.uint8)
+    assert np.array_equal(copying.decode([*map(copying.encode, tiles)], (70, 30)), tiles)
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,13 @@ def test_frames_are_painted_as_each_alone(frames_of_places):
 def test_frames_of_many_placements_are_painted():
     size = 512, 200
     places = [(x, y) for y in range(200) for x in range(0, 512, 4)][: 2**13 + 1]
-    for pixels, _ in paint_frames([rows_at(places, size)] * 3, ROW, size, 0):
+    right = rows_at(places, size)
+    for pixels, _ in paint_frames([right] * 3, ROW, size, 0):
         assert np.array_equal(np.sort(pixels), np.arange(4 * len(places)))
+    wrong = right.reshape(6, -1).copy()
+    wrong[4, -1] = 1
+    with pytest.raises(FormatError, match="shape in frame 7: expected at most 0, found 1"):
+        list(paint_frames([right, right, wrong.ravel()], ROW, size, 5))
 
 
 @pytest.mark.parametrize(
