@@ -299,9 +299,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--number", type=int, default=20_000, help="pieces of reading")
-    parser.add_argument("--encode", type=int, default=20_000, help="pieces of encoding")
+    parser.add_argument("--encode", type=int, default=5000, help="pieces of encoding")
     parser.add_argument("--threads", type=int, default=8)
-    parser.add_argument("--warm", type=int, default=2000, help="the first pieces")
+    parser.add_argument("--warm", type=int, default=1000, help="the first pieces")
     parser.add_argument("--grow", type=float, default=16, help="MiB")
     asked = parser.parse_args()
     if "MALLOC_ARENA_MAX" not in os.environ:
