@@ -7,17 +7,21 @@ import numpy as np
 
 from kqf.threads import each
 
-# Pixels whose local standard deviation of luma is s have the weight 8 / (s + 4), rounded to classes
-# half an octave apart. Weights are whole sixteenths, so that sums of them are exact.
+# Pixels whose local standard deviation of luma is s are 8 / (s + 4) times as visible as others,
+# rounded to classes half an octave apart. Weights are whole sixteenths, so that sums are exact.
 _OFFSET = 4.0
 _UNIT_DEVIATION = 8.0
 _LEAST_CLASS, _GREATEST_CLASS = -5, 2
 CLASSES = _GREATEST_CLASS - _LEAST_CLASS + 1
-WEIGHTS = np.rint(16 * 2.0 ** (np.arange(_LEAST_CLASS, _GREATEST_CLASS + 1) / 2)) / 16
+_OCTAVES = np.arange(_LEAST_CLASS, _GREATEST_CLASS + 1) / 2
+# What an error counts where a codebook is learned: with more, calm areas take bytes that nobody sees.
+WEIGHTS = np.rint(16 * 2.0 ** (0.7 * _OCTAVES)) / 16
 # Classes from this one on are calm: there dots are less seen than bands.
 CALM = 5
 # What an error counts where labels are searched: streaks are seen in calm areas alone.
-SEARCH_WEIGHTS = np.rint(16 * WEIGHTS**1.2 * np.where(np.arange(CLASSES) < CALM, 1, 2)) / 16
+SEARCH_WEIGHTS = (
+    np.rint(16 * 2.0 ** (1.2 * _OCTAVES) * np.where(np.arange(CLASSES) < CALM, 1, 1.4)) / 16
+)
 # Deviations from which on a pixel falls into the next lower class.
 _BOUNDS = (
     _UNIT_DEVIATION * 2.0 ** ((0.5 - np.arange(_GREATEST_CLASS, _LEAST_CLASS, -1)) / 2) - _OFFSET

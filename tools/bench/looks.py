@@ -44,6 +44,7 @@ KQF_OPTIONS: dict[str, kqf.EncodeOptions] = {
     DEFAULT: {},
     "KQF, quality 50": {"quality": 50},
     "KQF, quality 25": {"quality": 25},
+    "KQF, quality 10": {"quality": 10},
     DITHERED: {"dither": "floyd-steinberg"},
     "KQF, calm areas dithered": {"dither": "floyd-steinberg", "quality": 75},
     FEWER: {"colors": 64},
@@ -58,7 +59,7 @@ PNG8_OPTIONS = {
     PNG8_FEWER_DITHERED: (64, True),
 }
 # Those that differ in quality alone.
-BY_QUALITY = ("KQF, quality 25", "KQF, quality 50", DEFAULT)
+BY_QUALITY = ("KQF, quality 10", "KQF, quality 25", "KQF, quality 50", DEFAULT)
 BUTTERAUGLI = "butteraugli"
 # Classes of weight from this one on are calm.
 CALM = 5
