@@ -34,7 +34,7 @@ from kqf.threads import each
 
 # What one bit is worth (lambda), as a share of the error that the nearest labels leave: at quality
 # 99, and how many steps of quality double it.
-_LAMBDA_AT_99 = 0.05
+_LAMBDA_AT_99 = 0.052
 _STEPS_TO_DOUBLE = 12
 # So many steps of quality add one candidate for each pixel, and one round of search.
 _STEPS_PER_CANDIDATE = 12

@@ -14,8 +14,8 @@ _UNIT_DEVIATION = 8.0
 _LEAST_CLASS, _GREATEST_CLASS = -5, 2
 CLASSES = _GREATEST_CLASS - _LEAST_CLASS + 1
 _OCTAVES = np.arange(_LEAST_CLASS, _GREATEST_CLASS + 1) / 2
-# What an error counts where a codebook is learned: with more, calm areas take bytes for nothing.
-WEIGHTS = np.rint(16 * 2.0 ** (0.7 * _OCTAVES)) / 16
+# What an error counts where a codebook is learned.
+WEIGHTS = np.rint(16 * 2.0**_OCTAVES) / 16
 # Classes from this one on are calm: there dots are less seen than bands.
 CALM = 5
 # What an error counts where labels are searched: streaks are seen in calm areas alone.
