@@ -57,7 +57,7 @@ def address(pictures, reports, tmp_path_factory):
     for name in SIZES:
         with pytest.MonkeyPatch.context() as patch:
             if name == "large.png":
-                patch.setattr(page, "_SIZE", 40_000)
+                patch.setattr(page, "_SIZE", 30_000)
             sections.append(page.section_of(reports[name], pictures[name], 3))
     bad = [Unreadable("<img src=x>.png", "is <script>no</script> image")]
     path = tmp_path_factory.mktemp("page") / "report.html"
