@@ -8,6 +8,7 @@ import numpy as np
 from kqf.encoding.layout import count_pairs
 from kqf.encoding.rate_distortion import (
     SAMPLE,
+    NearestCodewords,
     Refined,
     errors_from,
     gather,
@@ -51,15 +52,7 @@ def refine_in_bands(
         part = quantized.part(box)
         nearest = nearest_codewords(part, candidates)
         index = part.samples.index
-        # Costs have no name here, so that they are freed when others are made of them.
-        found = search_tiles(
-            index,
-            nearest.labels,
-            to_costs(errors_from(part, codewords, nearest), lambda_),
-            lengths,
-            _head_of(index, head),
-            1,
-        )
+        found = _search(part, nearest, codewords, lambda_, lengths, _head_of(index, head))
         labels[box] = found
         return *gather(part, index, found), part.power
 
@@ -109,17 +102,30 @@ def _learn(
     for _ in range(rounds - 1):
         lengths = measure()
         index, codewords = sample.samples.index, to_points(codebook, metric)
-        labels = search_tiles(
-            index,
-            nearest.labels,
-            to_costs(errors_from(sample, codewords, nearest), lambda_),
-            lengths,
-            chains,
-            1,
-        )
+        labels = _search(sample, nearest, codewords, lambda_, lengths, chains)
         mass, sums = gather(sample, index, labels)
         codebook = move_codewords(metric, codebook, mass, sums, fixed)
     return codebook, measure()
+
+
+def _search(
+    part: Quantized,
+    nearest: NearestCodewords,
+    codewords: np.ndarray,
+    lambda_: float,
+    lengths: np.ndarray,
+    head: Head,
+) -> np.ndarray:
+    """Return the cheapest labels of a part, (H, W) uint8."""
+    # Costs have no name here, so that they are freed when others are made of them.
+    return search_tiles(
+        part.samples.index,
+        nearest.labels,
+        to_costs(errors_from(part, codewords, nearest), lambda_),
+        lengths,
+        head,
+        1,
+    )
 
 
 def _head_of(part: np.ndarray, head: Head) -> Head:

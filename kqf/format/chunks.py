@@ -1,6 +1,7 @@
 """Chunks: how they are framed, named and checked (section 4)."""
 
 import struct
+from collections.abc import Iterator
 
 import deflate as libdeflate
 from construct import (
@@ -50,6 +51,16 @@ def parse_chunk_head(data: bytes) -> tuple[int, bytes]:
     """Return length and type from the first eight bytes of a chunk (section 4.2)."""
     length, kind = _CHUNK_HEAD_STRUCT.unpack(data)
     return length, kind
+
+
+def chunks_of(file: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the type of each chunk of a valid file, and the chunk with its frame."""
+    at = len(SIGNATURE)
+    while at < len(file):
+        length, kind = parse_chunk_head(file[at : at + HEAD_SIZE])
+        end = at + length + FRAME_SIZE
+        yield kind, file[at:end]
+        at = end
 
 
 def build_chunk(kind: bytes, payload: bytes) -> bytes:

@@ -10,7 +10,7 @@ from kqf.format.shapes import MAX_TILE_SIDE
 from kqf.format.streams import MAX_RATIO, MIN_STREAM
 
 # Six times faster than Header's compiled parser: opening a small file is little else than this.
-_HEADER_STRUCT = struct_of(Header)
+HEADER_STRUCT = struct_of(Header)
 _FIELDS = tuple(field.subcon for field in Header.subcons)
 # The bits of ``layout`` in version 2.
 _PREDICTOR_BITS = 15
@@ -104,7 +104,7 @@ def parse_header(payload: bytes) -> Head:
     Raises:
         FormatError: a field is outside its range. UnsupportedError: it is of a later version.
     """
-    values = _HEADER_STRUCT.unpack(payload)
+    values = HEADER_STRUCT.unpack(payload)
     for declared, value in zip(_FIELDS, values, strict=True):
         declared.check(value)
     width, height, tile_width, tile_height, version, channels, last_label, layout = values

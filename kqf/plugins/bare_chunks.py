@@ -8,16 +8,14 @@ import struct
 import numpy as np
 
 from kqf.errors import FormatError
-from kqf.format.chunks import END, FRAME_SIZE, HEAD_SIZE, build_chunk, crc_of, parse_chunk_head
+from kqf.format.chunks import CRC_SIZE, END, HEAD_SIZE, build_chunk, chunks_of, crc_of
+from kqf.format.header import HEADER_STRUCT
 from kqf.format.signature import SIGNATURE
 
 # The first byte, which no file begins with.
 FORM = b"\x01"
 # CRC, width, height, version, layout and last label.
 _START = struct.Struct(">3I3B")
-_CRC_SIZE = 4
-# The payload of HEAD: width, height, both of a tile, version, channels, last label, layout.
-_HEAD = struct.Struct(">4I4B")
 # More values than this are told by a bit for each that there can be.
 _MOST_LISTED = 32
 
@@ -29,17 +27,13 @@ def bare(file: bytes, values: np.ndarray) -> bytes:
         file: a valid one without metadata.
         values: (K,) uint8, its codebook, ascending.
     """
-    payloads, at = {}, len(SIGNATURE)
-    while at < len(file):
-        length, kind = parse_chunk_head(file[at : at + HEAD_SIZE])
-        payloads[kind] = file[at + HEAD_SIZE : at + HEAD_SIZE + length]
-        at += length + FRAME_SIZE
-    width, height, *tile, version, _, last, layout = _HEAD.unpack(payloads[b"HEAD"])
+    payloads = {kind: chunk[HEAD_SIZE:-CRC_SIZE] for kind, chunk in chunks_of(file)}
+    width, height, *tile, version, _, last, layout = HEADER_STRUCT.unpack(payloads[b"HEAD"])
     if payloads.keys() - {b"HEAD", b"CODE", b"PCOD", b"LABL", b"DONE"} or tile != [width, height]:
         return file
-    start = _START.pack(0, width, height, version, layout, last)[_CRC_SIZE:]
+    start = _START.pack(0, width, height, version, layout, last)[CRC_SIZE:]
     rest = start + _listed(values) + payloads[b"LABL"]
-    return FORM + crc_of(FORM, rest).to_bytes(_CRC_SIZE) + rest
+    return FORM + crc_of(FORM, rest).to_bytes(CRC_SIZE) + rest
 
 
 def framed(data: bytes) -> bytes:
@@ -54,7 +48,7 @@ def framed(data: bytes) -> bytes:
     if len(data) < at:
         raise FormatError("chunk", "length", f"at least {at}", len(data))
     crc, width, height, version, layout, last = _START.unpack_from(data, len(FORM))
-    found = crc_of(FORM, data[len(FORM) + _CRC_SIZE :])
+    found = crc_of(FORM, data[len(FORM) + CRC_SIZE :])
     if crc != found:
         raise FormatError("chunk", "CRC", f"{found:08x}", f"{crc:08x}")
     size = min(last + 1, _MOST_LISTED)
@@ -62,7 +56,7 @@ def framed(data: bytes) -> bytes:
     if last >= _MOST_LISTED:
         bits = np.unpackbits(np.frombuffer(values, np.uint8), bitorder="little")
         values = np.flatnonzero(bits).astype(np.uint8).tobytes()
-    head = _HEAD.pack(width, height, width, height, version, 1, last, layout)
+    head = HEADER_STRUCT.pack(width, height, width, height, version, 1, last, layout)
     chunks = {b"HEAD": head, b"CODE": values, b"LABL": data[at + size :]}
     return b"".join([SIGNATURE, *(build_chunk(*chunk) for chunk in chunks.items()), END])
 

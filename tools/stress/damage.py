@@ -23,7 +23,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 import kqf
-from kqf.format.chunks import FRAME_SIZE, HEAD_SIZE, parse_chunk_head
+from kqf.format.chunks import HEAD_SIZE, chunks_of
 from kqf.format.signature import SIGNATURE
 
 VECTORS = Path(__file__).parents[2] / "spec" / "vectors" / "valid"
@@ -56,9 +56,9 @@ def heads(data: bytes) -> set[int]:
     """Return where the signature and the lengths and types of chunks stand."""
     at = len(SIGNATURE)
     found = set(range(at))
-    while at < len(data):
+    for _, chunk in chunks_of(data):
         found.update(range(at, at + HEAD_SIZE))
-        at += parse_chunk_head(data[at : at + HEAD_SIZE])[0] + FRAME_SIZE
+        at += len(chunk)
     return found
 
 

@@ -15,7 +15,7 @@ from kqf.encoding.settings import StorageSettings
 from kqf.encoding.storage import smallest
 from kqf.format import codebooks
 from kqf.format.animation import Timing, build_animation, build_frame_index
-from kqf.format.chunks import END, FRAME_SIZE, HEAD_SIZE, build_chunk, parse_chunk_head
+from kqf.format.chunks import END, build_chunk, chunks_of
 from kqf.format.declarations import Predictor
 from kqf.format.frames import Whole, build_whole
 from kqf.format.header import build_header, layout_of
@@ -239,10 +239,6 @@ class AnimationWriter:
 def _chunks(data: bytes) -> dict[bytes, bytes]:
     """Return the chunks of a file by type, those of one type together."""
     found: dict[bytes, bytes] = {}
-    at = len(SIGNATURE)
-    while at < len(data):
-        length, kind = parse_chunk_head(data[at : at + HEAD_SIZE])
-        end = at + FRAME_SIZE + length
-        found[kind] = found.get(kind, b"") + data[at:end]
-        at = end
+    for kind, chunk in chunks_of(data):
+        found[kind] = found.get(kind, b"") + chunk
     return found
