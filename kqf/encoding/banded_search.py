@@ -7,6 +7,7 @@ import numpy as np
 
 from kqf.encoding.layout import count_pairs
 from kqf.encoding.rate_distortion import (
+    FEW,
     SAMPLE,
     NearestCodewords,
     Refined,
@@ -15,6 +16,7 @@ from kqf.encoding.rate_distortion import (
     lengths_of,
     move_codewords,
     nearest_codewords,
+    refined,
     search_tiles,
     to_costs,
 )
@@ -25,9 +27,6 @@ from kqf.quantization.color_image import Box
 from kqf.quantization.colorspace import to_points
 from kqf.quantization.histogram import are_among, bands_of
 from kqf.threads import each
-
-# Candidates that bands are made for.
-_FEW = 4
 
 
 def refine_in_bands(
@@ -58,19 +57,13 @@ def refine_in_bands(
 
     image = quantized.image
     # The memory of a band grows with the candidates of its pixels.
-    boxes = _boxes(labels.shape, up, image.band_pixels * _FEW // max(candidates, _FEW))
+    boxes = _boxes(labels.shape, up, image.band_pixels * FEW // max(candidates, FEW))
     found = list(each(search, boxes, image.band_threads))
     mass = np.sum([part[0] for part in found], axis=0)
     sums = np.sum([part[1] for part in found], axis=0)
     codebook = move_codewords(metric, codebook, mass, sums, fixed)
-    codewords = to_points(codebook, metric)
-    used = fixed | (mass > 0)
-    gained = mass[:, None] * codewords * codewords - 2 * sums * codewords
-    error = sum(part[2] for part in found) + float(gained.sum())
-    numbers = (np.cumsum(used) - 1).astype(np.uint8)
-    for rows in bands_of(labels.shape):
-        labels[rows] = numbers[labels[rows]]
-    return Refined(labels, codebook[used], error)
+    power = sum(part[2] for part in found)
+    return refined(labels, codebook, metric, mass, sums, power, fixed)
 
 
 def _learn(

@@ -31,7 +31,7 @@ _NOISE = 0.4
 # Share above the best trial up to which a second layout is stored in full.
 _MARGIN = 1.01
 # Deflate by zlib, with these memory levels, makes up for libdeflate's splitting of short streams.
-_ZLIB_BYTES = 2**17
+_ZLIB_BYTES = 2**16
 _MEMORY_LEVELS = (5, 6)
 # Streams of larger images are not kept for other layouts, to bound memory.
 _KEPT_PIXELS = 2**22
@@ -106,6 +106,25 @@ def smallest_trial(labels: np.ndarray, codebook: np.ndarray) -> int:
     trials = _Trials(labels, codebook, None, 1)
     drawn = (_LEFT, _UP, _COPY, _COPY_RANKED)
     return min(trials.size(one, _TRIAL_LEVEL) for one in drawn)
+
+
+def has_shapes(labels: np.ndarray, codebook: np.ndarray) -> bool:
+    """Tell by a band whether labels (H, W) uint8 that are copied take less with shapes."""
+    trials = _Trials(labels[middle_rows(labels.shape, _SMALL)], codebook, None, 1)
+    if trials.found is None:
+        return False
+    shaped = trials.size(replace(_COPY_RANKED, shapes=True), _TRIAL_LEVEL)
+    return shaped < trials.size(_COPY_RANKED, _TRIAL_LEVEL)
+
+
+def copied_size(labels: np.ndarray, codebook: np.ndarray, settings: LayoutSettings) -> int:
+    """Return about how many bytes labels (H, W) uint8 take if they are copied, by trial.
+
+    Of a large image it is those of a band.
+    """
+    band = labels[middle_rows(labels.shape, settings.effort.pixels)]
+    trials = _Trials(band, codebook, settings.tile, settings.threads)
+    return trials.size(_COPY_RANKED, settings.effort.trial_level)
 
 
 def smallest_drawn(

@@ -17,16 +17,16 @@ from kqf.format.declarations import Predictor
 from kqf.format.header import Head
 from kqf.quantization.api import Quantized
 from kqf.quantization.colorspace import hold_alpha, snap, to_colors, to_points, translucency
-from kqf.quantization.histogram import are_among
+from kqf.quantization.histogram import are_among, bands_of
 from kqf.quantization.nearest import ban, errors_of, nearest_few
 from kqf.threads import each
 
 # Costs are integers in this fraction of a bit: sums are then exact and the same everywhere.
 _UNITS = 64
 # Low bits of a cost that name the candidate it belongs to: room for 16 of them.
-_TAG_BITS = 4
-_TAGS = (1 << _TAG_BITS) - 1
-MAX_CANDIDATES = _TAGS + 1
+TAG_BITS = 4
+TAGS = (1 << TAG_BITS) - 1
+MAX_CANDIDATES = TAGS + 1
 # Errors beyond this many bits' worth are all the same: too much.
 _MAX_BITS = 2**14
 # Steps after which totals are reduced: a cost is at most 2**24, the costs of so many steps 2**29.
@@ -38,6 +38,8 @@ _THRESHOLD = 4
 _BATCH = 2**24
 _LEAST_BATCH = 2**19
 _THREAD_PIXELS = 2**21
+# Candidates that bands of an image are made for.
+FEW = 4
 # Pixels of the part of an image that statistics come from.
 SAMPLE = 2**20
 # Added to each rank's count, so that a rank not seen yet costs much, but not infinitely much.
@@ -66,7 +68,7 @@ def code_lengths(counts: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     """
     colors = len(counts)
     lengths = np.zeros((256, 256), np.int32)
-    lengths[:colors, :colors] = _lengths(prediction.rank_histogram(counts, ranks))[ranks]
+    lengths[:colors, :colors] = code_bits(prediction.rank_histogram(counts, ranks))[ranks]
     return lengths.ravel()
 
 
@@ -87,10 +89,14 @@ def transition_lengths(counts: np.ndarray) -> np.ndarray:
     return lengths.ravel()
 
 
-def _lengths(histogram: np.ndarray) -> np.ndarray:
-    """Return the bits that symbols cost which occur as often as this, int32, in 1/64 bits."""
-    histogram = histogram + _PRIOR
-    bits: np.ndarray = np.rint(np.log2(histogram.sum() / histogram) * _UNITS)
+def code_bits(counts: np.ndarray) -> np.ndarray:
+    """Return what symbols cost that occur as often as this, int32, in 1/64 bits.
+
+    Arguments:
+        counts: (..., n), of n symbols each.
+    """
+    likely = counts + _PRIOR
+    bits: np.ndarray = np.rint(np.log2(likely.sum(axis=-1, keepdims=True) / likely) * _UNITS)
     return bits.astype(np.int32)
 
 
@@ -106,7 +112,7 @@ def to_costs(errors: np.ndarray, lambda_: float) -> np.ndarray:
 def tagged(costs: np.ndarray) -> np.ndarray:
     """Return costs of candidates (C, ...) as best_chains takes them: with their number in them."""
     tags = np.arange(len(costs), dtype=np.int32).reshape(-1, *[1] * (costs.ndim - 1))
-    tagged = costs << _TAG_BITS
+    tagged = costs << TAG_BITS
     tagged |= tags
     return tagged
 
@@ -124,7 +130,7 @@ def best_chains(labels: np.ndarray, costs: np.ndarray, lengths: np.ndarray) -> n
     """
     count, steps, chains = labels.shape
     came_by = np.empty((steps, count, chains), np.uint8)
-    lengths = lengths << _TAG_BITS
+    lengths = lengths << TAG_BITS
     following = labels[:, 0].astype(np.uint16)
     totals = lengths.take(following) + costs[:, 0]
     index = np.empty((count, count, chains), np.uint16)
@@ -136,12 +142,12 @@ def best_chains(labels: np.ndarray, costs: np.ndarray, lengths: np.ndarray) -> n
         paths += totals[:, None]
         # The least path carries in its low bits which candidate it came by.
         totals = paths.min(axis=0)
-        np.bitwise_and(totals, _TAGS, out=came_by[step], casting="unsafe")
-        totals &= ~_TAGS
+        np.bitwise_and(totals, TAGS, out=came_by[step], casting="unsafe")
+        totals &= ~TAGS
         totals += costs[:, step]
         if not step % _STEPS:
             # Only differences matter: taking the least away keeps long chains from overflowing.
-            totals -= totals.min(axis=0) & ~_TAGS
+            totals -= totals.min(axis=0) & ~TAGS
     chosen = np.empty((steps, chains), np.uint8)
     chosen[-1] = totals.argmin(axis=0)
     chain = np.arange(chains)
@@ -256,11 +262,42 @@ def refine(
         # Codewords move little: the nearest ones stay so, but not their errors.
         errors = errors_from(quantized, to_points(codebook, quantized.metric), nearest)
     labels, codebook, mass, sums = search_round(labels, codebook, errors, index, chains)
-    codewords = to_points(codebook, quantized.metric)
+    return refined(labels, codebook, quantized.metric, mass, sums, quantized.power, fixed)
+
+
+def refined(
+    labels: np.ndarray,
+    codebook: np.ndarray,
+    metric: str,
+    mass: np.ndarray,
+    sums: np.ndarray,
+    power: float,
+    fixed: np.ndarray,
+) -> Refined:
+    """Return labels without codewords that no pixel has, and their error.
+
+    Arguments:
+        labels: (H, W) uint8, written. mass, sums: of their pixels, from gather.
+        power: ``Quantized.power`` of all of the image.
+        fixed: (K,) bool, codewords that stay.
+    """
+    codewords = to_points(codebook, metric)
     used = fixed | (mass > 0)
+    numbers = (np.cumsum(used) - 1).astype(np.uint8)
+    for rows in bands_of(labels.shape):
+        labels[rows] = numbers[labels[rows]]
+    return Refined(labels, codebook[used], error_from(codewords, mass, sums, power))
+
+
+def error_from(codewords: np.ndarray, mass: np.ndarray, sums: np.ndarray, power: float) -> float:
+    """Return the weighted squared error of labels, summed over all pixels.
+
+    Arguments:
+        codewords: (K, D). mass, sums: of their pixels, from gather.
+        power: ``Quantized.power`` of all of the image.
+    """
     gained = mass[:, None] * codewords * codewords - 2 * sums * codewords
-    error = quantized.power + float(gained.sum())
-    return Refined((np.cumsum(used) - 1).astype(np.uint8)[labels], codebook[used], error)
+    return power + float(gained.sum())
 
 
 def errors_from(

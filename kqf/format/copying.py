@@ -43,10 +43,29 @@ def encode(
     Returns:
         code_bytes bytes, and a byte for each pixel whose code is 3.
     """
+    codes, above, from_left = choose(labels, above_right=above_right)
+    new = np.flatnonzero(codes == NEW)
+    new = new[_listed(new, labels.shape[1], labels.shape[1])]
+    symbols = labels.reshape(-1)[new]
+    if ranks is not None:
+        symbols = ranks[above.reshape(-1)[new], symbols]
+    packed = _pack(codes)
+    free = _pack((from_left & (codes == ABOVE)).view(np.uint8))
+    return _most_frequent(packed, free).tobytes(), symbols.tobytes()
+
+
+def choose(
+    labels: np.ndarray, *, above_right: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the lowest code that fits each label (h, w) uint8, and what it was chosen by.
+
+    Returns:
+        codes (h, w) uint8; the labels above (h, w) uint8; which labels are those to the left,
+        (h, w) bool.
+    """
     above = np.zeros_like(labels)
     above[1:] = labels[:-1]
-    from_above = labels == above
-    from_left = np.empty_like(from_above)
+    from_left = np.empty(labels.shape, np.bool_)
     from_left[:, 0] = labels[:, 0] == 0
     np.equal(labels[:, 1:], labels[:, :-1], out=from_left[:, 1:])
     codes = np.full(labels.shape, NEW, np.uint8)
@@ -55,15 +74,8 @@ def encode(
         corner[:, :-1] = above[:, 1:]
         codes[labels == corner] = ABOVE_RIGHT
     np.copyto(codes, LEFT, where=from_left)
-    np.copyto(codes, ABOVE, where=from_above)
-    new = np.flatnonzero(codes == NEW)
-    new = new[_listed(new, labels.shape[1], labels.shape[1])]
-    symbols = labels.reshape(-1)[new]
-    if ranks is not None:
-        symbols = ranks[above.reshape(-1)[new], symbols]
-    packed = _pack(codes)
-    free = _pack((from_above & from_left).view(np.uint8))
-    return _most_frequent(packed, free).tobytes(), symbols.tobytes()
+    np.copyto(codes, ABOVE, where=labels == above)
+    return codes, above, from_left
 
 
 def _listed(new: np.ndarray, width: int, tile_width: int) -> np.ndarray:
