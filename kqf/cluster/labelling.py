@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kqf.encoding.label_search import SearchParameters
 from kqf.encoding.layout import Layout, LayoutSettings, count_pairs, head_of, trial_size
 from kqf.encoding.rate_distortion import (
+    SearchParameters,
     hold_labels,
     lengths_of,
     search_tiles,

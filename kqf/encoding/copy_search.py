@@ -11,14 +11,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kqf.encoding.layout import middle_rows
+from kqf.encoding.drawn import copied_size, has_shapes, is_noisy
+from kqf.encoding.layout import Candidate, Layout, LayoutSettings, middle_rows, trial_size
 from kqf.encoding.rate_distortion import (
     FEW,
+    PART,
     SAMPLE,
     TAG_BITS,
     TAGS,
+    NearestCodewords,
     Refined,
+    SearchParameters,
     code_bits,
+    error_from,
     errors_from,
     gather,
     move_codewords,
@@ -32,14 +37,15 @@ from kqf.quantization.api import Quantized
 from kqf.quantization.color_image import Box
 from kqf.quantization.colorspace import to_points
 from kqf.quantization.histogram import are_among, bands_of
-from kqf.quantization.nearest import assign
 from kqf.threads import each, run
 
 _CODES = 4
+# Labels that copy both across and down look better than streaks of the same error.
+_LOOKS_BETTER = 1.01
 # More than any row costs, with room for the costs of a step.
 _NEVER = np.int32(2**30)
-# Steps after which totals are reduced: a cost is at most 2**24, those of so many steps 2**28.
-_STEPS = 16
+# Columns that are worked on at once: a cost is at most 2**24, those of so many columns 2**28.
+_COLUMNS = 16
 # Candidates of all pixels of a batch of rows, about, and the fewest rows: each step of the search
 # takes longer to begin than to do for a few rows.
 _BATCH = 2**21
@@ -59,34 +65,97 @@ class _Costs:
     new: np.ndarray
 
 
-def refine_copied(
+def cheaper_copied(
     quantized: Quantized,
-    labels: np.ndarray,
-    codebook: np.ndarray,
-    candidates: int,
-    lambda_: float,
-    rounds: int,
-) -> Refined:
-    """Return labels and codebook with less of error + lambda x bits, copied, than those given.
+    found: Refined,
+    nearest: NearestCodewords | None,
+    candidate: Candidate,
+    parameters: SearchParameters,
+    settings: LayoutSettings,
+) -> Refined | None:
+    """Return labels to copy that cost less than those found; None if there are none.
 
     Arguments:
-        labels: (H, W) uint8. codebook: (K, C) uint8. Found by a search for another predictor.
-        candidates: nearest codewords to choose from, for each pixel, 1 to MAX_CANDIDATES.
-        lambda_: squared error in the metric that one bit is worth, above 0.
-        rounds: of search and of moving codewords to the middle of their pixels, at least 1.
+        found: by other searches. candidate: its layout and size by trial.
+        nearest: as refine_copied has it.
+        settings: of trials.
     """
-    image, metric = quantized.image, quantized.metric
-    color_labels = assign(image.histogram.colors, codebook, metric, image.threads)
-    quantized = replace(quantized, codebook=codebook, color_labels=color_labels)
-    fixed = are_among(codebook, quantized.fixed)
+    # In noise no search saves anything.
+    if found.error == quantized.error and is_noisy(found.labels, len(found.codebook)):
+        return None
+    most = candidate.size * parameters.copyable
+    if copied_size(found.labels, found.codebook, settings) > most:
+        return None
+    # What is taken out as a shape should stay as it is.
+    if has_shapes(found.labels, found.codebook):
+        return None
+    if quantized.image.in_bands:
+        rows = middle_rows(found.labels.shape, PART)
+        part = quantized.part((rows, slice(None)))
+        few = _part_of(found, part, rows)
+        if _cheaper(part, few, None, candidate.layout, parameters, settings) is None:
+            return None
+    return _cheaper(quantized, found, nearest, candidate.layout, parameters, settings)
+
+
+def _cheaper(
+    quantized: Quantized,
+    found: Refined,
+    nearest: NearestCodewords | None,
+    layout: Layout,
+    parameters: SearchParameters,
+    settings: LayoutSettings,
+) -> Refined | None:
+    """Search for labels to copy, whatever they may gain, and return them if they cost less."""
+    copied = refine_copied(quantized, found, nearest, parameters)
+    if not quantized.image.in_bands:
+        # Streams of other kinds gain differently from a higher level.
+        effort = settings.effort
+        settings = replace(settings, effort=replace(effort, trial_level=effort.level))
+    size = trial_size(found.labels, found.codebook, layout, settings)
+    its_size = copied_size(copied.labels, copied.codebook, settings)
+    # No quality makes a larger file than 100 does, which may copy the nearest labels.
+    if its_size > copied_size(quantized.labels, quantized.codebook, settings):
+        return None
+    bit = 8 * parameters.lambda_
+    is_cheaper = copied.error + bit * its_size < (found.error + bit * size) * _LOOKS_BETTER
+    return copied if is_cheaper else None
+
+
+def _part_of(found: Refined, part: Quantized, rows: slice) -> Refined:
+    """Return what was found for some rows of an image, which are a part of it."""
+    labels = found.labels[rows]
+    mass, sums = gather(part, part.samples.index, labels)
+    codewords = to_points(found.codebook, part.metric)
+    count = len(found.codebook)
+    error = error_from(codewords, mass[:count], sums[:count], part.power)
+    return replace(found, labels=labels, error=error)
+
+
+def refine_copied(
+    quantized: Quantized,
+    found: Refined,
+    nearest: NearestCodewords | None,
+    parameters: SearchParameters,
+) -> Refined:
+    """Return labels and codebook with less of error + lambda x bits, copied, than those found.
+
+    Arguments:
+        found: by a search for another predictor.
+        nearest: candidates for all of the image; None if they are still to be found.
+    """
+    image, metric, count = quantized.image, quantized.metric, parameters.copy_candidates
+    fixed = are_among(quantized.codebook, quantized.fixed)
+    codebook, labels = quantized.codebook.copy(), found.kept[found.labels]
+    codebook[found.kept] = found.codebook
     boxes, threads = [(slice(None), slice(None))], 1
     if image.in_bands:
-        pixels = image.band_pixels * FEW // max(candidates, FEW)
+        pixels = image.band_pixels * FEW // max(count, FEW)
         boxes = [(rows, slice(None)) for rows in bands_of(labels.shape, pixels)]
         threads = image.band_threads
-    else:
-        nearest = nearest_codewords(quantized, candidates)
-    for _ in range(rounds):
+    elif nearest is None:
+        nearest = nearest_codewords(quantized, count)
+    for _ in range(parameters.copy_rounds):
         costs = _costs_of(labels[middle_rows(labels.shape, SAMPLE)], codebook)
         codewords, before = to_points(codebook, metric), labels
         labels = np.empty_like(before)
@@ -99,19 +168,19 @@ def refine_copied(
             costs: _Costs = costs,
         ) -> tuple[np.ndarray, np.ndarray, float]:
             part = quantized.part(box) if image.in_bands else quantized
-            near = nearest_codewords(part, candidates) if image.in_bands else nearest
-            errors = to_costs(errors_from(part, codewords, near), lambda_)
+            near = nearest.first(count) if nearest else nearest_codewords(part, count)
+            errors = to_costs(errors_from(part, codewords, near), parameters.lambda_)
             index = part.samples.index
             labels[box] = _searched(
                 before, box[0], index, near.labels, errors, costs, part.image.threads
             )
             return *gather(part, index, labels[box]), part.power
 
-        found = list(each(search, boxes, threads))
-        mass = np.sum([part[0] for part in found], axis=0)
-        sums = np.sum([part[1] for part in found], axis=0)
+        parts = list(each(search, boxes, threads))
+        mass = np.sum([part[0] for part in parts], axis=0)
+        sums = np.sum([part[1] for part in parts], axis=0)
         codebook = move_codewords(metric, codebook, mass, sums, fixed)
-    power = sum(part[2] for part in found)
+    power = sum(part[2] for part in parts)
     return refined(labels, codebook, metric, mass, sums, power, fixed)
 
 
@@ -144,10 +213,8 @@ def _searched(
 
         def search(top: int, codes: np.ndarray = codes) -> None:
             rows = np.arange(top, min(top + step, height), 2)
-            here = index[rows].T
-            some, their_errors = (table[:, here].swapaxes(0, 1) for table in (nearest, errors))
             labels[rows + above] = _best_rows(
-                labels, codes, rows + above, some, their_errors, costs
+                labels, codes, rows + above, index[rows].T, nearest, errors, costs
             )
 
         run(search, range(start, height, step), threads)
@@ -174,109 +241,143 @@ def _best_rows(
     labels: np.ndarray,
     codes: np.ndarray,
     rows: np.ndarray,
-    candidates: np.ndarray,
+    index: np.ndarray,
+    nearest: np.ndarray,
     errors: np.ndarray,
     costs: _Costs,
 ) -> np.ndarray:
     """Return the cheapest labels of some rows that are not neighbours, (n, W) uint8.
 
     Arguments:
-        labels, codes: (H, W) uint8 as they are.
-        rows: (n,). candidates: (W, C, n) uint8. errors: (W, C, n) int32, their costs.
+        labels, codes: (H, W) uint8 as they are. rows: (n,).
+        index: (W, n), columns of the next two.
+        nearest: (C, R) uint8, candidates. errors: (C, R) int32, their costs, ``tagged``.
     """
+    width, colors, new = labels.shape[1], np.intp(len(costs.new)), costs.new.ravel()
     above = np.where(rows[:, None], labels[rows - 1], np.uint8(0)).T[:, None]
     corner = np.zeros_like(above)
     corner[:-1] = above[1:]
-    others = np.full(candidates.shape, copying.NEW, np.uint8)
-    others[candidates == corner] = copying.ABOVE_RIGHT
-    others[candidates == above] = copying.ABOVE
-    new = costs.new.ravel().take(above * np.intp(len(costs.new)) + candidates)
-    new[others != copying.NEW] = 0
-    errors += _costs_below(labels, codes, rows, candidates, costs)
     up = np.where(rows[:, None], codes[rows - 1], 0).T
-    by_code = np.ascontiguousarray(np.moveaxis(costs.codes[up], 1, -1))
-    return _best_chains(candidates, errors, others, new, by_code)
+    below, by_above, by_others, by_new = _costs_below(labels, codes, rows, costs)
+    chains = _Chains(len(nearest), index.shape)
+    # Some columns at a time, which stay in the cache.
+    for first in range(0, width, _COLUMNS):
+        part = slice(first, first + _COLUMNS)
+        candidates, own = (table[:, index[part]].swapaxes(0, 1) for table in (nearest, errors))
+        others = np.full(candidates.shape, copying.NEW, np.uint8)
+        np.copyto(others, copying.ABOVE_RIGHT, where=candidates == corner[part])
+        np.copyto(others, copying.ABOVE, where=candidates == above[part])
+        beside = new.take(above[part] * colors + candidates)
+        np.copyto(beside, 0, where=others != copying.NEW)
+        under = new.take(candidates * colors + below[part])
+        under += by_new[part]
+        np.minimum(under, by_others[part], out=under)
+        np.copyto(under, by_above[part], where=candidates == below[part])
+        own += under
+        by_code = np.ascontiguousarray(np.moveaxis(costs.codes[up[part]], 1, -1))
+        chains.add(candidates, own, others, beside, by_code)
+    return chains.cheapest()
 
 
 def _costs_below(
-    labels: np.ndarray,
-    codes: np.ndarray,
-    rows: np.ndarray,
-    candidates: np.ndarray,
-    costs: _Costs,
-) -> np.ndarray:
-    """Return what the labels below cost beneath each candidate, (W, C, n) int32."""
+    labels: np.ndarray, codes: np.ndarray, rows: np.ndarray, costs: _Costs
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the labels below some rows, (W, 1, n) uint8, and what they cost, (W, 1, n) int32.
+
+    Namely if they are copied from above; if they are copied from elsewhere, _NEVER if they can't
+    be; and what their code costs if they are new.
+    """
     last = rows + 1 == len(labels)
     under = np.where(last, 0, rows + 1)
     below = labels[under]
     left, corner, before = np.zeros((3, *below.shape), np.uint8)
     left[:, 1:], before[:, 1:] = below[:, :-1], codes[under, :-1]
     corner[:, :-1] = labels[rows, 1:]
-    by_code = costs.codes[codes[rows], before].T
-    below = below.T[:, None]
-    copied = np.where(below == corner.T[:, None], by_code[copying.ABOVE_RIGHT][:, None], _NEVER)
-    np.copyto(copied, by_code[copying.LEFT][:, None], where=below == left.T[:, None])
-    total: np.ndarray = costs.new.ravel().take(candidates * np.intp(len(costs.new)) + below)
-    total += by_code[copying.NEW][:, None]
-    np.minimum(total, copied, out=total)
-    np.copyto(total, by_code[copying.ABOVE][:, None], where=candidates == below)
-    total[..., last] = 0
-    return total
+    by_code = costs.codes[codes[rows], before]
+    # Where there is no row below, nothing costs anything.
+    by_code[last] = 0
+    others = np.where(below == corner, by_code[..., copying.ABOVE_RIGHT], _NEVER)
+    np.copyto(others, by_code[..., copying.LEFT], where=below == left)
+    others[last] = 0
+    above, new = by_code[..., copying.ABOVE], by_code[..., copying.NEW]
+    return below.T[:, None], above.T[:, None], others.T[:, None], new.T[:, None]
 
 
-def _best_chains(
-    candidates: np.ndarray,
-    errors: np.ndarray,
-    others: np.ndarray,
-    new: np.ndarray,
-    by_code: np.ndarray,
-) -> np.ndarray:
-    """Return the cheapest candidate of each pixel, for many rows at once, (n, W) uint8.
+class _Chains:
+    """The cheapest labels of many rows, found column by column.
 
     Arguments:
-        candidates: (W, C, n) uint8.
-        errors: (W, C, n) int32, what each costs however it is stored, ``tagged``.
-        others: (W, C, n) uint8, the code of each unless it is copied from the left.
-        new: (W, C, n) int32, what it costs then beside its code.
-        by_code: (W, 4, 4, n) int32, what codes cost by the code to the left.
+        count: candidates of each pixel. shape: (W, n) columns and rows.
     """
-    steps, count, rows = candidates.shape
-    column = np.arange(rows)
-    # Which candidate to the left has the same label; the one after the last if none has.
-    same = np.full(candidates.shape, count, np.uint8)
-    for number in reversed(range(count)):
-        is_same = candidates[1:] == candidates[:-1, number : number + 1]
-        np.copyto(same[1:], np.uint8(number), where=is_same)
-    came_by = np.empty(candidates.shape, np.uint8)
-    totals = np.full((count + 1, rows), _NEVER)
-    # Left of a row lie zeros.
-    is_zero = (candidates[0] == 0) & (others[0] > copying.LEFT)
-    chosen = np.where(is_zero, np.intp(copying.LEFT), others[0])
-    totals[:-1] = by_code[0, 0].take(chosen * rows + column) + errors[0]
-    totals[:-1] += np.where(chosen == copying.NEW, new[0], 0)
-    least = np.empty((_CODES, rows), np.int32)
-    for step in range(1, steps):
-        costs = by_code[step]
-        # The least total that ends in each code to the left, and then in each code here: its low
-        # bits tell which candidate it came by.
-        for code in range(_CODES):
-            np.where(chosen == code, totals[:-1], _NEVER).min(axis=0, out=least[code])
-        paths = (least[:, None] + costs).min(axis=0)
-        cheapest = paths.take(others[step] * np.intp(rows) + column)
-        cheapest += new[step]
-        totals[:-1] += costs[:, copying.LEFT].take(chosen * rows + column)
-        copied = totals.take(same[step] * np.intp(rows) + column)
-        chosen = np.where(copied < cheapest, np.intp(copying.LEFT), others[step])
-        np.minimum(copied, cheapest, out=cheapest)
-        np.bitwise_and(cheapest, TAGS, out=came_by[step], casting="unsafe")
-        cheapest &= ~TAGS
-        if not step % _STEPS:
-            # Only differences matter: taking the least away keeps long rows from overflowing.
-            cheapest -= cheapest.min(axis=0)
-        np.add(cheapest, errors[step], out=totals[:-1])
-    result = np.empty((steps, rows), np.uint8)
-    at = totals[:-1].argmin(axis=0)
-    for step in range(steps - 1, -1, -1):
-        result[step] = candidates[step, at, column]
-        at = came_by[step, at, column]
-    return result.T
+
+    def __init__(self, count: int, shape: tuple[int, int]) -> None:
+        self._columns, rows = shape
+        self._row = np.arange(rows)
+        # Left of a row lie zeros, as if copied from above.
+        self._totals = np.full((count + 1, rows), _NEVER)
+        self._totals[0] = 0
+        self._labels = np.zeros((1, count, rows), np.uint8)
+        self._codes = np.full((count, rows), copying.ABOVE, np.intp)
+        self._came_by: list[np.ndarray] = []
+        self._candidates: list[np.ndarray] = []
+
+    def add(
+        self,
+        candidates: np.ndarray,
+        errors: np.ndarray,
+        others: np.ndarray,
+        new: np.ndarray,
+        by_code: np.ndarray,
+    ) -> None:
+        """Add columns on the right.
+
+        Arguments:
+            candidates: (w, C, n) uint8.
+            errors: (w, C, n) int32, what each costs however it is stored, ``tagged``.
+            others: (w, C, n) uint8, the code of each unless it is copied from the left.
+            new: (w, C, n) int32, what it costs then beside its code.
+            by_code: (w, 4, 4, n) int32, what codes cost by the code to the left.
+        """
+        columns, count, rows = candidates.shape
+        totals, chosen, row = self._totals, self._codes, self._row
+        # Which candidate to the left has the same label; the one after the last if none has.
+        before = np.concatenate([self._labels, candidates[:-1]])
+        same = np.full(candidates.shape, count, np.uint8)
+        for number in reversed(range(count)):
+            np.copyto(same, np.uint8(number), where=candidates == before[:, number : number + 1])
+        came_by = np.empty(candidates.shape, np.uint8)
+        least = np.empty((_CODES, rows), np.int32)
+        for step in range(columns):
+            costs = by_code[step]
+            # The least total that ends in each code to the left, and then in each code here: its
+            # low bits tell which candidate it came by.
+            for code in range(_CODES):
+                np.where(chosen == code, totals[:-1], _NEVER).min(axis=0, out=least[code])
+            paths = (least[:, None] + costs).min(axis=0)
+            cheapest = paths.take(others[step] * np.intp(rows) + row)
+            cheapest += new[step]
+            totals[:-1] += costs[:, copying.LEFT].take(chosen * rows + row)
+            copied = totals.take(same[step] * np.intp(rows) + row)
+            chosen = np.where(copied < cheapest, np.intp(copying.LEFT), others[step])
+            np.minimum(copied, cheapest, out=cheapest)
+            np.bitwise_and(cheapest, TAGS, out=came_by[step], casting="unsafe")
+            cheapest &= ~TAGS
+            np.add(cheapest, errors[step], out=totals[:-1])
+        # Only differences matter: taking the least away keeps long rows from overflowing.
+        totals[:-1] -= totals[:-1].min(axis=0) & ~TAGS
+        self._codes, self._labels = chosen, candidates[-1:]
+        self._candidates.append(candidates)
+        self._came_by.append(came_by)
+
+    def cheapest(self) -> np.ndarray:
+        """Return the labels of all columns, (n, W) uint8."""
+        result = np.empty((self._columns, len(self._row)), np.uint8)
+        at, column = self._totals[:-1].argmin(axis=0), self._columns
+        for candidates, came_by in zip(
+            reversed(self._candidates), reversed(self._came_by), strict=True
+        ):
+            for step in reversed(range(len(candidates))):
+                column -= 1
+                result[column] = candidates[step, at, self._row]
+                at = came_by[step, at, self._row]
+        return result.T

@@ -7,8 +7,8 @@ from functools import cached_property, partial
 import numpy as np
 
 from kqf.encoding.banded_search import refine_in_bands
-from kqf.encoding.copy_search import refine_copied
-from kqf.encoding.drawn import copied_size, has_shapes, is_noisy, is_small
+from kqf.encoding.copy_search import cheaper_copied
+from kqf.encoding.drawn import is_noisy, is_small
 from kqf.encoding.layout import (
     Candidate,
     Layout,
@@ -20,9 +20,10 @@ from kqf.encoding.layout import (
 )
 from kqf.encoding.rate_distortion import (
     MAX_CANDIDATES,
+    PART,
+    NearestCodewords,
     Refined,
-    error_from,
-    gather,
+    SearchParameters,
     nearest_codewords,
     refine,
 )
@@ -46,10 +47,6 @@ _STEPS_PER_CANDIDATE = 12
 _STEPS_PER_ROUND = 20
 # Labels are worth their error only below this share of the nearest labels' bytes.
 _WORTHWHILE = 0.99
-# Labels that copy both across and down look better than streaks of the same error.
-_LOOKS_BETTER = 1.01
-# Pixels of the part of an image in bands that tells whether searching all of it is worth its time.
-_PART = 2**19
 # Labels of so many qualities of an image in bands are kept, to bound memory. A target mostly ends
 # with one of the last; else its labels are found once more.
 _KEPT = 2
@@ -74,24 +71,6 @@ class SearchEffort:
     layouts: int
 
 
-@dataclass(frozen=True)
-class SearchParameters:
-    """How to search at one quality.
-
-    Attributes:
-        lambda_: squared error in the metric that one bit is worth.
-        candidates: codewords for each pixel.
-        rounds: of search.
-        copyable: if labels take at most this share of their bytes copied, a search for labels to
-            copy may save bytes.
-    """
-
-    lambda_: float
-    candidates: int
-    rounds: int
-    copyable: float
-
-
 def search_parameters(
     error: float, quality: int, metric: str, effort: SearchEffort
 ) -> SearchParameters:
@@ -103,10 +82,14 @@ def search_parameters(
     error = error + UNSEEN[metric]
     # The further labels may be from the nearest, the more of them and the more rounds it takes.
     candidates = effort.candidates + (100 - quality) // _STEPS_PER_CANDIDATE
+    rounds = effort.rounds + (100 - quality) // _STEPS_PER_ROUND
     return SearchParameters(
         lambda_=error * _LAMBDA_AT_99 * 2 ** ((99 - quality) / _STEPS_TO_DOUBLE),
         candidates=min(candidates, MAX_CANDIDATES),
-        rounds=effort.rounds + (100 - quality) // _STEPS_PER_ROUND,
+        rounds=rounds,
+        # A neighbour's label is worth its error more often than a likely one.
+        copy_candidates=min(2 * candidates - 2, MAX_CANDIDATES),
+        copy_rounds=max(rounds - 2, 1),
         copyable=1 + (130 - quality) / 400,
     )
 
@@ -318,18 +301,20 @@ class LabelSearch:
         mean = quantized.error / quantized.labels.size
         parameters = search_parameters(mean, quality, quantized.metric, self._settings.search)
         gains: Callable[[Layout, float], bool] | None = None
+        nearest: NearestCodewords | None = None
         if quantized.image.in_bands:
             search = partial(refine_in_bands, quantized, parameters.candidates)
             gains = self._trial(parameters)
         else:
-            nearest = nearest_codewords(quantized, parameters.candidates)
-            search = partial(refine, quantized, nearest)
+            count = max(parameters.candidates, parameters.copy_candidates)
+            nearest = nearest_codewords(quantized, count if self._copies else parameters.candidates)
+            search = partial(refine, quantized, nearest.first(parameters.candidates))
         first = self._candidates[0]
         # Of small images no candidates are known, and the two are one.
         untried = self._untried
         best = untried if self._is_small else self._tried
-        best_layout, best_error = first.layout, quantized.error
-        best_cost = best_error + parameters.lambda_ * 8 * first.size
+        best_candidate, best_found = first, Refined.nearest(quantized)
+        best_cost = quantized.error + parameters.lambda_ * 8 * first.size
         promising = self._promising()
         if self._is_drawn:
             # What is searched for suits version 1, and its file is mostly of version 2.
@@ -346,53 +331,28 @@ class LabelSearch:
                 size = trial_size(found.labels, found.codebook, layout, self._trials)
                 cost = found.error + parameters.lambda_ * 8 * size
                 if size <= first.size * _WORTHWHILE and cost < best_cost:
-                    best_layout, best_error, best_cost = layout, found.error, cost
-                    best = self._labelled(found.labels, found.codebook, [Candidate(layout, size)])
+                    best_candidate, best_found, best_cost = Candidate(layout, size), found, cost
+                    best = self._labelled(found.labels, found.codebook, [best_candidate])
                     break
-        copied = self._copied(best, best_layout, best_error, parameters) if self._copies else None
-        if copied is not None and not self._is_small:
-            return copied
-        best = copied or best
+        if self._copies:
+            copied = cheaper_copied(
+                quantized, best_found, nearest, best_candidate, parameters, self._trials
+            )
+            if copied is not None:
+                best = self._labelled(copied.labels, copied.codebook)
+                if not self._is_small:
+                    return best
         # By trial files of version 1 are compared, but that of a drawn image may be of version 2.
         if self._settings.layout.effort.drawn and not is_noisy(best.labels, len(best.codebook)):
             return min(untried, best, key=lambda labelled: labelled.size)
         return best
-
-    def _copied(
-        self, best: Labelled, layout: Layout, error: float, parameters: SearchParameters
-    ) -> Labelled | None:
-        """Return labels to copy that cost less than the best ones so far, None if there are none.
-
-        Arguments:
-            layout, error: of the best ones.
-        """
-        quantized, labels, codebook = self._quantized, best.labels, best.codebook
-        # In noise no search saves anything.
-        if error == quantized.error and is_noisy(labels, len(codebook)):
-            return None
-        settings = self._trials
-        if quantized.image.in_bands:
-            rows = middle_rows(labels.shape, _PART)
-            part, few = quantized.part((rows, slice(None))), labels[rows]
-            its_error = error_of(part, few, codebook)
-            if not cheaper_copied(part, few, codebook, layout, its_error, parameters, settings):
-                return None
-        found = cheaper_copied(quantized, labels, codebook, layout, error, parameters, settings)
-        if found is None:
-            return None
-        # No quality makes a larger file than 100 does, which copies the nearest labels at best.
-        nearest = self._untried
-        most = copied_size(nearest.labels, nearest.codebook, settings)
-        if copied_size(found.labels, found.codebook, settings) > most:
-            return None
-        return self._labelled(found.labels, found.codebook)
 
     def _trial(self, parameters: SearchParameters) -> Callable[[Layout, float], bool]:
         """Return what tells by a part whether a search for a layout, at a lambda, gains anything.
 
         In noise it gains nothing, at any lambda, and takes many times as long as all else.
         """
-        rows = middle_rows(self._quantized.image.keys.shape, _PART)
+        rows = middle_rows(self._quantized.image.keys.shape, PART)
         part = self._quantized.part((rows, slice(None)))
         codebook, settings = part.codebook, self._trials
         nearest = nearest_codewords(part, parameters.candidates)
@@ -417,50 +377,3 @@ class LabelSearch:
         predicted = [candidate for candidate in self._candidates if candidate.layout.predictor]
         predicted = predicted[: self._settings.search.layouts]
         return predicted if first.layout.predictor else [first, *predicted]
-
-
-def error_of(quantized: Quantized, labels: np.ndarray, codebook: np.ndarray) -> float:
-    """Return the weighted squared error in the metric of labels (H, W), summed over all pixels."""
-    mass, sums = gather(quantized, quantized.samples.index, labels)
-    codewords = to_points(codebook, quantized.metric)
-    return error_from(codewords, mass, sums, quantized.power)
-
-
-def cheaper_copied(
-    quantized: Quantized,
-    labels: np.ndarray,
-    codebook: np.ndarray,
-    layout: Layout,
-    error: float,
-    parameters: SearchParameters,
-    settings: LayoutSettings,
-) -> Refined | None:
-    """Return labels to copy that cost less than those given; None if there are none.
-
-    Arguments:
-        labels: (H, W) uint8. codebook: (K, C) uint8. layout, error: of them.
-        settings: of trials.
-    """
-    if not quantized.image.in_bands:
-        # Streams of other kinds gain differently from a higher level.
-        effort = settings.effort
-        settings = replace(settings, effort=replace(effort, trial_level=effort.level))
-    size = trial_size(labels, codebook, layout, settings)
-    if copied_size(labels, codebook, settings) > size * parameters.copyable:
-        return None
-    # What is taken out as a shape should stay as it is.
-    if has_shapes(labels, codebook):
-        return None
-    found = refine_copied(
-        quantized,
-        labels,
-        codebook,
-        # A neighbour's label is worth its error more often than a likely one.
-        min(2 * parameters.candidates - 2, MAX_CANDIDATES),
-        parameters.lambda_,
-        # It begins with labels that have been searched.
-        max(parameters.rounds - 2, 1),
-    )
-    bit = 8 * parameters.lambda_
-    cost = found.error + bit * copied_size(found.labels, found.codebook, settings)
-    return found if cost < (error + bit * size) * _LOOKS_BETTER else None

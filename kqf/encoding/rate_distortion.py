@@ -40,6 +40,8 @@ _LEAST_BATCH = 2**19
 _THREAD_PIXELS = 2**21
 # Candidates that bands of an image are made for.
 FEW = 4
+# Pixels of the part of an image in bands that tells whether searching all of it is worth its time.
+PART = 2**19
 # Pixels of the part of an image that statistics come from.
 SAMPLE = 2**20
 # Added to each rank's count, so that a rank not seen yet costs much, but not infinitely much.
@@ -162,6 +164,27 @@ def best_chains(labels: np.ndarray, costs: np.ndarray, lengths: np.ndarray) -> n
 
 
 @dataclass(frozen=True)
+class SearchParameters:
+    """How to search at one quality.
+
+    Attributes:
+        lambda_: squared error in the metric that one bit is worth.
+        candidates: codewords for each pixel.
+        rounds: of search.
+        copy_candidates, copy_rounds: likewise, for labels to copy.
+        copyable: if labels take at most this share of their bytes copied, a search for labels to
+            copy may save bytes.
+    """
+
+    lambda_: float
+    candidates: int
+    rounds: int
+    copy_candidates: int
+    copy_rounds: int
+    copyable: float
+
+
+@dataclass(frozen=True)
 class NearestCodewords:
     """The nearest codewords of each sample of an image.
 
@@ -173,6 +196,10 @@ class NearestCodewords:
 
     labels: np.ndarray
     errors: np.ndarray
+
+    def first(self, count: int) -> "NearestCodewords":
+        """Return the nearest ``count`` of them."""
+        return NearestCodewords(self.labels[:, :count], self.errors[:, :count])
 
 
 def nearest_codewords(quantized: Quantized, count: int) -> NearestCodewords:
@@ -214,11 +241,20 @@ class Refined:
     Attributes:
         labels: (H, W) uint8. codebook: (K, C) uint8.
         error: squared error in the metric, summed over all pixels.
+        kept: (K,) which entries of the codebook that was searched these are.
     """
 
     labels: np.ndarray
     codebook: np.ndarray
     error: float
+    kept: np.ndarray
+
+    @classmethod
+    def nearest(cls, quantized: Quantized) -> "Refined":
+        """Return the nearest labels, without a search."""
+        codebook = quantized.codebook
+        kept = np.arange(len(codebook), dtype=np.uint8)
+        return cls(quantized.labels, codebook, quantized.error, kept)
 
 
 def refine(
@@ -286,7 +322,8 @@ def refined(
     numbers = (np.cumsum(used) - 1).astype(np.uint8)
     for rows in bands_of(labels.shape):
         labels[rows] = numbers[labels[rows]]
-    return Refined(labels, codebook[used], error_from(codewords, mass, sums, power))
+    kept = np.flatnonzero(used).astype(np.uint8)
+    return Refined(labels, codebook[used], error_from(codewords, mass, sums, power), kept)
 
 
 def error_from(codewords: np.ndarray, mass: np.ndarray, sums: np.ndarray, power: float) -> float:

@@ -12,7 +12,7 @@ from sklearn.datasets import load_sample_image
 import kqf
 from kqf.encoding import copy_search
 from kqf.encoding.copy_search import refine_copied
-from kqf.encoding.rate_distortion import tagged
+from kqf.encoding.rate_distortion import Refined, SearchParameters, tagged
 from kqf.format import copying
 from kqf.quantization.api import CodebookSettings, quantize
 from kqf.quantization.color_image import ColorImage
@@ -21,6 +21,11 @@ from kqf.quantization.color_image import ColorImage
 @pytest.fixture(scope="module")
 def photograph():
     return np.ascontiguousarray(load_sample_image("flower.jpg")[100:228, 200:400])
+
+
+def refined(quantized, candidates, bit, rounds=2):
+    parameters = SearchParameters(bit, candidates, rounds, candidates, rounds, 2)
+    return refine_copied(quantized, Refined.nearest(quantized), None, parameters)
 
 
 def quantized_with(pixels, colors, metric="mse", threads=1):
@@ -41,7 +46,7 @@ def cost_of(path, candidates, errors, others, new, by_code):
         ways = [(by_code[step, code, others[step, place, 0], 0] + new[step, place, 0], 1)]
         if label == before and others[step, place, 0] != copying.ABOVE:
             ways.append((by_code[step, code, copying.LEFT, 0], 0))
-        cost, is_other = min(ways) if step else ways[-1]
+        cost, is_other = min(ways)
         code = others[step, place, 0] if is_other else copying.LEFT
         total += cost + errors[step, place, 0]
     return total
@@ -61,9 +66,15 @@ def test_no_row_is_cheaper_than_the_one_found(seed, steps, count):
     # Codes cost the same after each other one: then what is found is the cheapest.
     by_code = np.repeat(random.integers(1, 300, (steps, 1, 4, 1), dtype=np.int32), 4, axis=1)
     by_code[:, :, copying.ABOVE] = 0
-    found = copy_search._best_chains(
-        candidates, tagged(errors.swapaxes(0, 1)).swapaxes(0, 1), others, new << 4, by_code << 4
-    )[0]
+    chains = copy_search._Chains(count, (steps, 1))
+    costs = tagged(errors.swapaxes(0, 1)).swapaxes(0, 1)
+    half = steps // 2
+    for part in (slice(half), slice(half, None)):
+        if len(candidates[part]):
+            chains.add(
+                *(each[part] for each in (candidates, costs, others, new << 4, by_code << 4))
+            )
+    found = chains.cheapest()[0]
     paths = list(product(range(count), repeat=steps))
     costs = [cost_of(path, candidates, errors, others, new, by_code) for path in paths]
     places = [candidates[step, :, 0].tolist().index(label) for step, label in enumerate(found)]
@@ -73,7 +84,7 @@ def test_no_row_is_cheaper_than_the_one_found(seed, steps, count):
 def test_labels_found_take_fewer_bytes_for_their_error(photograph):
     quantized = quantized_with(photograph, 32)
     bit = 50.0
-    found = refine_copied(quantized, quantized.labels, quantized.codebook, 8, bit, 2)
+    found = refined(quantized, 8, bit)
     error = ((photograph.astype(float) - found.codebook[found.labels]) ** 2).sum()
     assert found.error == error
 
@@ -88,12 +99,13 @@ def test_labels_found_take_fewer_bytes_for_their_error(photograph):
 def test_batches_and_threads_change_nothing(photograph, monkeypatch):
     def find(threads):
         quantized = quantized_with(photograph, 32, "perceptual", threads)
-        found = refine_copied(quantized, quantized.labels, quantized.codebook, 6, 5.0, 2)
+        found = refined(quantized, 6, 5.0)
         return found.labels, found.codebook
 
     labels, codebook = find(1)
     monkeypatch.setattr(copy_search, "_BATCH", 1)
     monkeypatch.setattr(copy_search, "_LEAST_ROWS", 3)
+    monkeypatch.setattr(copy_search, "_COLUMNS", 7)
     for threads in (1, 3):
         others, other_codebook = find(threads)
         assert np.array_equal(labels, others)
@@ -104,7 +116,7 @@ def test_batches_and_threads_change_nothing(photograph, monkeypatch):
 def test_images_of_a_row_or_a_column(shape, photograph):
     pixels = np.ascontiguousarray(photograph[: shape[0], : shape[1]])
     quantized = quantized_with(pixels, 4)
-    found = refine_copied(quantized, quantized.labels, quantized.codebook, 4, 200.0, 2)
+    found = refined(quantized, 4, 200.0)
     assert found.labels.shape == shape
     error = ((pixels.astype(float) - found.codebook[found.labels]) ** 2).sum()
     assert found.error == error
@@ -119,7 +131,7 @@ def test_colours_that_must_stay_keep_their_pixels(photograph):
     settings = CodebookSettings(32, "mse", kept[None], None, 0, weighted=False)
     quantized = quantize(ColorImage.of(photograph, 1), settings, codebook)
     quantized = replace(quantized, fixed=kept[None])
-    found = refine_copied(quantized, quantized.labels, codebook, 8, 1e4, 2)
+    found = refined(quantized, 8, 1e4)
     where = (photograph == kept).all(axis=2)
     assert where.any()
     assert (found.codebook[found.labels][where] == kept).all()
@@ -147,11 +159,11 @@ def test_noise_is_not_searched_for_copies(monkeypatch):
     def refuse(*_):
         raise AssertionError("searched")
 
-    monkeypatch.setattr(kqf.encoding.label_search, "refine_copied", refuse)
+    monkeypatch.setattr(copy_search, "refine_copied", refuse)
     noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
     kqf.encode(noise, colors=64)
 
 
 def test_a_predictor_asked_for_is_what_labels_are_searched_for(photograph, monkeypatch):
-    monkeypatch.setattr(kqf.encoding.label_search, "refine_copied", None)
+    monkeypatch.setattr(copy_search, "refine_copied", None)
     assert kqf.info(kqf.encode(photograph, predictor="left")).predictor == "left"

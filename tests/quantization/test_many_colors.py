@@ -109,7 +109,7 @@ def test_noise_is_not_searched_beyond_a_part(monkeypatch):
 
     pixels = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
     nearest = kqf.quantize(pixels, quality=100)
-    monkeypatch.setattr("kqf.encoding.label_search._PART", 2**13)
+    monkeypatch.setattr("kqf.encoding.label_search.PART", 2**13)
     monkeypatch.setattr("kqf.encoding.label_search.refine_in_bands", search_all)
     assert np.array_equal(kqf.quantize(pixels).labels, nearest.labels)
 
