@@ -40,15 +40,17 @@ from kqf.quantization.histogram import are_among, bands_of
 from kqf.threads import each, run
 
 _CODES = 4
+# Pixels of the part of an image whose bytes tell whether labels that were found are cheaper.
+_TRIED = 2**20
 # Labels that copy both across and down look better than streaks of the same error.
 _LOOKS_BETTER = 1.01
 # More than any row costs, with room for the costs of a step.
 _NEVER = np.int32(2**30)
 # Columns that are worked on at once: a cost is at most 2**24, those of so many columns 2**28.
 _COLUMNS = 16
-# Candidates of all pixels of a batch of rows, about, and the fewest rows: each step of the search
-# takes longer to begin than to do for a few rows.
-_BATCH = 2**21
+# Pixels of a batch of rows, about, and the fewest rows: a step of the search takes longer to begin
+# than to do for a few rows.
+_BATCH = 2**20
 _LEAST_ROWS = 32
 
 
@@ -108,16 +110,18 @@ def _cheaper(
 ) -> Refined | None:
     """Search for labels to copy, whatever they may gain, and return them if they cost less."""
     copied = refine_copied(quantized, found, nearest, parameters)
-    if not quantized.image.in_bands:
-        # Streams of other kinds gain differently from a higher level.
-        effort = settings.effort
-        settings = replace(settings, effort=replace(effort, trial_level=effort.level))
+    # Streams of other kinds gain differently from a higher level.
+    effort = settings.effort
+    effort = replace(effort, trial_level=effort.level, pixels=min(effort.pixels, _TRIED))
+    settings = replace(settings, effort=effort)
     size = trial_size(found.labels, found.codebook, layout, settings)
     its_size = copied_size(copied.labels, copied.codebook, settings)
     # No quality makes a larger file than 100 does, which may copy the nearest labels.
     if its_size > copied_size(quantized.labels, quantized.codebook, settings):
         return None
-    bit = 8 * parameters.lambda_
+    rows = middle_rows(found.labels.shape, effort.pixels)
+    share = found.labels[rows].size / found.labels.size
+    bit = 8 * parameters.lambda_ / share
     is_cheaper = copied.error + bit * its_size < (found.error + bit * size) * _LOOKS_BETTER
     return copied if is_cheaper else None
 
@@ -207,7 +211,7 @@ def _searched(
     height, width = index.shape
     # One candidate of all pixels after another: less to move about than pixel by pixel.
     nearest, errors = np.ascontiguousarray(nearest.T), tagged(np.ascontiguousarray(errors.T))
-    step = 2 * max(_BATCH // (width * len(nearest)), _LEAST_ROWS)
+    step = 2 * max(_BATCH // width, _LEAST_ROWS)
     for start in range(min(2, height)):
         codes, _, _ = copying.choose(labels)
 
