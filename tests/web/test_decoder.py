@@ -17,35 +17,54 @@ INVALID = {name: e for name, e in MANIFEST["invalid"].items() if not e.get("over
 PATHS = [f"{folder}/{name}" for folder in ("valid", "invalid") for name in MANIFEST[folder]]
 
 
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """Return Chromium at a page of the repository."""
+    with browser(tmp_path_factory.mktemp("profile")) as found, serve(ROOT) as address:
+        found.get(f"{address}/spec/vectors/manifest.json")
+        yield found
+
+
 @pytest.fixture(
-    scope="module", params=["node", "minified", pytest.param("chromium", marks=pytest.mark.slow)]
+    scope="module",
+    params=[
+        ("node", "kqf.js"),
+        ("node", "kqf.min.js"),
+        pytest.param(("chromium", "kqf.js"), marks=pytest.mark.slow),
+        pytest.param(("chromium", "kqf.min.js"), marks=pytest.mark.slow),
+    ],
+    ids="-".join,
 )
 def answers(request, tmp_path_factory):
     """Return what each file decodes to, by its path; one process reads them all."""
-    names = "\n".join(str(VECTORS / path) for path in PATHS)
-    if request.param == "node":
-        found = run_node(WEB / "answer_files.js", stdin=names)
-    elif request.param == "minified":
-        folder = tmp_path_factory.mktemp("minified")
-        small = (ROOT / "kqf" / "web" / "kqf.min.js").as_uri()
+    program, module = request.param
+    if program == "node":
+        names = "\n".join(str(VECTORS / path) for path in PATHS)
+        folder = tmp_path_factory.mktemp("scripts")
+        decoder = (ROOT / "kqf" / "web" / module).as_uri()
         for script in WEB.glob("*.js*"):
-            text = script.read_text("utf-8").replace("../../kqf/web/kqf.js", small)
+            text = script.read_text("utf-8").replace("../../kqf/web/kqf.js", decoder)
             (folder / script.name).write_text(text, "utf-8")
-        assert small in (folder / "conformance.js").read_text("utf-8")
+        assert decoder in (folder / "conformance.js").read_text("utf-8")
         found = run_node(folder / "answer_files.js", stdin=names)
     else:
-        with browser(tmp_path_factory.mktemp("profile")) as page, serve(ROOT) as address:
-            page.get(f"{address}/spec/vectors/manifest.json")
-            found = await_script(
-                page,
-                """const { answer } = await import("/tests/web/conformance.js");
-                const load = async (path) => {
-                    const response = await fetch("/spec/vectors/" + path);
-                    return answer(new Uint8Array(await response.arrayBuffer()));
-                };
-                return Promise.all(args[0].map(load));""",
-                PATHS,
-            )
+        found = await_script(
+            request.getfixturevalue("page"),
+            """const [paths, module] = args;
+            const script = await (await fetch("/tests/web/conformance.js")).text();
+            const decoder = `${location.origin}/kqf/web/${module}`;
+            const text = script.replace("../../kqf/web/kqf.js", decoder);
+            if (text === script) throw new Error("the decoder is not imported");
+            const file = new Blob([text], { type: "text/javascript" });
+            const { answer } = await import(URL.createObjectURL(file));
+            const load = async (path) => {
+                const response = await fetch("/spec/vectors/" + path);
+                return answer(new Uint8Array(await response.arrayBuffer()));
+            };
+            return Promise.all(paths.map(load));""",
+            PATHS,
+            module,
+        )
     return dict(zip(PATHS, found, strict=True))
 
 
