@@ -66,7 +66,6 @@ const FETCH = 65536;
  * @typedef {object} Shape
  * @property {number} height
  * @property {number} width
- * @property {number} area
  * @property {Uint16Array} offsets of the painted pixels, x * 256 + y
  * @property {Uint8Array} labels of the painted pixels
  */
@@ -127,12 +126,11 @@ const misplaced = (expected, type) => wrong("file", "chunk order", expected, typ
 // Checksums.
 
 const CRC = new Int32Array(1024);
-for (let n = 0; n < 256; n++) {
-  let c = n;
+for (let n = 0; n < 1024; n++) {
+  let c = n < 256 ? n : CRC[n - 256];
   for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
   CRC[n] = c;
 }
-for (let n = 256; n < 1024; n++) CRC[n] = (CRC[n - 256] >>> 8) ^ CRC[CRC[n - 256] & 255];
 
 /** Return the CRC-32 of bytes, as PNG has it. @param {Uint8Array | Uint8ClampedArray} data */
 export function crc32(data) {
@@ -228,10 +226,6 @@ async function inflate(data, size, chunk) {
   }
   return found;
 }
-
-/** @param {number} length of RANK @param {number} colors */
-const checkRanking = (length, colors) =>
-  within("RANK", "length", length, MIN_STREAM, 512 * colors + 1024);
 
 /** @param {number} length @param {number} size @param {string} chunk */
 const checkRatio = (length, size, chunk) =>
@@ -513,7 +507,7 @@ function look(labels, colors, pixels) {
  */
 function unrank(tile, w, order, up) {
   if (up) {
-    for (let i = 0; i < Math.min(w, tile.length); i++) tile[i] = order[tile[i]];
+    for (let i = 0; i < w; i++) tile[i] = order[tile[i]];
     for (let i = w; i < tile.length; i++) tile[i] = order[(tile[i - w] << 8) | tile[i]];
     return;
   }
@@ -547,11 +541,10 @@ function copied(codes, symbols, w, h, order) {
   const quarter = (w + 3) >> 2;
   const words = new Uint32Array(4 * quarter);
   const band = new Uint8Array(words.buffer);
-  // Of each row of a band, the pixels that do not copy from above: symbol, code and column.
+  // Of each row of a band, the pixels that do not copy from above: symbol, code times eight and
+  // column.
   const changes = new Uint32Array(16 * w);
   const ends = new Uint32Array(16);
-  // By code; beside the tile there are zeros, too.
-  const choices = new Uint8Array(4);
   // Above the tile there are zeros.
   let above = new Uint8Array(w);
   let next = 0;
@@ -578,8 +571,7 @@ function copied(codes, symbols, w, h, order) {
         }
         // Without branches, which would be guessed wrongly; what is written in vain is not read.
         for (const end = y + 4; y < end; y++, four >>= 2) {
-          const symbol = next < symbols.length ? symbols[next] : 0;
-          changes[ends[y]] = (symbol << 24) | ((four & 3) << 16) | x;
+          changes[ends[y]] = (symbols[next] << 24) | ((four & 3) << 19) | x;
           ends[y] += (four | (four >> 1)) & 1;
           next += four & (four >> 1) & 1;
         }
@@ -592,11 +584,13 @@ function copied(codes, symbols, w, h, order) {
         const change = changes[i];
         const x = change & 0xffff;
         const symbol = change >>> 24;
-        choices[0] = above[x];
-        choices[1] = x ? row[x - 1] : 0;
-        choices[2] = x < w - 1 ? above[x + 1] : 0;
-        choices[3] = order ? order[(above[x] << 8) | symbol] : symbol;
-        row[x] = choices[(change >> 16) & 3];
+        // Code 0 is in the lowest byte; beside the tile there are zeros, too.
+        row[x] =
+          (above[x] |
+            ((x && row[x - 1]) << 8) |
+            ((x < w - 1 ? above[x + 1] : 0) << 16) |
+            ((order ? order[(above[x] << 8) | symbol] : symbol) << 24)) >>
+          ((change >> 16) & 24);
       }
       above = row;
     }
@@ -715,17 +709,18 @@ async function readShapes(data, lastLabel, most) {
     const offsets = new Uint16Array(height * width);
     const painted = new Uint8Array(height * width);
     let n = 0;
-    for (let k = 0; k < height * width; k++) {
-      const label = labels[at++];
-      if (label === ground) continue;
-      painted[n] = label;
-      offsets[n++] = (Math.floor(k / height) << 8) | k % height;
+    for (let x = 0; x < width; x++) {
+      for (let y = 0; y < height; y++) {
+        const label = labels[at++];
+        if (label === ground) continue;
+        painted[n] = label;
+        offsets[n++] = (x << 8) | y;
+      }
     }
     within("SHAP", `pixels that shape ${i} paints`, n, 4, Infinity);
     shapes.push({
       height,
       width,
-      area: height * width,
       offsets: offsets.slice(0, n),
       labels: painted.slice(0, n),
     });
@@ -797,8 +792,7 @@ function unpack(packed, w, h, share) {
 
 /** @param {Uint8Array} symbols @param {number} lastLabel @param {string} chunk @param {string} field */
 function checkLabels(symbols, lastLabel, chunk, field) {
-  if (lastLabel === 255) return;
-  for (let i = 0; i < symbols.length; i++) {
+  for (let i = 0; lastLabel < 255 && i < symbols.length; i++) {
     if (symbols[i] > lastLabel) within(chunk, field, symbols[i], 0, lastLabel);
   }
 }
@@ -1251,7 +1245,7 @@ export class KqfFile {
       }
       if (type === "RANK") {
         within(type, "count", 1, 0, +ranked);
-        checkRanking(length, this.colors);
+        within(type, "length", length, MIN_STREAM, 512 * this.colors + 1024);
       } else if (type === "SHAP") {
         within(type, "count", 1, 0, +this.#shaped);
       } else if (type === "tidx") {
@@ -1782,7 +1776,7 @@ export class KqfFile {
           misplaced("a group, fidx or DONE", type);
         }
         at = place + 1;
-        if (type === "RANK") checkRanking(length, 256);
+        if (type === "RANK") within(type, "length", length, MIN_STREAM, 512 * 256 + 1024);
         if (place < 2) within(type, "length", length, 0, 2048);
         found[type] = await this.#chunkBody(type, length);
         if (type === "FRAM") break;
@@ -1847,7 +1841,7 @@ export class KqfFile {
         order = null;
       }
       if (SHAP) {
-        const known = (shapes ?? []).reduce((sum, { area }) => sum + area, 0);
+        const known = (shapes ?? []).reduce((sum, { height, width }) => sum + height * width, 0);
         const more = await readShapes(SHAP, lastLabel, width * height + MIB - known);
         shapes = [...(shapes ?? []), ...more];
         within("SHAP", "shapes in force", shapes.length, 1, 65536);
