@@ -161,8 +161,9 @@ function u32(data, at) {
  * @param {Uint8Array} data
  * @param {number} size
  * @param {string} chunk
+ * @param {Uint8Array} [out] of that size
  */
-async function inflateNatively(data, size, chunk) {
+async function inflateNatively(data, size, chunk, out = new Uint8Array(size)) {
   const stream = new DecompressionStream("deflate");
   const writer = stream.writable.getWriter();
   const reader = stream.readable.getReader();
@@ -177,7 +178,6 @@ async function inflateNatively(data, size, chunk) {
   };
   // What is written is checked by what is read.
   feed().catch(() => {});
-  const out = new Uint8Array(size);
   let n = 0;
   for (;;) {
     const { done, value } = await reader.read().catch(({ code }) => {
@@ -212,13 +212,14 @@ let lax;
  * @param {Uint8Array} data at least MIN_STREAM bytes
  * @param {number} size
  * @param {string} chunk
+ * @param {Uint8Array} [out] of that size
  */
-async function inflate(data, size, chunk) {
+async function inflate(data, size, chunk, out) {
   const [method, flags] = data;
   if ((method & 15) !== 8 || method > 127 || flags & 32 || (method * 256 + flags) % 31) {
     wrong(chunk, "zlib stream", "a zlib header", [method, flags]);
   }
-  const found = await inflateNatively(data, size, chunk);
+  const found = await inflateNatively(data, size, chunk, out);
   // Node 20 accepts bytes after the end of a stream.
   lax ??= await canBeInflated(EMPTY_AND_MORE, 0);
   if (lax && (await canBeInflated(data.subarray(0, -1), size))) {
@@ -238,10 +239,11 @@ const checkRatio = (length, size, chunk) =>
  * @param {number} size
  * @param {string} chunk
  * @param {string} field what is wrong if there are fewer
+ * @param {Uint8Array} [out] of that size
  */
-async function inflateTo(data, size, chunk, field) {
+async function inflateTo(data, size, chunk, field, out) {
   checkRatio(data.length, size, chunk);
-  const found = await inflate(data, size, chunk);
+  const found = await inflate(data, size, chunk, out);
   within(chunk, field, found.length, size);
   return found;
 }
@@ -1374,8 +1376,9 @@ export class KqfFile {
    * @param {Box} box of the region
    * @param {Uint8Array | null} order
    * @param {Shape[] | null} shapes
+   * @param {Record<number, Uint8Array[]>} spares memory of earlier tiles, by its length
    */
-  async #decodeTile(payload, number, image, box, order, shapes) {
+  async #decodeTile(payload, number, image, box, order, shapes, spares) {
     let at = 0;
     const readNumber = () => {
       within("LABL", `length of tile ${number}`, payload.length, (at += 4), Infinity);
@@ -1425,7 +1428,15 @@ export class KqfFile {
       if (used !== symbols.length || (most && !used))
         wrong("LABL", `new labels of tile ${number}`, used, symbols.length);
     } else {
-      tile = await inflateTo(payload.subarray(at), size, "LABL", `inflated size of tile ${number}`);
+      // New memory takes time: the system clears each page of it when it is first used.
+      const out = spares[size]?.pop();
+      tile = await inflateTo(
+        payload.subarray(at),
+        size,
+        "LABL",
+        `inflated size of tile ${number}`,
+        out,
+      );
       if (this.#layout === PACKED) {
         const share = this.#share;
         // Where all labels are 0, so are all bytes.
@@ -1465,6 +1476,7 @@ export class KqfFile {
       const into = (y - boxUpper) * image.width - boxLeft;
       image.labels.set(tile.subarray(row + from, row + to), into + from);
     }
+    if (tile.length === size) (spares[size] ??= []).push(tile);
     return placements;
   }
 
@@ -1563,6 +1575,8 @@ export class KqfFile {
     /** @type {Promise<unknown>} */
     let done = Promise.resolve();
     let ahead = 0;
+    /** @type {Record<number, Uint8Array[]>} */
+    const spares = {};
     this.#position = this.#labelsAt;
     let next = 0;
     for (let y = firstRow; y <= lastRow; y++) {
@@ -1575,7 +1589,7 @@ export class KqfFile {
         const payload = await this.#chunkBody("LABL", length);
         const wanted = x >= column && y >= row ? image : null;
         const [tileLeft, tileUpper, tileRight, tileLower] = this.#tileBox(number);
-        const result = this.#decodeTile(payload, number, wanted, box, order, shapes);
+        const result = this.#decodeTile(payload, number, wanted, box, order, shapes, spares);
         done = Promise.all([result, done]).then(([found]) => {
           for (const placement of found) placements.push(placement);
           if (x < lastColumn || shapes) return;
