@@ -627,47 +627,53 @@ async function rankLabels(codebook, channels, stream) {
   const most = colors * (1 + Math.min(colors, 255));
   const table = stream ? await inflate(stream, most, "RANK") : new Uint8Array(colors);
   const order = new Uint8Array(colors * 256);
-  const others = new Uint32Array(colors);
-  const sorted = new Uint32Array(colors);
-  const low = new Uint16Array(513);
-  const high = new Uint16Array(513);
+  const known = new Uint8Array(colors * 256);
+  const ends = new Uint8Array(colors);
+  /** Give a context its next label, unless it has it. @param {number} context @param {number} label */
+  const add = (context, label) => {
+    const has = known[(context << 8) | label]++;
+    if (!has) order[(context << 8) | ends[context]++] = label;
+    return has;
+  };
   let at = 0;
   for (let context = 0; context < colors; context++) {
-    const count = table[at++];
-    if (!(at + count <= table.length)) wrong("RANK", "entries", "one of each context", "fewer");
-    const listed = new Uint8Array(colors);
-    for (let k = 0; k < count; k++) {
+    const end = table[at++] + at;
+    if (!(end <= table.length)) wrong("RANK", "entries", "one of each context", "fewer");
+    while (at < end) {
       const label = table[at++];
       within("RANK", "label", label, 0, colors - 1);
-      if (listed[label]) wrong("RANK", "labels of a context", "others", label);
-      listed[label] = 1;
-      order[context * 256 + k] = label;
-    }
-    // The others by distance, at most 18 bits, nine of them at a time.
-    let n = 0;
-    low.fill(0);
-    high.fill(0);
-    for (let label = 0; label < colors; label++) {
-      if (listed[label]) continue;
-      let distance = 0;
-      for (let k = 0; k < channels; k++) {
-        const difference = codebook[label * channels + k] - codebook[context * channels + k];
-        distance += difference * difference;
-      }
-      low[(distance & 511) + 1]++;
-      high[(distance >> 9) + 1]++;
-      others[n++] = distance * 256 + label;
-    }
-    for (let i = 0; i < 512; i++) {
-      low[i + 1] += low[i];
-      high[i + 1] += high[i];
-    }
-    for (let k = 0; k < n; k++) sorted[low[(others[k] >>> 8) & 511]++] = others[k];
-    for (let k = 0; k < n; k++) {
-      order[context * 256 + count + high[sorted[k] >>> 17]++] = sorted[k];
+      if (add(context, label)) wrong("RANK", "labels of a context", "others", label);
     }
   }
   within("RANK", "inflated size", table.length, at);
+  // All pairs of colours by distance, at most 18 bits, nine of them at a time. Pairs of the same
+  // distance stay in order, so that lower labels come first.
+  const pairs = (colors * (colors + 1)) / 2;
+  let keys = new Float64Array(pairs);
+  let sorted = new Float64Array(pairs);
+  at = 0;
+  for (let one = 0; one < colors; one++) {
+    for (let other = 0; other <= one; other++) {
+      let distance = 0;
+      for (let k = 0; k < channels; k++) {
+        const difference = codebook[one * channels + k] - codebook[other * channels + k];
+        distance += difference * difference;
+      }
+      keys[at++] = distance * 65536 + ((one << 8) | other);
+    }
+  }
+  for (const unit of [2 ** 16, 2 ** 25]) {
+    const places = new Uint16Array(513);
+    for (let k = 0; k < pairs; k++) places[((keys[k] / unit) & 511) + 1]++;
+    for (let i = 0; i < 512; i++) places[i + 1] += places[i];
+    for (let k = 0; k < pairs; k++) sorted[places[(keys[k] / unit) & 511]++] = keys[k];
+    [keys, sorted] = [sorted, keys];
+  }
+  for (let k = 0; k < pairs; k++) {
+    const key = keys[k];
+    add((key >> 8) & 255, key & 255);
+    add(key & 255, (key >> 8) & 255);
+  }
   return order;
 }
 
