@@ -172,7 +172,7 @@ def refine_copied(
             costs: _Costs = costs,
         ) -> tuple[np.ndarray, np.ndarray, float]:
             part = quantized.part(box) if image.in_bands else quantized
-            near = nearest.first(count) if nearest else nearest_codewords(part, count)
+            near = nearest_codewords(part, count) if nearest is None else nearest.first(count)
             errors = to_costs(errors_from(part, codewords, near), parameters.lambda_)
             index = part.samples.index
             labels[box] = _searched(
