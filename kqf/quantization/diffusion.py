@@ -4,7 +4,7 @@ import numpy as np
 
 from kqf.quantization.colorspace import premultiplied, to_points, to_points_between
 from kqf.quantization.histogram import Rows
-from kqf.quantization.nearest import assign, ban
+from kqf.quantization.nearest import assign, ban, squared_error
 
 # Of the error of a pixel, sixteenths that go to the right, below on the left, below, and below on
 # the right (R. Floyd, L. Steinberg, 1976).
@@ -13,9 +13,13 @@ _RIGHT, _BELOW_LEFT, _BELOW, _BELOW_RIGHT = 7, 3, 5, 1
 # other. Where a colour lies outside of those that the codebook can mix, errors would else grow
 # without end and make specks far away.
 _LIMIT = 2.0
-# Share of an error that is not passed on, for each doubling of the codewords beyond 16: of many
-# codewords one is near, and bytes are saved; with few, all must be passed on to keep means.
-_KEPT = 0.11
+# For each doubling of the codewords beyond 16, the share of an error that is not passed on, and
+# what a neighbour's label is worth, in mean errors of the nearest codeword. Of many codewords one
+# is near, and bytes are saved; with few, all must be passed on to keep means.
+_KEPT = 0.03
+_SAME = 0.25
+# Pixels that tell the mean error, about.
+_SAMPLE = 2**16
 
 
 def floyd_steinberg(
@@ -28,7 +32,8 @@ def floyd_steinberg(
 ) -> np.ndarray:
     """Return labels by error diffusion, (H, W) uint8.
 
-    Errors are those of sRGB values premultiplied by alpha, codewords the nearest in the metric.
+    Errors are those of sRGB values premultiplied by alpha, codewords the nearest in the metric; but
+    the labels to the left and above, which cost fewer bytes, are taken if they are nearly as near.
     Pixels whose colour the codebook holds keep it and pass nothing on. Pixels with one x + 2 y do
     not depend on one another and are taken together.
 
@@ -49,23 +54,33 @@ def floyd_steinberg(
     squares = (codewords * codewords).sum(axis=1, keepdims=True)
     right = np.concatenate([codewords * np.float32(-2), squares], axis=1).T
     limit = _LIMIT * _spacing(entries)
-    passed = strength * (1 - _KEPT * max(np.log2(len(codebook) / 16), 0)) / 16
+    doublings = max(np.log2(len(codebook) / 16), 0)
+    passed = strength * (1 - _KEPT * doublings) / 16
+    gain = _SAME * doublings * _mean_error(index, colors, codewords, own, metric)
     labels = np.empty(index.size, np.uint8)
     # The errors of the last three steps by row, behind one that stands for the row above the first.
     before, before_2, before_3, errors = np.zeros((4, height + 1, channels))
     for step in range(width + 2 * (height - 1)):
         first, last = max((step - width + 2) // 2, 0), min(step // 2, height - 1)
         rows, above = slice(first + 1, last + 2), slice(first, last + 1)
-        positions = np.arange(first, last + 1) * (width - 2) + step
+        lines = np.arange(first, last + 1)
+        positions = lines * (width - 2) + step
         picked = index.take(positions)
         carried = _RIGHT * before[rows] + _BELOW_LEFT * before[above]
         carried += _BELOW * before_2[above] + _BELOW_RIGHT * before_3[above]
         aims = values.take(picked, axis=0) + carried * passed
         points = to_points_between(aims, metric)
-        left = np.concatenate([points, np.ones((len(points), 1), np.float32)], axis=1)
-        distances = left @ right
+        points = np.concatenate([points, np.ones((len(points), 1), np.float32)], axis=1)
+        distances = points @ right
         if banned:
             distances += banned.penalties[banned.kinds.take(picked)]
+        if step:
+            # At an edge both are one.
+            left = labels.take(positions - np.where(positions % width, 1, width))
+            over = labels.take(positions - np.where(lines, width, 1))
+            place = np.arange(len(lines))
+            distances[place, left] -= gain
+            distances[place, over] -= np.where(left == over, np.float32(0), gain)
         chosen = distances.argmin(axis=1).astype(np.uint8)
         keep = held.take(picked)
         np.copyto(chosen, own.take(picked), where=keep)
@@ -78,6 +93,19 @@ def floyd_steinberg(
         errors[rows] = lacking * share[:, None]
         before, before_2, before_3, errors = errors, before, before_2, before_3
     return labels.reshape(index.shape)
+
+
+def _mean_error(
+    index: np.ndarray | Rows,
+    colors: np.ndarray,
+    codewords: np.ndarray,
+    own: np.ndarray,
+    metric: str,
+) -> np.float32:
+    """Return the mean squared distance of some pixels from the nearest codeword in the metric."""
+    some = index.take(np.arange(0, index.size, -(-index.size // _SAMPLE)))
+    points = to_points(colors.take(some, axis=0), metric)
+    return np.float32(squared_error(points, codewords, own.take(some)) / len(some))
 
 
 def _spacing(entries: np.ndarray) -> float:
