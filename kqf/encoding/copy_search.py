@@ -111,15 +111,15 @@ def _cheaper(
     """Search for labels to copy, whatever they may gain, and return them if they cost less."""
     copied = refine_copied(quantized, found, nearest, parameters)
     # Streams of other kinds gain differently from a higher level.
-    effort = settings.effort
-    effort = replace(effort, trial_level=effort.level, pixels=min(effort.pixels, _TRIED))
-    settings = replace(settings, effort=effort)
+    settings = settings.at_final_level()
+    pixels = min(settings.effort.pixels, _TRIED)
+    settings = replace(settings, effort=replace(settings.effort, pixels=pixels))
     size = trial_size(found.labels, found.codebook, layout, settings)
     its_size = copied_size(copied.labels, copied.codebook, settings)
     # No quality makes a larger file than 100 does, which may copy the nearest labels.
     if its_size > copied_size(quantized.labels, quantized.codebook, settings):
         return None
-    rows = middle_rows(found.labels.shape, effort.pixels)
+    rows = middle_rows(found.labels.shape, pixels)
     share = found.labels[rows].size / found.labels.size
     bit = 8 * parameters.lambda_ / share
     is_cheaper = copied.error + bit * its_size < (found.error + bit * size) * _LOOKS_BETTER

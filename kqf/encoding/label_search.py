@@ -40,13 +40,15 @@ from kqf.threads import each
 
 # What one bit is worth (lambda), as a share of the error that the nearest labels leave: at quality
 # 99, and how many steps of quality double it.
-_LAMBDA_AT_99 = 0.052
+_LAMBDA_AT_99 = 0.048
 _STEPS_TO_DOUBLE = 12
 # So many steps of quality add one candidate for each pixel, and one round of search.
 _STEPS_PER_CANDIDATE = 12
 _STEPS_PER_ROUND = 20
 # Labels are worth their error only below this share of the nearest labels' bytes.
 _WORTHWHILE = 0.99
+# Images of at most so many pixels are tried at the level of the file where layouts differ much.
+_TRIED = 2**20
 # Labels of so many qualities of an image in bands are kept, to bound memory. A target mostly ends
 # with one of the last; else its labels are found once more.
 _KEPT = 2
@@ -313,12 +315,17 @@ class LabelSearch:
         # Of small images no candidates are known, and the two are one.
         untried = self._untried
         best = untried if self._is_small else self._tried
-        best_candidate, best_found = first, Refined.nearest(quantized)
-        best_cost = quantized.error + parameters.lambda_ * 8 * first.size
-        promising = self._promising()
+        promising, settings = self._promising(), self._trials
         if self._is_drawn:
             # What is searched for suits version 1, and its file is mostly of version 2.
             promising = promising[:1]
+        if len(promising) > 1 and quantized.labels.size <= _TRIED:
+            # Ranks gain more from a higher level than labels do.
+            settings = settings.at_final_level()
+            size = trial_size(quantized.labels, quantized.codebook, first.layout, settings)
+            first = replace(first, size=size)
+        best_candidate, best_found = first, Refined.nearest(quantized)
+        best_cost = quantized.error + parameters.lambda_ * 8 * first.size
         for candidate in promising:
             layout = candidate.layout
             head = head_of(quantized.labels, quantized.codebook, layout)
@@ -328,7 +335,7 @@ class LabelSearch:
                 if gains and not gains(layout, lambda_):
                     continue
                 found = search(lambda_, head, parameters.rounds)
-                size = trial_size(found.labels, found.codebook, layout, self._trials)
+                size = trial_size(found.labels, found.codebook, layout, settings)
                 cost = found.error + parameters.lambda_ * 8 * size
                 if size <= first.size * _WORTHWHILE and cost < best_cost:
                     best_candidate, best_found, best_cost = Candidate(layout, size), found, cost

@@ -5,7 +5,7 @@ These are the layouts of version 1, all in ``list_layouts``; ``drawn`` has those
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -73,6 +73,10 @@ class LayoutSettings:
     tile: tuple[int, int] | None
     effort: LayoutEffort
     threads: int
+
+    def at_final_level(self) -> "LayoutSettings":
+        """Return the settings with trials at the level of the file."""
+        return replace(self, effort=replace(self.effort, trial_level=self.effort.level))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ _LIMIT = 2.0
 # For each doubling of the codewords beyond 16, the share of an error that is not passed on, and
 # what a neighbour's label is worth, in mean errors of the nearest codeword. Of many codewords one
 # is near, and bytes are saved; with few, all must be passed on to keep means.
-_KEPT = 0.03
+_KEPT = 0.02
 _SAME = 0.25
 # Pixels that tell the mean error, about.
 _SAMPLE = 2**16
