@@ -10,9 +10,10 @@ changes at the edges of tiles as a share of those in the columns beside them, an
 changes along rows as a share of those along columns; both are 1 where nothing is seen.
 
 PNG8 is by libimagequant (speed 3) and oxipng. Below, the SSIMULACRA2 of each way of KQF, mean and
-worst; geometric means; the bytes of KQF at the SSIMULACRA2 of dithered PNG8, interpolated between
-qualities, as a share of its bytes; and on how many images KQF is better by all measures. Without
-folders or images it takes scikit-learn's two sample photographs; images with alpha are left out.
+worst; geometric means; the bytes of KQF at the SSIMULACRA2 of dithered PNG8 of as many colours,
+interpolated between qualities, as a share of its bytes; and on how many images KQF is better by all
+measures. Without folders or images it takes scikit-learn's two sample photographs; images with
+alpha are left out.
 """
 
 import io
@@ -48,6 +49,9 @@ KQF_OPTIONS: dict[str, kqf.EncodeOptions] = {
     DITHERED: {"dither": "floyd-steinberg"},
     "KQF, calm areas dithered": {"dither": "floyd-steinberg", "quality": 75},
     FEWER: {"colors": 64},
+    "KQF, 64 colours, quality 50": {"colors": 64, "quality": 50},
+    "KQF, 64 colours, quality 25": {"colors": 64, "quality": 25},
+    "KQF, 64 colours, quality 10": {"colors": 64, "quality": 10},
     FEWER_DITHERED: {"colors": 64, "dither": "floyd-steinberg"},
     "KQF, 16 colours": {"colors": 16},
     "KQF, 16 colours dithered": {"colors": 16, "dither": "floyd-steinberg"},
@@ -60,6 +64,12 @@ PNG8_OPTIONS = {
 }
 # Those that differ in quality alone.
 BY_QUALITY = ("KQF, quality 10", "KQF, quality 25", "KQF, quality 50", DEFAULT)
+FEWER_BY_QUALITY = (
+    "KQF, 64 colours, quality 10",
+    "KQF, 64 colours, quality 25",
+    "KQF, 64 colours, quality 50",
+    FEWER,
+)
 BUTTERAUGLI = "butteraugli"
 # Classes of weight from this one on are calm.
 CALM = 5
@@ -216,19 +226,25 @@ def summary(looks: Sequence[Look]) -> str:
             f"{way} has {share:.3f} of the bytes of {other}, looks better by all measures on "
             f"{better} of {len(pairs)} images, and its blurred PSNR is at worst {afar:+.1f} dB."
         )
-    shares = [at_equal_looks(ways) for ways in by_image.values()]
-    reached = [share for share in shares if share is not None]
-    if reached:
-        lines.append(
-            f"At the SSIMULACRA2 of {PNG8_DITHERED}, KQF has {geometric_mean(reached):.3f} of its "
-            f"bytes, at worst {max(reached):.3f}; it reaches it on {len(reached)} of {len(shares)}."
-        )
+    for names, other in ((BY_QUALITY, PNG8_DITHERED), (FEWER_BY_QUALITY, PNG8_FEWER_DITHERED)):
+        shares = [at_equal_looks(ways, names, other) for ways in by_image.values()]
+        reached = [share for share in shares if share is not None]
+        if reached:
+            lines.append(
+                f"At the SSIMULACRA2 of {other}, KQF has {geometric_mean(reached):.3f} of its "
+                f"bytes, at worst {max(reached):.3f}; it reaches it on {len(reached)} of "
+                f"{len(shares)}."
+            )
     return "\n".join(lines)
 
 
-def at_equal_looks(ways: dict[str, Look]) -> float | None:
-    """Return KQF's share of dithered PNG8's bytes at its looks; None if it has no such looks."""
-    ours, theirs = [ways[way] for way in BY_QUALITY], ways[PNG8_DITHERED]
+def at_equal_looks(ways: dict[str, Look], names: Sequence[str], other: str) -> float | None:
+    """Return KQF's share of the bytes of ``other`` at its looks; None if it has no such looks.
+
+    Arguments:
+        names: ways that differ in quality alone, from low to high.
+    """
+    ours, theirs = [ways[name] for name in names], ways[other]
     scores = [one.ssimulacra2 for one in ours]
     if scores[-1] < theirs.ssimulacra2:
         return None
