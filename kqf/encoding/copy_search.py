@@ -33,17 +33,22 @@ from kqf.encoding.rate_distortion import (
     to_costs,
 )
 from kqf.format import copying, prediction
+from kqf.format.declarations import Predictor
 from kqf.quantization.api import Quantized
-from kqf.quantization.color_image import Box
+from kqf.quantization.color_image import BAND, Box
 from kqf.quantization.colorspace import to_points
-from kqf.quantization.histogram import are_among, bands_of
+from kqf.quantization.histogram import are_among
 from kqf.threads import each, run
 
 _CODES = 4
 # Pixels of the part of an image whose bytes tell whether labels that were found are cheaper.
 _TRIED = 2**20
-# Labels that copy both across and down look better than streaks of the same error.
-_LOOKS_BETTER = 1.01
+# Labels that copy both across and down look better than streaks of the same error: so they may take
+# somewhat more bytes.
+_LOOKS_BETTER = 1.02
+# Columns of an image that is searched, at most, and for each of its rows.
+_MOST_COLUMNS = 2**14
+_COLUMNS_A_ROW = 128
 # More than any row costs, with room for the costs of a step.
 _NEVER = np.int32(2**30)
 # Columns that are worked on at once: a cost is at most 2**24, those of so many columns 2**28.
@@ -82,12 +87,17 @@ def cheaper_copied(
         nearest: as refine_copied has it.
         settings: of trials.
     """
-    # In noise no search saves anything.
-    if found.error == quantized.error and is_noisy(found.labels, len(found.codebook)):
+    height, width = found.labels.shape
+    # Few long rows take too long: each column takes as long to begin for any number of rows.
+    if width > min(_MOST_COLUMNS, _COLUMNS_A_ROW * height):
         return None
-    most = candidate.size * parameters.copyable
-    if copied_size(found.labels, found.codebook, settings) > most:
-        return None
+    if not _is_asked_for(settings):
+        # Nothing else was found: that is noise, in which no search saves anything.
+        if found.error == quantized.error and is_noisy(found.labels, len(found.codebook)):
+            return None
+        most = candidate.size * parameters.most_copied
+        if copied_size(found.labels, found.codebook, settings) > most:
+            return None
     # What is taken out as a shape should stay as it is.
     if has_shapes(found.labels, found.codebook):
         return None
@@ -114,7 +124,10 @@ def _cheaper(
     settings = settings.at_final_level()
     pixels = min(settings.effort.pixels, _TRIED)
     settings = replace(settings, effort=replace(settings.effort, pixels=pixels))
-    size = trial_size(found.labels, found.codebook, layout, settings)
+    if _is_asked_for(settings):
+        size = copied_size(found.labels, found.codebook, settings)
+    else:
+        size = trial_size(found.labels, found.codebook, layout, settings)
     its_size = copied_size(copied.labels, copied.codebook, settings)
     # No quality makes a larger file than 100 does, which may copy the nearest labels.
     if its_size > copied_size(quantized.labels, quantized.codebook, settings):
@@ -122,8 +135,13 @@ def _cheaper(
     rows = middle_rows(found.labels.shape, pixels)
     share = found.labels[rows].size / found.labels.size
     bit = 8 * parameters.lambda_ / share
-    is_cheaper = copied.error + bit * its_size < (found.error + bit * size) * _LOOKS_BETTER
+    is_cheaper = copied.error + bit * its_size < found.error + bit * size * _LOOKS_BETTER
     return copied if is_cheaper else None
+
+
+def _is_asked_for(settings: LayoutSettings) -> bool:
+    """Whether labels are to be copied whatever else might be smaller."""
+    return list(settings.predictors) == [Predictor.COPY]
 
 
 def _part_of(found: Refined, part: Quantized, rows: slice) -> Refined:
@@ -142,7 +160,9 @@ def refine_copied(
     nearest: NearestCodewords | None,
     parameters: SearchParameters,
 ) -> Refined:
-    """Return labels and codebook with less of error + lambda x bits, copied, than those found.
+    """Return labels and codebook that cost less than those found if they are copied.
+
+    What they cost is error + lambda x bits.
 
     Arguments:
         found: by a search for another predictor.
@@ -154,8 +174,11 @@ def refine_copied(
     codebook[found.kept] = found.codebook
     boxes, threads = [(slice(None), slice(None))], 1
     if image.in_bands:
-        pixels = image.band_pixels * FEW // max(count, FEW)
-        boxes = [(rows, slice(None)) for rows in bands_of(labels.shape, pixels)]
+        # Whatever the number of threads: what is found depends on where bands begin.
+        height, width = labels.shape
+        step = max(BAND // 2 * FEW // max(count, FEW) // width, 2 * _LEAST_ROWS) // 2 * 2
+        bands = (slice(top, min(top + step, height)) for top in range(0, height, step))
+        boxes = [(rows, slice(None)) for rows in bands]
         threads = image.band_threads
     elif nearest is None:
         nearest = nearest_codewords(quantized, count)
@@ -205,8 +228,8 @@ def _searched(
         errors: (R, C) int32, their costs.
     """
     first, last, _ = band.indices(len(labels))
-    # With a row more above and below, where there is one.
-    above = min(first, 1)
+    # With a row more below, and two above, as the codes of the nearer one depend on the other.
+    above = min(first, 2)
     labels = labels[first - above : last + 1].copy()
     height, width = index.shape
     # One candidate of all pixels after another: less to move about than pixel by pixel.

@@ -92,7 +92,7 @@ def search_parameters(
         # A neighbour's label is worth its error more often than a likely one.
         copy_candidates=min(2 * candidates - 2, MAX_CANDIDATES),
         copy_rounds=max(rounds - 2, 1),
-        copyable=1 + (130 - quality) / 400,
+        most_copied=1 + (130 - quality) / 400,
     )
 
 
@@ -350,7 +350,8 @@ class LabelSearch:
                 if not self._is_small:
                     return best
         # By trial files of version 1 are compared, but that of a drawn image may be of version 2.
-        if self._settings.layout.effort.drawn and not is_noisy(best.labels, len(best.codebook)):
+        drawn = self._settings.layout.effort.drawn
+        if self._is_small or (drawn and not is_noisy(best.labels, len(best.codebook))):
             return min(untried, best, key=lambda labelled: labelled.size)
         return best
 

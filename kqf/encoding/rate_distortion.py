@@ -172,7 +172,7 @@ class SearchParameters:
         candidates: codewords for each pixel.
         rounds: of search.
         copy_candidates, copy_rounds: likewise, for labels to copy.
-        copyable: if labels take at most this share of their bytes copied, a search for labels to
+        most_copied: if labels take at most this share of their bytes copied, a search for labels to
             copy may save bytes.
     """
 
@@ -181,7 +181,7 @@ class SearchParameters:
     rounds: int
     copy_candidates: int
     copy_rounds: int
-    copyable: float
+    most_copied: float
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ def floyd_steinberg(
         colors: (N, C) uint8, distinct. codebook: (K, C) uint8. metric: one of
             ``colorspace.METRICS``.
         threads: is not used: each step depends on the one before.
-        strength: 0 to 1, the share of each error that is passed on, of what is best.
+        strength: 0 to 1, of what is best, the share of each error that is passed on, and of what
+            the label of a neighbour is worth.
     """
     height, width = index.shape
     channels = colors.shape[1]
@@ -56,7 +57,11 @@ def floyd_steinberg(
     limit = _LIMIT * _spacing(entries)
     doublings = max(np.log2(len(codebook) / 16), 0)
     passed = strength * (1 - _KEPT * doublings) / 16
-    gain = _SAME * doublings * _mean_error(index, colors, codewords, own, metric)
+    # Of colours that no codeword is near, the distance from one codeword to another tells more.
+    mean_error = min(
+        _mean_error(index, colors, codewords, own, metric), _spacing(codewords) ** 2 / 3
+    )
+    gain = np.float32(strength * _SAME * doublings * mean_error)
     labels = np.empty(index.size, np.uint8)
     # The errors of the last three steps by row, behind one that stands for the row above the first.
     before, before_2, before_3, errors = np.zeros((4, height + 1, channels))
@@ -75,7 +80,7 @@ def floyd_steinberg(
         if banned:
             distances += banned.penalties[banned.kinds.take(picked)]
         if step:
-            # At an edge both are one.
+            # At an edge, both are the same pixel.
             left = labels.take(positions - np.where(positions % width, 1, width))
             over = labels.take(positions - np.where(lines, width, 1))
             place = np.arange(len(lines))
@@ -101,11 +106,11 @@ def _mean_error(
     codewords: np.ndarray,
     own: np.ndarray,
     metric: str,
-) -> np.float32:
+) -> float:
     """Return the mean squared distance of some pixels from the nearest codeword in the metric."""
     some = index.take(np.arange(0, index.size, -(-index.size // _SAMPLE)))
     points = to_points(colors.take(some, axis=0), metric)
-    return np.float32(squared_error(points, codewords, own.take(some)) / len(some))
+    return squared_error(points, codewords, own.take(some)) / len(some)
 
 
 def _spacing(entries: np.ndarray) -> float:

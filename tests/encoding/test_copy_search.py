@@ -12,8 +12,10 @@ from sklearn.datasets import load_sample_image
 import kqf
 from kqf.encoding import copy_search
 from kqf.encoding.copy_search import refine_copied
+from kqf.encoding.drawn import has_shapes
 from kqf.encoding.rate_distortion import Refined, SearchParameters, tagged
 from kqf.format import copying
+from kqf.quantization import color_image
 from kqf.quantization.api import CodebookSettings, quantize
 from kqf.quantization.color_image import ColorImage
 
@@ -167,3 +169,52 @@ def test_noise_is_not_searched_for_copies(monkeypatch):
 def test_a_predictor_asked_for_is_what_labels_are_searched_for(photograph, monkeypatch):
     monkeypatch.setattr(copy_search, "refine_copied", None)
     assert kqf.info(kqf.encode(photograph, predictor="left")).predictor == "left"
+
+
+@pytest.fixture
+def many_bands(monkeypatch):
+    for name, value in (("_LARGE", 1), ("_HUGE", 1), ("BAND", 2**13)):
+        monkeypatch.setattr(color_image, name, value)
+    monkeypatch.setattr(copy_search, "BAND", 2**13)
+    monkeypatch.setattr(copy_search, "_LEAST_ROWS", 4)
+
+
+@pytest.mark.parametrize("quality", [75, 40])
+@pytest.mark.usefixtures("many_bands")
+def test_threads_change_nothing_in_bands(quality, photograph):
+    files = {kqf.encode(photograph, quality=quality, threads=threads) for threads in (1, 2, 3, 4)}
+    (file,) = files
+    assert kqf.info(file).predictor == "copy"
+
+
+def test_bands_cost_little(photograph, request):
+    whole = kqf.encode(photograph, quality=40)
+    request.getfixturevalue("many_bands")
+    assert len(kqf.encode(photograph, quality=40)) < 1.04 * len(whole)
+
+
+def test_letters_are_shapes_and_photographs_have_none(photograph):
+    random = np.random.default_rng(0)
+    letters = random.integers(0, 2, (12, 9, 7)) * 29
+    page = np.zeros((240, 300), np.uint8)
+    for top, left in product(range(4, 225, 20), range(4, 285, 20)):
+        page[top : top + 9, left : left + 7] = letters[random.integers(12)]
+    codebook = np.arange(30, dtype=np.uint8)[:, None]
+    assert has_shapes(page, codebook)
+    image = kqf.quantize(photograph, colors=32, quality=50)
+    assert not has_shapes(image.labels, image.codebook)
+
+
+def test_few_long_rows_are_not_searched_for_copies(photograph, monkeypatch):
+    monkeypatch.setattr(copy_search, "refine_copied", None)
+    row = photograph.reshape(2, -1, 3)
+    assert row.shape[1] > 10_000
+    kqf.encode(row, quality=30)
+
+
+def test_copies_asked_for_are_searched_even_where_others_take_less(monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)
+    found = []
+    monkeypatch.setattr(copy_search, "_cheaper", lambda *given: found.append(given))
+    kqf.encode(noise, predictor="copy")
+    assert found

@@ -328,3 +328,24 @@ def test_alpha_stays_where_calm_areas_alone_are_dithered(name):
     pixels[30:60, 20:40, 3] = 0
     shown = kqf.quantize(pixels, colors=24, dither=name, quality=70, effort=3).pixels
     assert np.array_equal(shown[..., 3], pixels[..., 3])
+
+
+def test_a_palette_of_other_colours_keeps_its_steps():
+    height, width = 60, 200
+    ramp = np.linspace(40, 215, width)
+    # No gray is near: what all are off tells nothing about the steps from one to the next.
+    pixels = np.broadcast_to(np.stack([ramp + 40, ramp, ramp - 40], axis=1), (height, width, 3))
+    pixels = pixels.round().astype(np.uint8)
+    grays = np.repeat(np.arange(0, 256, 2, dtype=np.uint8)[:, None], 3, axis=1)
+    image = kqf.quantize(pixels, palette=grays, dither="floyd-steinberg", metric="mse")
+    means = image.pixels[..., 1].mean(axis=0).reshape(-1, 8).mean(axis=1)
+    assert np.abs(means - ramp.reshape(-1, 8).mean(axis=1)).max() < 1.5
+
+
+def test_little_strength_changes_little():
+    pixels = np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)
+    plain = kqf.quantize(pixels, colors=64, quality=100)
+    image = kqf.quantize(
+        pixels, colors=64, quality=100, dither="floyd-steinberg", dither_strength=0.001
+    )
+    assert (image.labels != plain.labels).mean() < 0.001
