@@ -46,17 +46,18 @@ _TRIED = 2**20
 # Labels that copy both across and down look better than streaks of the same error: so they may take
 # somewhat more bytes.
 _LOOKS_BETTER = 1.02
-# Columns of an image that is searched, at most, and for each of its rows.
-_MOST_COLUMNS = 2**14
-_COLUMNS_A_ROW = 128
 # More than any row costs, with room for the costs of a step.
 _NEVER = np.int32(2**30)
 # Columns that are worked on at once: a cost is at most 2**24, those of so many columns 2**28.
 _COLUMNS = 16
-# Pixels of a batch of rows, about, and the fewest rows: a step of the search takes longer to begin
-# than to do for a few rows.
+# Pixels of a batch of rows, about, and the fewest rows.
 _BATCH = 2**20
-_LEAST_ROWS = 32
+_LEAST_ROWS = 16
+# Longer rows are searched in pieces, about so long, all at once: a step of the search takes longer
+# to begin than to do for a few rows. Each goes some columns beyond its ends, by which it has mostly
+# found what it would have found for the whole row: so no seams are left.
+_PIECE = 1024
+_BEYOND = 32
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,6 @@ def cheaper_copied(
         nearest: as refine_copied has it.
         settings: of trials.
     """
-    height, width = found.labels.shape
-    # Few long rows take too long: each column takes as long to begin for any number of rows.
-    if width > min(_MOST_COLUMNS, _COLUMNS_A_ROW * height):
-        return None
     if not _is_asked_for(settings):
         # Nothing else was found: that is noise, in which no search saves anything.
         if found.error == quantized.error and is_noisy(found.labels, len(found.codebook)):
@@ -176,7 +173,7 @@ def refine_copied(
     if image.in_bands:
         # Whatever the number of threads: what is found depends on where bands begin.
         height, width = labels.shape
-        step = max(BAND // 2 * FEW // max(count, FEW) // width, 2 * _LEAST_ROWS) // 2 * 2
+        step = max(BAND // 2 * FEW // max(count, FEW) // width, _LEAST_ROWS) // 2 * 2
         bands = (slice(top, min(top + step, height)) for top in range(0, height, step))
         boxes = [(rows, slice(None)) for rows in bands]
         threads = image.band_threads
@@ -241,7 +238,7 @@ def _searched(
         def search(top: int, codes: np.ndarray = codes) -> None:
             rows = np.arange(top, min(top + step, height), 2)
             labels[rows + above] = _best_rows(
-                labels, codes, rows + above, index[rows].T, nearest, errors, costs
+                labels, codes, rows + above, index[rows], nearest, errors, costs
             )
 
         run(search, range(start, height, step), threads)
@@ -277,18 +274,23 @@ def _best_rows(
 
     Arguments:
         labels, codes: (H, W) uint8 as they are. rows: (n,).
-        index: (W, n), columns of the next two.
+        index: (n, W), columns of the next two.
         nearest: (C, R) uint8, candidates. errors: (C, R) int32, their costs, ``tagged``.
     """
     width, colors, new = labels.shape[1], np.intp(len(costs.new)), costs.new.ravel()
-    above = np.where(rows[:, None], labels[rows - 1], np.uint8(0)).T[:, None]
+    above = np.where(rows[:, None], labels[rows - 1], np.uint8(0))
     corner = np.zeros_like(above)
-    corner[:-1] = above[1:]
-    up = np.where(rows[:, None], codes[rows - 1], 0).T
-    below, by_above, by_others, by_new = _costs_below(labels, codes, rows, costs)
+    corner[:, :-1] = above[:, 1:]
+    up = np.where(rows[:, None], codes[rows - 1], 0)
+    rows_below = _costs_below(labels, codes, rows, costs)
+    pieces = _Pieces(width, len(rows))
+    index, up = pieces.cut(index), pieces.cut(up)
+    above, corner, below, by_above, by_others, by_new = (
+        pieces.cut(values)[:, None] for values in (above, corner, *rows_below)
+    )
     chains = _Chains(len(nearest), index.shape)
     # Some columns at a time, which stay in the cache.
-    for first in range(0, width, _COLUMNS):
+    for first in range(0, len(index), _COLUMNS):
         part = slice(first, first + _COLUMNS)
         candidates, own = (table[:, index[part]].swapaxes(0, 1) for table in (nearest, errors))
         others = np.full(candidates.shape, copying.NEW, np.uint8)
@@ -303,13 +305,44 @@ def _best_rows(
         own += under
         by_code = np.ascontiguousarray(np.moveaxis(costs.codes[up[part]], 1, -1))
         chains.add(candidates, own, others, beside, by_code)
-    return chains.cheapest()
+    return pieces.join(chains.cheapest())
+
+
+class _Pieces:
+    """Rows cut into pieces that overlap, which are columns of what is searched.
+
+    Arguments:
+        width: of a row. rows: how many.
+    """
+
+    def __init__(self, width: int, rows: int) -> None:
+        self._width, self._rows = width, rows
+        count = max(width // _PIECE, 1)
+        self._beyond = _BEYOND if count > 1 else 0
+        length = -(-width // count)
+        ends = np.arange(-self._beyond, length + self._beyond)
+        columns = np.abs(np.arange(0, width, length) + ends[:, None])
+        # Beyond an edge, rows are mirrored.
+        self._columns = np.minimum(columns, 2 * (width - 1) - columns)
+
+    def cut(self, values: np.ndarray) -> np.ndarray:
+        """Return values of rows (n, W) as those of pieces, (length, pieces of all rows)."""
+        # One piece of all rows after another.
+        pieces = values.T.take(self._columns, axis=0)
+        return pieces.reshape(len(self._columns), -1)
+
+    def join(self, labels: np.ndarray) -> np.ndarray:
+        """Return labels of pieces (pieces of all rows, length) as those of rows, (n, W)."""
+        inner = labels[:, self._beyond : len(self._columns) - self._beyond]
+        pieces = inner.reshape(-1, self._rows, inner.shape[1]).swapaxes(0, 1)
+        joined: np.ndarray = pieces.reshape(self._rows, -1)[:, : self._width]
+        return joined
 
 
 def _costs_below(
     labels: np.ndarray, codes: np.ndarray, rows: np.ndarray, costs: _Costs
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the labels below some rows, (W, 1, n) uint8, and what they cost, (W, 1, n) int32.
+    """Return the labels below some rows, (n, W) uint8, and what they cost, (n, W) int32.
 
     Namely if they are copied from above; if they are copied from elsewhere, _NEVER if they can't
     be; and what their code costs if they are new.
@@ -326,8 +359,7 @@ def _costs_below(
     others = np.where(below == corner, by_code[..., copying.ABOVE_RIGHT], _NEVER)
     np.copyto(others, by_code[..., copying.LEFT], where=below == left)
     others[last] = 0
-    above, new = by_code[..., copying.ABOVE], by_code[..., copying.NEW]
-    return below.T[:, None], above.T[:, None], others.T[:, None], new.T[:, None]
+    return below, by_code[..., copying.ABOVE], others, by_code[..., copying.NEW]
 
 
 class _Chains:

@@ -205,11 +205,23 @@ def test_letters_are_shapes_and_photographs_have_none(photograph):
     assert not has_shapes(image.labels, image.codebook)
 
 
-def test_few_long_rows_are_not_searched_for_copies(photograph, monkeypatch):
-    monkeypatch.setattr(copy_search, "refine_copied", None)
-    row = photograph.reshape(2, -1, 3)
-    assert row.shape[1] > 10_000
-    kqf.encode(row, quality=30)
+@pytest.mark.parametrize("width", [4, 5, 9, 10, 64])
+def test_rows_are_cut_into_pieces_and_joined(width, monkeypatch):
+    monkeypatch.setattr(copy_search, "_PIECE", 5)
+    monkeypatch.setattr(copy_search, "_BEYOND", 2)
+    rows = np.arange(3 * width).reshape(3, width)
+    pieces = copy_search._Pieces(width, 3)
+    cut = pieces.cut(rows)
+    assert np.array_equal(pieces.join(cut.T), rows)
+    assert len(cut) <= max(width, 14)
+
+
+def test_pieces_find_nearly_what_whole_rows_do(photograph, monkeypatch):
+    quantized = quantized_with(photograph, 32)
+    whole = refined(quantized, 8, 50.0, 1)
+    monkeypatch.setattr(copy_search, "_PIECE", 50)
+    found = refined(quantized, 8, 50.0, 1)
+    assert (whole.labels != found.labels).mean() < 0.001
 
 
 def test_copies_asked_for_are_searched_even_where_others_take_less(monkeypatch):
