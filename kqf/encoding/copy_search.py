@@ -328,7 +328,7 @@ class _Pieces:
     def cut(self, values: np.ndarray) -> np.ndarray:
         """Return values of rows (n, W) as those of pieces, (length, pieces of all rows)."""
         # One piece of all rows after another.
-        pieces = values.T.take(self._columns, axis=0)
+        pieces: np.ndarray = values.T.take(self._columns, axis=0)
         return pieces.reshape(len(self._columns), -1)
 
     def join(self, labels: np.ndarray) -> np.ndarray:
