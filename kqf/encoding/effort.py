@@ -24,7 +24,7 @@ class Preset:
 
 
 DEFAULT_EFFORT = 5
-# Little of the difference to 100 is seen, most in skies, and files are 5 to 41 % smaller, mostly 17.
+# Little of the difference to 100 is seen, most in skies, and files are 17 % smaller, 5 to 41.
 _UNSEEN = 75
 _ALL = (2, 3, 4, 6)
 _WIDE = (64, 128, 192, 256, 512)
