@@ -11,6 +11,7 @@ from kqf.encoding.rate_distortion import (
     SAMPLE,
     NearestCodewords,
     Refined,
+    add_up,
     errors_from,
     gather,
     lengths_of,
@@ -58,11 +59,8 @@ def refine_in_bands(
     image = quantized.image
     # The memory of a band grows with the candidates of its pixels.
     boxes = _boxes(labels.shape, up, image.band_pixels * FEW // max(candidates, FEW))
-    found = list(each(search, boxes, image.band_threads))
-    mass = np.sum([part[0] for part in found], axis=0)
-    sums = np.sum([part[1] for part in found], axis=0)
+    mass, sums, power = add_up(list(each(search, boxes, image.band_threads)))
     codebook = move_codewords(metric, codebook, mass, sums, fixed)
-    power = sum(part[2] for part in found)
     return refined(labels, codebook, metric, mass, sums, power, fixed)
 
 

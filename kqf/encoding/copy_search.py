@@ -22,6 +22,7 @@ from kqf.encoding.rate_distortion import (
     NearestCodewords,
     Refined,
     SearchParameters,
+    add_up,
     code_bits,
     error_from,
     errors_from,
@@ -200,11 +201,8 @@ def refine_copied(
             )
             return *gather(part, index, labels[box]), part.power
 
-        parts = list(each(search, boxes, threads))
-        mass = np.sum([part[0] for part in parts], axis=0)
-        sums = np.sum([part[1] for part in parts], axis=0)
+        mass, sums, power = add_up(list(each(search, boxes, threads)))
         codebook = move_codewords(metric, codebook, mass, sums, fixed)
-    power = sum(part[2] for part in parts)
     return refined(labels, codebook, metric, mass, sums, power, fixed)
 
 

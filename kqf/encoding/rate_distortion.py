@@ -6,7 +6,7 @@ nearest codewords of each pixel by Viterbi's algorithm (A. Viterbi, 1967,
 doi:10.1109/TIT.1967.1054010), for all chains of all tiles at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -437,6 +437,14 @@ def gather(
     parts = each(gather, _bands(labels), quantized.image.threads)
     mass, *sums = np.sum(list(parts), axis=0)
     return mass, np.stack(sums, axis=1)
+
+
+def add_up(
+    parts: Sequence[tuple[np.ndarray, np.ndarray, float]],
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return mass, sums and power of an image, from those of its parts."""
+    masses, sums, powers = zip(*parts, strict=True)
+    return np.sum(masses, axis=0), np.sum(sums, axis=0), sum(powers)
 
 
 def move_codewords(
