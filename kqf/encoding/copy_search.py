@@ -180,18 +180,15 @@ def refine_copied(
         threads = image.band_threads
     elif nearest is None:
         nearest = nearest_codewords(quantized, count)
-    for _ in range(parameters.copy_rounds):
-        costs = _costs_of(labels[middle_rows(labels.shape, SAMPLE)], codebook)
-        codewords, before = to_points(codebook, metric), labels
-        labels = np.empty_like(before)
 
-        def search(
-            box: Box,
-            before: np.ndarray = before,
-            labels: np.ndarray = labels,
-            codewords: np.ndarray = codewords,
-            costs: _Costs = costs,
-        ) -> tuple[np.ndarray, np.ndarray, float]:
+    def search_round(
+        before: np.ndarray, codebook: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
+        """Return new labels, the codebook moved to suit them, and mass, sums and power."""
+        costs = _costs_of(before[middle_rows(before.shape, SAMPLE)], codebook)
+        codewords, labels = to_points(codebook, metric), np.empty_like(before)
+
+        def search(box: Box) -> tuple[np.ndarray, np.ndarray, float]:
             part = quantized.part(box) if image.in_bands else quantized
             near = nearest_codewords(part, count) if nearest is None else nearest.first(count)
             errors = to_costs(errors_from(part, codewords, near), parameters.lambda_)
@@ -203,6 +200,11 @@ def refine_copied(
 
         mass, sums, power = add_up(list(each(search, boxes, threads)))
         codebook = move_codewords(metric, codebook, mass, sums, fixed)
+        return labels, codebook, mass, sums, power
+
+    for _ in range(parameters.copy_rounds - 1):
+        labels, codebook, *_ = search_round(labels, codebook)
+    labels, codebook, mass, sums, power = search_round(labels, codebook)
     return refined(labels, codebook, metric, mass, sums, power, fixed)
 
 
@@ -246,7 +248,7 @@ def _searched(
 def _costs_of(labels: np.ndarray, codebook: np.ndarray) -> _Costs:
     """Return what codes and new labels cost where they are as frequent as in labels (H, W)."""
     codes, above, _ = copying.choose(labels)
-    left, up = np.zeros((2, *codes.shape), np.uint8)
+    left, up = np.zeros_like(codes), np.zeros_like(codes)
     left[:, 1:], up[1:] = codes[:, :-1], codes[:-1]
     places = up * np.uint8(_CODES**2) + left * np.uint8(_CODES) + codes
     counts = np.bincount(places.ravel(), minlength=_CODES**3).reshape((_CODES,) * 3)
@@ -348,7 +350,7 @@ def _costs_below(
     last = rows + 1 == len(labels)
     under = np.where(last, 0, rows + 1)
     below = labels[under]
-    left, corner, before = np.zeros((3, *below.shape), np.uint8)
+    left, corner, before = np.zeros_like(below), np.zeros_like(below), np.zeros_like(below)
     left[:, 1:], before[:, 1:] = below[:, :-1], codes[under, :-1]
     corner[:, :-1] = labels[rows, 1:]
     by_code = costs.codes[codes[rows], before]
