@@ -19,12 +19,13 @@ from kqf.encoding.rate_distortion import (
     SAMPLE,
     TAG_BITS,
     TAGS,
+    TRIED,
     NearestCodewords,
     Refined,
     SearchParameters,
     add_up,
     code_bits,
-    error_from,
+    error_of,
     errors_from,
     gather,
     move_codewords,
@@ -42,8 +43,6 @@ from kqf.quantization.histogram import are_among
 from kqf.threads import each, run
 
 _CODES = 4
-# Pixels of the part of an image whose bytes tell whether labels that were found are cheaper.
-_TRIED = 2**20
 # Labels that copy both across and down look better than streaks of the same error: so they may take
 # somewhat more bytes.
 _LOOKS_BETTER = 1.02
@@ -90,7 +89,7 @@ def cheaper_copied(
         settings: of trials.
     """
     if not _is_asked_for(settings):
-        # Nothing else was found: that is noise, in which no search saves anything.
+        # These are the nearest labels of noise, for which other searches found nothing either.
         if found.error == quantized.error and is_noisy(found.labels, len(found.codebook)):
             return None
         most = candidate.size * parameters.most_copied
@@ -120,7 +119,7 @@ def _cheaper(
     copied = refine_copied(quantized, found, nearest, parameters)
     # Streams of other kinds gain differently from a higher level.
     settings = settings.at_final_level()
-    pixels = min(settings.effort.pixels, _TRIED)
+    pixels = min(settings.effort.pixels, TRIED)
     settings = replace(settings, effort=replace(settings.effort, pixels=pixels))
     if _is_asked_for(settings):
         size = copied_size(found.labels, found.codebook, settings)
@@ -144,11 +143,8 @@ def _is_asked_for(settings: LayoutSettings) -> bool:
 
 def _part_of(found: Refined, part: Quantized, rows: slice) -> Refined:
     """Return what was found for some rows of an image, which are a part of it."""
-    labels = found.labels[rows]
-    mass, sums = gather(part, part.samples.index, labels)
-    codewords = to_points(found.codebook, part.metric)
-    count = len(found.codebook)
-    error = error_from(codewords, mass[:count], sums[:count], part.power)
+    labels, codewords = found.labels[rows], to_points(found.codebook, part.metric)
+    error = error_of(part, codewords, part.samples.index, labels)
     return replace(found, labels=labels, error=error)
 
 

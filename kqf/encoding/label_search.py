@@ -21,9 +21,11 @@ from kqf.encoding.layout import (
 from kqf.encoding.rate_distortion import (
     MAX_CANDIDATES,
     PART,
+    TRIED,
     NearestCodewords,
     Refined,
     SearchParameters,
+    error_of,
     nearest_codewords,
     refine,
 )
@@ -34,7 +36,6 @@ from kqf.quantization.bands import bands_are_seen
 from kqf.quantization.color_image import Box
 from kqf.quantization.colorspace import FEW_COLORS, to_points
 from kqf.quantization.dither import Dither
-from kqf.quantization.nearest import squared_error
 from kqf.quantization.visibility import CALM
 from kqf.threads import each
 
@@ -47,8 +48,6 @@ _STEPS_PER_CANDIDATE = 12
 _STEPS_PER_ROUND = 20
 # Labels are worth their error only below this share of the nearest labels' bytes.
 _WORTHWHILE = 0.99
-# Images of at most so many pixels are tried at the level of the file where layouts differ much.
-_TRIED = 2**20
 # Labels of so many qualities of an image in bands are kept, to bound memory. A target mostly ends
 # with one of the last; else its labels are found once more.
 _KEPT = 2
@@ -175,19 +174,14 @@ class LabelSearch:
         quantized, labels = self._nearest_labels, labelled.labels
         image, codewords = quantized.image, to_points(labelled.codebook, quantized.metric)
 
-        def of(part: Quantized, index: np.ndarray, labels: np.ndarray) -> float:
-            index = index.ravel()
-            points, weights = part.points.take(index, axis=0), part.samples.weights.take(index)
-            return squared_error(points, codewords, labels.ravel(), weights)
-
         def of_band(box: Box) -> float:
             part = quantized.part(box)
-            return of(part, part.samples.index, labels[box])
+            return error_of(part, codewords, part.samples.index, labels[box])
 
         if image.in_bands:
             return sum(each(of_band, image.bands, image.band_threads))
         index = quantized.samples.index
-        return sum(of(quantized, index[box], labels[box]) for box in image.bands)
+        return sum(error_of(quantized, codewords, index[box], labels[box]) for box in image.bands)
 
     def at(self, quality: int) -> Labelled:
         """Return the labels at a quality, 1 to 100."""
@@ -308,8 +302,8 @@ class LabelSearch:
             search = partial(refine_in_bands, quantized, parameters.candidates)
             gains = self._trial(parameters)
         else:
-            count = max(parameters.candidates, parameters.copy_candidates)
-            nearest = nearest_codewords(quantized, count if self._copies else parameters.candidates)
+            more = parameters.copy_candidates if self._copies else 0
+            nearest = nearest_codewords(quantized, max(parameters.candidates, more))
             search = partial(refine, quantized, nearest.first(parameters.candidates))
         first = self._candidates[0]
         # Of small images no candidates are known, and the two are one.
@@ -319,7 +313,7 @@ class LabelSearch:
         if self._is_drawn:
             # What is searched for suits version 1, and its file is mostly of version 2.
             promising = promising[:1]
-        if len(promising) > 1 and quantized.labels.size <= _TRIED:
+        if len(promising) > 1 and quantized.labels.size <= TRIED:
             # Ranks gain more from a higher level than labels do.
             settings = settings.at_final_level()
             size = trial_size(quantized.labels, quantized.codebook, first.layout, settings)

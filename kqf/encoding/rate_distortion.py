@@ -18,7 +18,7 @@ from kqf.format.header import Head
 from kqf.quantization.api import Quantized
 from kqf.quantization.colorspace import hold_alpha, snap, to_colors, to_points, translucency
 from kqf.quantization.histogram import are_among, bands_of
-from kqf.quantization.nearest import ban, errors_of, nearest_few
+from kqf.quantization.nearest import ban, errors_of, nearest_few, squared_error
 from kqf.threads import each
 
 # Costs are integers in this fraction of a bit: sums are then exact and the same everywhere.
@@ -42,6 +42,8 @@ _THREAD_PIXELS = 2**21
 FEW = 4
 # Pixels of the part of an image in bands that tells whether searching all of it is worth its time.
 PART = 2**19
+# Pixels that are tried at the level of the file, at most, where layouts of two kinds are compared.
+TRIED = 2**20
 # Pixels of the part of an image that statistics come from.
 SAMPLE = 2**20
 # Added to each rank's count, so that a rank not seen yet costs much, but not infinitely much.
@@ -319,22 +321,26 @@ def refined(
     """
     codewords = to_points(codebook, metric)
     used = fixed | (mass > 0)
+    gained = mass[:, None] * codewords * codewords - 2 * sums * codewords
     numbers = (np.cumsum(used) - 1).astype(np.uint8)
     for rows in bands_of(labels.shape):
         labels[rows] = numbers[labels[rows]]
     kept = np.flatnonzero(used).astype(np.uint8)
-    return Refined(labels, codebook[used], error_from(codewords, mass, sums, power), kept)
+    return Refined(labels, codebook[used], power + float(gained.sum()), kept)
 
 
-def error_from(codewords: np.ndarray, mass: np.ndarray, sums: np.ndarray, power: float) -> float:
-    """Return the weighted squared error of labels, summed over all pixels.
+def error_of(
+    quantized: Quantized, codewords: np.ndarray, index: np.ndarray, labels: np.ndarray
+) -> float:
+    """Return the weighted squared error in the metric of labels, summed over their pixels.
 
     Arguments:
-        codewords: (K, D). mass, sums: of their pixels, from gather.
-        power: ``Quantized.power`` of all of the image.
+        quantized: an image. codewords: (K, D) points.
+        index: (h, w), the rows of some of its pixels in its samples. labels: (h, w) uint8.
     """
-    gained = mass[:, None] * codewords * codewords - 2 * sums * codewords
-    return power + float(gained.sum())
+    index = index.ravel()
+    points, weights = quantized.points.take(index, axis=0), quantized.samples.weights.take(index)
+    return squared_error(points, codewords, labels.ravel(), weights)
 
 
 def errors_from(
