@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from kqf import web
 
 _HOST = "127.0.0.1"
-_SCRIPTS = ("kqf.js", "overviews.js", "viewer.js")
+_SCRIPTS = ("kqf.js", "overviews.js", "parallel.js", "viewer.js")
 _BLOCK = 2**18
 _RANGE = re.compile(r"bytes=([0-9]{0,20})-([0-9]{0,20})")
 # The page loads nothing but its own scripts and files.

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * A decoder of KQF images, versions 1 and 2, for browsers and Node 18 and later.
+ * A decoder of KQF images, versions 1 and 2, for browsers and Node 22.17 and later.
  *
  * The section numbers refer to the specification of the format, spec/kqf.md in the source.
  */
@@ -31,6 +31,8 @@ const SLICE = 65536;
 // Tiles are inflated side by side as long as they have no more pixels than this together, sixteen
 // at most.
 const AHEAD_PIXELS = 2 ** 22;
+// Images of more pixels than this are decoded by two threads where there are workers.
+const LARGE_PIXELS = 2 ** 21;
 // Pixels that are drawn at once.
 const BAND = 65536;
 // Bytes that are fetched at least, where a file is read in ranges.
@@ -52,7 +54,8 @@ const FETCH = 65536;
  * @property {number} [maxPixels] of the tiles to decode, MAX_PIXELS unless given
  * @property {AbortSignal} [signal] ends the reading
  * @property {(image: KqfImage, upper: number, lower: number) => void} [onRows] is called when rows
- *     of the image that is being read are there; if it has shapes, once for all of them
+ *     of the image that is being read are there; if it has shapes, once for all of them. Of large
+ *     images it may be called with no rows before, so that a canvas is made while others decode
  */
 /**
  * @typedef {object} FrameOptions
@@ -153,17 +156,28 @@ function u32(data, at) {
   return ((data[at] << 24) | (data[at + 1] << 16) | (data[at + 2] << 8) | data[at + 3]) >>> 0;
 }
 
+/**
+ * The module for large images, once it is loaded.
+ *
+ * @type {Partial<typeof import("./parallel.js")> | undefined}
+ */
+let parallel;
+
 // Inflating (section 8).
 
 /**
- * Inflate one zlib stream of at most `size` bytes by what the platform has.
+ * Inflate one whole zlib stream of at most `size` bytes.
  *
- * @param {Uint8Array} data
+ * @param {Uint8Array} data at least MIN_STREAM bytes
  * @param {number} size
  * @param {string} chunk
  * @param {Uint8Array} [out] of that size
  */
-async function inflateNatively(data, size, chunk, out = new Uint8Array(size)) {
+async function inflate(data, size, chunk, out = new Uint8Array(size)) {
+  const [method, flags] = data;
+  if ((method & 15) !== 8 || method > 127 || flags & 32 || (method * 256 + flags) % 31) {
+    wrong(chunk, "zlib stream", "a zlib header", [method, flags]);
+  }
   const stream = new DecompressionStream("deflate");
   const writer = stream.writable.getWriter();
   const reader = stream.readable.getReader();
@@ -193,39 +207,6 @@ async function inflateNatively(data, size, chunk, out = new Uint8Array(size)) {
     out.set(value, n);
     n += value.length;
   }
-}
-
-/** @param {Uint8Array} data @param {number} size */
-const canBeInflated = (data, size) =>
-  inflateNatively(data, size, "").then(
-    () => true,
-    () => false,
-  );
-// An empty stream and a byte more.
-const EMPTY_AND_MORE = Uint8Array.of(120, 156, 3, 0, 0, 0, 0, 1, 0);
-/** @type {boolean | undefined} */
-let lax;
-
-/**
- * Inflate one whole zlib stream of at most `size` bytes.
- *
- * @param {Uint8Array} data at least MIN_STREAM bytes
- * @param {number} size
- * @param {string} chunk
- * @param {Uint8Array} [out] of that size
- */
-async function inflate(data, size, chunk, out) {
-  const [method, flags] = data;
-  if ((method & 15) !== 8 || method > 127 || flags & 32 || (method * 256 + flags) % 31) {
-    wrong(chunk, "zlib stream", "a zlib header", [method, flags]);
-  }
-  const found = await inflateNatively(data, size, chunk, out);
-  // Node 20 accepts bytes after the end of a stream.
-  lax ??= await canBeInflated(EMPTY_AND_MORE, 0);
-  if (lax && (await canBeInflated(data.subarray(0, -1), size))) {
-    wrong(chunk, "zlib stream", "its end", "more");
-  }
-  return found;
 }
 
 /** @param {number} length @param {number} size @param {string} chunk */
@@ -408,7 +389,9 @@ export class KqfImage {
   /** Return the pixels as red, green, blue and alpha, four bytes each. */
   rgba() {
     const { labels, pixels } = this;
-    const found = pixels?.slice() ?? look(labels, this.#colors(), new Uint32Array(labels.length));
+    const colors = this.#colors();
+    const found = pixels?.slice() ?? new Uint32Array(labels.length);
+    if (!pixels) for (let i = 0; i < labels.length; i++) found[i] = colors[labels[i]];
     return new Uint8ClampedArray(/** @type {ArrayBuffer} */ (found.buffer));
   }
 
@@ -471,33 +454,26 @@ export class KqfImage {
       canvas.getContext("2d", { willReadFrequently: true })
     );
     if (!context) throw new Error("the canvas is too large");
+    // Of no rows at all a blank one is drawn, for which the canvas takes its memory.
+    lower ||= 1;
     // A few rows at once: new memory for all pixels takes longer than to fill it.
     const rows = Math.min(lower - upper, Math.ceil(BAND / width));
     const data = new ImageData(width, rows);
     const band = new Uint32Array(data.data.buffer);
     const colors = this.#colors();
     for (let y = upper; y < lower; y += rows) {
-      const from = y * width;
-      if (pixels) band.set(pixels.subarray(from, from + band.length));
-      else look(labels.subarray(from, from + band.length), colors, band);
+      const part = (pixels ?? labels).subarray(y * width, y * width + band.length);
+      if (pixels) band.set(part);
+      else for (let i = 0; i < part.length; i++) band[i] = colors[part[i]];
       context.putImageData(data, 0, y, 0, 0, width, Math.min(rows, lower - y));
     }
   }
 }
 
-/**
- * Give each pixel the colour of its label.
- *
- * @param {Uint8Array} labels
- * @param {Uint32Array} colors
- * @param {Uint32Array} pixels
- */
-function look(labels, colors, pixels) {
-  for (let i = 0; i < labels.length; i++) pixels[i] = colors[labels[i]];
-  return pixels;
-}
-
 // Predictors (section 7). All work on a tile as it is stored, w wide and h high.
+//
+// Short functions with long loops are asynchronous: V8 builds others into their callers, where such
+// loops take twice as long.
 
 /**
  * Turn ranks into labels, in place.
@@ -507,7 +483,7 @@ function look(labels, colors, pixels) {
  * @param {Uint8Array} order labels by context * 256 + rank
  * @param {boolean} up whether contexts are above, not to the left
  */
-function unrank(tile, w, order, up) {
+async function unrank(tile, w, order, up) {
   if (up) {
     for (let i = 0; i < w; i++) tile[i] = order[tile[i]];
     for (let i = w; i < tile.length; i++) tile[i] = order[(tile[i - w] << 8) | tile[i]];
@@ -528,76 +504,66 @@ function checkPadding(packed, w, used, field) {
 }
 
 /**
- * Return the labels of predictor copy (section 7.4), and how many of them are new.
+ * Decode the labels of predictor copy (section 7.4), and return how many of them are new.
  *
  * @param {Uint8Array} codes
  * @param {Uint8Array} symbols new labels, or their ranks
  * @param {number} w
- * @param {number} h
+ * @param {Uint8Array} tile gets the labels
  * @param {Uint8Array | null} order for ranks
- * @returns {[tile: Uint8Array, used: number]}
  */
-function copied(codes, symbols, w, h, order) {
-  const tile = new Uint8Array(w * h);
-  // The four rows of codes of a band, each from a whole word on.
+function copied(codes, symbols, w, tile, order) {
+  // The four rows of codes of a band, each from a whole word on: most codes are 0, and four columns
+  // of them are skipped at once.
   const quarter = (w + 3) >> 2;
   const words = new Uint32Array(4 * quarter);
   const band = new Uint8Array(words.buffer);
-  // Of each row of a band, the pixels that do not copy from above: symbol, code times eight and
-  // column.
-  const changes = new Uint32Array(16 * w);
-  const ends = new Uint32Array(16);
-  // Above the tile there are zeros.
-  let above = new Uint8Array(w);
+  const changing = new Uint16Array(quarter);
+  // Which symbol is the next of each column, and how many labels of a byte are new.
+  const places = new Uint32Array(4 * quarter);
+  const fresh = new Uint8Array(256);
+  for (let i = 0; i < 256; i++) fresh[i] = fresh[i >> 2] + +((i & 3) === 3);
+  // The row above until it is changed, with zeros beside it.
+  const row = new Uint8Array(4 * quarter + 2);
   let next = 0;
-  for (let top = 0, from = 0; top < h; top += 16) {
+  for (let from = 0, at = 0; at < tile.length; ) {
     band.fill(0);
     for (let to = 0; to < band.length; to += 4 * quarter) {
       band.set(codes.subarray(from, (from += w)), to);
     }
-    for (let y = 0; y < 16; y++) ends[y] = y * w;
     for (let x = 0; x < w; x++) {
-      if (!(x & 3)) {
-        // Most codes are 0: those of four columns are skipped at once.
-        const i = x >> 2;
-        if (!(words[i] | words[i + quarter] | words[i + 2 * quarter] | words[i + 3 * quarter])) {
-          x += 3;
-          continue;
-        }
+      const i = x >> 2;
+      if (!(words[i] | words[i + quarter] | words[i + 2 * quarter] | words[i + 3 * quarter])) {
+        x |= 3;
+        continue;
       }
-      for (let at = x, y = 0; y < 16; at += 4 * quarter) {
-        let four = band[at];
-        if (!four) {
-          y += 4;
-          continue;
-        }
-        // Without branches, which would be guessed wrongly; what is written in vain is not read.
-        for (const end = y + 4; y < end; y++, four >>= 2) {
-          changes[ends[y]] = (symbols[next] << 24) | ((four & 3) << 19) | x;
-          ends[y] += (four | (four >> 1)) & 1;
-          next += four & (four >> 1) & 1;
-        }
-      }
+      places[x] = next;
+      for (let k = x; k < band.length; k += 4 * quarter) next += fresh[band[k]];
     }
-    for (let y = 0; y < 16 && top + y < h; y++) {
-      const row = tile.subarray((top + y) * w, (top + y + 1) * w);
-      row.set(above);
-      for (let i = y * w; i < ends[y]; i++) {
-        const change = changes[i];
-        const x = change & 0xffff;
-        const symbol = change >>> 24;
-        // Code 0 is in the lowest byte; beside the tile there are zeros, too.
-        row[x] =
-          (above[x] |
-            ((x && row[x - 1]) << 8) |
-            ((x < w - 1 ? above[x + 1] : 0) << 16) |
-            ((order ? order[(above[x] << 8) | symbol] : symbol) << 24)) >>
-          ((change >> 16) & 24);
+    for (let y = 0, n = 0; y < 16 && at < tile.length; y++, at += w) {
+      const first = (y >> 2) * quarter;
+      const shift = 2 * (y & 3);
+      if (!shift) {
+        n = 0;
+        for (let i = 0; i < quarter; i++) if (words[first + i]) changing[n++] = i;
       }
-      above = row;
+      for (let k = 0; k < n; k++) {
+        let x = 4 * changing[k];
+        for (let four = words[first + changing[k]] >>> shift; (four &= 0x3030303); four >>>= 8) {
+          const code = four & 3;
+          if (code === 1) row[x + 1] = row[x];
+          else if (code === 2) row[x + 1] = row[x + 2];
+          else if (code) {
+            const symbol = symbols[places[x]++];
+            row[x + 1] = order ? order[(row[x + 1] << 8) | symbol] : symbol;
+          }
+          x++;
+        }
+      }
+      tile.set(row.subarray(1, w + 1), at);
     }
   }
-  return [tile, next];
+  return next;
 }
 
 /** @param {Uint8Array} planes of differences (section 5.7) @param {number} channels */
@@ -627,53 +593,29 @@ async function rankLabels(codebook, channels, stream) {
   const most = colors * (1 + Math.min(colors, 255));
   const table = stream ? await inflate(stream, most, "RANK") : new Uint8Array(colors);
   const order = new Uint8Array(colors * 256);
-  const known = new Uint8Array(colors * 256);
-  const ends = new Uint8Array(colors);
-  /** Give a context its next label, unless it has it. @param {number} context @param {number} label */
-  const add = (context, label) => {
-    const has = known[(context << 8) | label]++;
-    if (!has) order[(context << 8) | ends[context]++] = label;
-    return has;
-  };
+  const keys = new Uint32Array(colors);
   let at = 0;
   for (let context = 0; context < colors; context++) {
+    for (let label = 0; label < colors; label++) keys[label] = 65536 + label;
+    for (let k = 0; k < channels; k++) {
+      const sample = codebook[context * channels + k];
+      for (let label = 0, other = k; label < colors; label++, other += channels) {
+        const difference = sample - codebook[other];
+        keys[label] += (difference * difference) << 8;
+      }
+    }
     const end = table[at++] + at;
     if (!(end <= table.length)) wrong("RANK", "entries", "one of each context", "fewer");
-    while (at < end) {
+    // Labels that are listed come first, in the order of the list.
+    for (let n = 0; at < end; n++) {
       const label = table[at++];
       within("RANK", "label", label, 0, colors - 1);
-      if (add(context, label)) wrong("RANK", "labels of a context", "others", label);
+      if (keys[label] < 65536) wrong("RANK", "labels of a context", "others", label);
+      keys[label] = n * 256 + label;
     }
+    order.set(keys.sort(), context * 256);
   }
   within("RANK", "inflated size", table.length, at);
-  // All pairs of colours by distance, at most 18 bits, nine of them at a time. Pairs of the same
-  // distance stay in order, so that lower labels come first.
-  const pairs = (colors * (colors + 1)) / 2;
-  let keys = new Float64Array(pairs);
-  let sorted = new Float64Array(pairs);
-  at = 0;
-  for (let one = 0; one < colors; one++) {
-    for (let other = 0; other <= one; other++) {
-      let distance = 0;
-      for (let k = 0; k < channels; k++) {
-        const difference = codebook[one * channels + k] - codebook[other * channels + k];
-        distance += difference * difference;
-      }
-      keys[at++] = distance * 65536 + ((one << 8) | other);
-    }
-  }
-  for (const unit of [2 ** 16, 2 ** 25]) {
-    const places = new Uint16Array(513);
-    for (let k = 0; k < pairs; k++) places[((keys[k] / unit) & 511) + 1]++;
-    for (let i = 0; i < 512; i++) places[i + 1] += places[i];
-    for (let k = 0; k < pairs; k++) sorted[places[(keys[k] / unit) & 511]++] = keys[k];
-    [keys, sorted] = [sorted, keys];
-  }
-  for (let k = 0; k < pairs; k++) {
-    const key = keys[k];
-    add((key >> 8) & 255, key & 255);
-    add(key & 255, (key >> 8) & 255);
-  }
   return order;
 }
 
@@ -708,15 +650,15 @@ async function readShapes(data, lastLabel, most) {
     "SHAP",
     "inflated size of labels",
   );
-  checkLabels(labels, lastLabel, "SHAP", "label");
-  checkLabels(sides.subarray(2 * count), lastLabel, "SHAP", "label");
+  await checkLabels(labels, lastLabel, "SHAP", "label");
+  await checkLabels(sides.subarray(2 * count), lastLabel, "SHAP", "label");
+  const offsets = new Uint16Array(area);
+  const painted = new Uint8Array(area);
   /** @type {Shape[]} */
   const shapes = [];
-  for (let i = 0, at = 0; i < count; i++) {
+  for (let i = 0, at = 0, n = 0; i < count; i++) {
     const [height, width, ground] = [sides[i], sides[count + i], sides[2 * count + i]];
-    const offsets = new Uint16Array(height * width);
-    const painted = new Uint8Array(height * width);
-    let n = 0;
+    const first = n;
     for (let x = 0; x < width; x++) {
       for (let y = 0; y < height; y++) {
         const label = labels[at++];
@@ -725,12 +667,13 @@ async function readShapes(data, lastLabel, most) {
         offsets[n++] = (x << 8) | y;
       }
     }
-    within("SHAP", `pixels that shape ${i} paints`, n, 4, Infinity);
+    within("SHAP", `pixels that shape ${i} paints`, n - first, 4, Infinity);
+    const part = [first, n];
     shapes.push({
       height,
       width,
-      offsets: offsets.slice(0, n),
-      labels: painted.slice(0, n),
+      offsets: offsets.subarray(...part),
+      labels: painted.subarray(...part),
     });
   }
   return shapes;
@@ -799,7 +742,7 @@ function unpack(packed, w, h, share) {
 }
 
 /** @param {Uint8Array} symbols @param {number} lastLabel @param {string} chunk @param {string} field */
-function checkLabels(symbols, lastLabel, chunk, field) {
+async function checkLabels(symbols, lastLabel, chunk, field) {
   for (let i = 0; lastLabel < 255 && i < symbols.length; i++) {
     if (symbols[i] > lastLabel) within(chunk, field, symbols[i], 0, lastLabel);
   }
@@ -948,7 +891,7 @@ async function readChanges(data, width, height, lastLabel) {
     frames.push({ map, placements: planes.subarray(at, (at += 6 * placed[i])) });
   }
   const labels = await part(rest, "labels", pixels, 2 ** 22);
-  checkLabels(labels, lastLabel, "FRAM", "label");
+  await checkLabels(labels, lastLabel, "FRAM", "label");
   return { side, ranked: data[10] > 0, frames, labels, work: pixels + 8 * maps * mapBytes };
 }
 
@@ -1137,7 +1080,7 @@ export class KqfFile {
     await this.#need(8, "file", "chunk head");
     const data = await this.#source.read(this.#position, 8, this.#signal);
     const type = String.fromCharCode(...data.subarray(4));
-    if (!/^[A-Za-z][A-Za-z0-9 ]{3}$/.test(type)) {
+    if (!/^[a-z][a-z0-9 ]{3}$/i.test(type)) {
       wrong("file", "chunk type", "letters or digits", JSON.stringify(type));
     }
     const length = u32(data, 0);
@@ -1382,7 +1325,7 @@ export class KqfFile {
    * @param {Box} box of the region
    * @param {Uint8Array | null} order
    * @param {Shape[] | null} shapes
-   * @param {Record<number, Uint8Array[]>} spares memory of earlier tiles, by its length
+   * @param {Uint8Array[]} spares memory of an earlier tile
    */
   async #decodeTile(payload, number, image, box, order, shapes, spares) {
     let at = 0;
@@ -1418,6 +1361,11 @@ export class KqfFile {
     const [w, h] = this.columnsFirst ? [height, width] : [width, height];
     const size = Math.ceil(h / this.#share) * w;
     const lastLabel = this.colors - 1;
+    // New memory takes time: the system clears each page of it when it is first used.
+    const memory = () => {
+      const spare = spares.pop();
+      return spare?.length === w * h ? spare : new Uint8Array(w * h);
+    };
     /** @type {Uint8Array} */
     let tile;
     if (this.#layout === COPY) {
@@ -1428,33 +1376,31 @@ export class KqfFile {
       const most = Math.min(w * h, rest.length * MAX_RATIO);
       if (most) checkRatio(rest.length, 0, "LABL");
       const symbols = most ? await inflate(rest, most, "LABL") : rest;
-      checkLabels(symbols, lastLabel, "LABL", `new label in tile ${number}`);
-      let used;
-      [tile, used] = copied(codes, symbols, w, h, order);
+      await checkLabels(symbols, lastLabel, "LABL", `new label in tile ${number}`);
+      tile = memory();
+      const used = copied(codes, symbols, w, tile, order);
       if (used !== symbols.length || (most && !used))
         wrong("LABL", `new labels of tile ${number}`, used, symbols.length);
     } else {
-      // New memory takes time: the system clears each page of it when it is first used.
-      const out = spares[size]?.pop();
+      const share = this.#share;
       tile = await inflateTo(
         payload.subarray(at),
         size,
         "LABL",
         `inflated size of tile ${number}`,
-        out,
+        share < 2 ? memory() : undefined,
       );
       if (this.#layout === PACKED) {
-        const share = this.#share;
         // Where all labels are 0, so are all bytes.
         if (share < 64) {
           checkPadding(tile, w, ((h % share) * 8) / share, `labels beyond tile ${number}`);
           tile = unpack(tile, w, h, share);
         }
-        checkLabels(tile, lastLabel, "LABL", `label in tile ${number}`);
+        await checkLabels(tile, lastLabel, "LABL", `label in tile ${number}`);
         if (share === 64) tile = new Uint8Array(w * h);
       } else {
-        checkLabels(tile, lastLabel, "LABL", `symbol in tile ${number}`);
-        if (order) unrank(tile, w, order, this.#layout === 2);
+        await checkLabels(tile, lastLabel, "LABL", `symbol in tile ${number}`);
+        if (order) await unrank(tile, w, order, this.#layout === 2);
       }
     }
     if (this.columnsFirst) {
@@ -1468,13 +1414,28 @@ export class KqfFile {
       }
       tile = turned;
     }
-    // The part of the tile that lies in the region.
+    this.#place(tile, number, image, box);
+    if (tile !== image.labels) spares[0] = tile;
+    return placements;
+  }
+
+  /**
+   * Give an image the part of a tile that lies in a region.
+   *
+   * @param {Uint8Array} tile
+   * @param {number} number
+   * @param {KqfImage} image
+   * @param {Box} box of the region
+   */
+  #place(tile, number, image, box) {
+    const [left, upper, right, lower] = this.#tileBox(number);
     const [boxLeft, boxUpper, boxRight, boxLower] = box;
-    if (String(box) === String(this.#tileBox(number))) {
+    if (String(box) === String([left, upper, right, lower])) {
       image.labels = tile;
-      return placements;
+      return;
     }
     if (!image.labels.length) image.labels = new Uint8Array(image.width * image.height);
+    const width = right - left;
     const from = Math.max(left, boxLeft);
     const to = Math.min(right, boxRight);
     for (let y = Math.max(upper, boxUpper); y < Math.min(lower, boxLower); y++) {
@@ -1482,8 +1443,6 @@ export class KqfFile {
       const into = (y - boxUpper) * image.width - boxLeft;
       image.labels.set(tile.subarray(row + from, row + to), into + from);
     }
-    if (tile.length === size) (spares[size] ??= []).push(tile);
-    return placements;
   }
 
   /**
@@ -1581,36 +1540,76 @@ export class KqfFile {
     /** @type {Promise<unknown>} */
     let done = Promise.resolve();
     let ahead = 0;
-    /** @type {Record<number, Uint8Array[]>} */
-    const spares = {};
+    /** @type {Uint8Array[]} */
+    const spares = [];
     this.#position = this.#labelsAt;
     let next = 0;
+    /** @param {number} number */
+    const readTile = async (number) => this.#chunkBody("LABL", await this.#tileHead(number));
+    /** @param {Box} box of a tile */
+    const tellRows = ([, first, , last]) =>
+      onRows?.(image, Math.max(first, upper) - upper, Math.min(last, lower) - upper);
+    const { data, size } = this.#source;
+    const large = this.indexed && !shapes && data.length === size && pixels > LARGE_PIXELS;
+    if (large && !parallel) {
+      parallel = {};
+      import("./parallel.js").then(
+        (found) => {
+          parallel = found;
+        },
+        () => {},
+      );
+    }
+    const share = large && parallel?.share;
+    /** @type {import("./parallel.js").Tile[]} */
+    const tiles = [];
     for (let y = firstRow; y <= lastRow; y++) {
       for (let x = firstColumn; x <= lastColumn; x++) {
         signal?.throwIfAborted();
         const number = y * columns + x;
         await this.#seek(next, number);
         next = number + 1;
-        const length = await this.#tileHead(number);
-        const payload = await this.#chunkBody("LABL", length);
+        const tileBox = this.#tileBox(number);
+        if (share) {
+          const start = this.#position;
+          await this.#seek(number, next);
+          tiles.push([number, start, this.#position, tileBox]);
+          continue;
+        }
+        const payload = await readTile(number);
         const wanted = x >= column && y >= row ? image : null;
-        const [tileLeft, tileUpper, tileRight, tileLower] = this.#tileBox(number);
         const result = this.#decodeTile(payload, number, wanted, box, order, shapes, spares);
         done = Promise.all([result, done]).then(([found]) => {
           for (const placement of found) placements.push(placement);
-          if (x < lastColumn || shapes) return;
-          onRows?.(image, Math.max(tileUpper, upper) - upper, Math.min(tileLower, lower) - upper);
+          if (x === lastColumn && !shapes) tellRows(tileBox);
         });
         done.catch(() => {});
-        ahead += (tileRight - tileLeft) * (tileLower - tileUpper) + AHEAD_PIXELS / 16;
+        ahead += tileWidth * tileHeight + AHEAD_PIXELS / 16;
         if (ahead > AHEAD_PIXELS) {
           await done;
           ahead = 0;
         }
       }
     }
+    if (share) {
+      const end = this.#position;
+      /** @param {Uint8Array} labels @param {number} number */
+      const place = (labels, number) => this.#place(labels, number, image, box);
+      /** @param {number} number @param {number} start */
+      const decode = async (number, start) => {
+        signal?.throwIfAborted();
+        this.#position = start;
+        const payload = await readTile(number);
+        await this.#decodeTile(payload, number, image, box, order, shapes, spares);
+      };
+      done = share(data, this.#labelsAt, tiles, decode, place, tellRows);
+      // While the other thread begins, a canvas gets its memory.
+      onRows?.(image, 0, 0);
+      await done;
+      this.#position = end;
+    }
     await done;
-    const whole = image.labels.length === this.width * this.height;
+    const whole = image.labels.length === most;
     if (shapes) {
       if (whole) {
         const used = new Set(placements.map(({ shape }) => shape));

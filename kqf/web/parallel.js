@@ -1,0 +1,172 @@
+// @ts-check
+/**
+ * A second thread for large images. kqf.js loads this module when it meets the first of them, and
+ * decodes alone until the thread has started, and where there is none.
+ */
+
+import { KqfFile } from "./kqf.js";
+
+const NAME = "kqf-parallel";
+
+/**
+ * A tile: where its chunk begins and ends in the file, and its pixels.
+ *
+ * @typedef {[number: number, start: number, end: number,
+ *     box: [left: number, upper: number, right: number, lower: number]]} Tile
+ */
+
+/** Decodes tiles in two threads; undefined as long as there is one. @type {typeof shareTiles | undefined} */
+export let share;
+
+/** @type {Worker} */
+let worker;
+
+/**
+ * Let this thread take the messages that have come.
+ *
+ * @param {MessageChannel} channel to itself
+ */
+const pause = ({ port1, port2 }) =>
+  new Promise((done) => {
+    port1.onmessage = done;
+    port2.postMessage(null);
+  });
+
+/**
+ * Decode tiles: the worker takes the first of those that are left, this thread the last.
+ *
+ * @param {Uint8Array} data of the file
+ * @param {number} head bytes before the tiles
+ * @param {Tile[]} tiles
+ * @param {(number: number, start: number) => Promise<void>} decode a tile in this thread
+ * @param {(labels: Uint8Array, number: number) => void} place the labels of a tile
+ * @param {(box: Tile[3]) => void} tellRows is called once all tiles beside one another are there
+ */
+async function shareTiles(data, head, tiles, decode, place, tellRows) {
+  /** How many tiles of a row are missing, by their upper edge. @type {Map<number, number>} */
+  const missing = new Map();
+  for (const [, , , [, upper]] of tiles) missing.set(upper, (missing.get(upper) ?? 0) + 1);
+  const finish = (/** @type {Tile} */ [, , , box]) => {
+    const others = (missing.get(box[1]) ?? 0) - 1;
+    missing.set(box[1], others);
+    if (!others) tellRows(box);
+  };
+  const { port1: port, port2 } = new MessageChannel();
+  const parts = [data.slice(0, head), ...tiles.map(([, start, end]) => data.slice(start, end))];
+  worker.postMessage({ port: port2, size: data.length, parts, tiles }, [
+    port2,
+    ...parts.map(({ buffer }) => buffer),
+  ]);
+  const theirs = [...tiles];
+  /** @type {Tile[]} */
+  const ours = [];
+  /** @type {unknown[]} */
+  const errors = [];
+  let wake = () => {};
+  port.onmessage = ({ data: { number, labels } }) => {
+    // It may have begun with a tile that this thread took from it.
+    const at = theirs.findIndex((tile) => tile[0] === number);
+    const [tile] = at < 0 ? [] : theirs.splice(at, 1);
+    try {
+      if (tile && labels) {
+        place(labels, number);
+        finish(tile);
+      } else if (tile) {
+        // This thread says what is wrong with it.
+        ours.push(tile);
+      }
+    } catch (error) {
+      errors.push(error);
+    }
+    wake();
+  };
+  const channel = new MessageChannel();
+  try {
+    while (theirs.length || ours.length) {
+      if (theirs.length > 1) {
+        const tile = /** @type {Tile} */ (theirs.pop());
+        port.postMessage(tile[0]);
+        ours.push(tile);
+      }
+      const tile = ours.pop();
+      if (tile) {
+        await decode(tile[0], tile[1]);
+        finish(tile);
+        await pause(channel);
+      } else {
+        // The worker is at the last tile.
+        await new Promise((done) => {
+          wake = () => done(null);
+        });
+      }
+      if (errors.length) throw errors[0];
+    }
+  } finally {
+    port.postMessage(null);
+    port.close();
+    channel.port1.close();
+  }
+}
+
+/** Start the worker; where none is allowed nothing happens. */
+function start() {
+  try {
+    const url = new URL("./parallel.js", import.meta.url);
+    worker = new Worker(url, { type: "module", name: NAME });
+    worker.onmessage = () => {
+      share = shareTiles;
+    };
+  } catch {
+    // This thread decodes alone.
+  }
+}
+
+/** Decode what is shared, in the worker. */
+function serve() {
+  onmessage = async ({ data: { port, size, parts, tiles } }) => {
+    const [head, ...chunks] = parts;
+    /** @type {Map<number, Tile>} */
+    const left = new Map(tiles.map((/** @type {Tile} */ tile) => [tile[0], tile]));
+    port.onmessage = (/** @type {MessageEvent} */ { data }) => {
+      if (data === null) left.clear();
+      else left.delete(data);
+    };
+    // A file of the head and one tile, both at their places.
+    let chunk = head;
+    let start = 0;
+    const source = {
+      size,
+      data: head,
+      left: async (/** @type {number} */ at) => size - at,
+      read: async (/** @type {number} */ at, /** @type {number} */ count) =>
+        at < head.length
+          ? head.subarray(at, at + count)
+          : chunk.subarray(at - start).subarray(0, count),
+    };
+    const file = KqfFile.open(/** @type {any} */ (source));
+    file.catch(() => {});
+    const channel = new MessageChannel();
+    for (const tile of left.values()) {
+      const [number, , , region] = tile;
+      left.delete(number);
+      chunk = chunks[tiles.indexOf(tile)];
+      start = tile[1];
+      try {
+        const { labels } = await (await file).read({ region, maxPixels: Infinity });
+        port.postMessage({ number, labels }, [labels.buffer]);
+      } catch {
+        port.postMessage({ number });
+      }
+      await pause(channel);
+    }
+    port.close();
+    channel.port1.close();
+  };
+  postMessage(null);
+}
+
+// Node has no such workers.
+if (globalThis.Worker) {
+  if (self.name === NAME) serve();
+  else start();
+}

@@ -1,0 +1,135 @@
+"""Large images in Chromium, where two threads decode them."""
+
+import base64
+import hashlib
+
+import numpy as np
+import pytest
+from conftest import smooth_image
+from javascript import await_script, browser, serve
+
+import kqf
+import kqf.web
+
+pytestmark = pytest.mark.slow
+# More than the pixels above which a second thread is asked.
+WIDTH, HEIGHT, SIDE = 1700, 1300, 300
+REGION = (150, 100, 1650, 1299)
+BEGIN = """
+const [text, ...rest] = args;
+const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+const { decode, open } = await import("/kqf.js");
+// The first large image starts the other thread, and is decoded without it.
+await decode(bytes).catch(() => null);
+const other = await import("/parallel.js");
+for (let i = 0; i < 2000 && !other.share; i++) await new Promise((done) => setTimeout(done, 5));
+if (!other.share) throw Error("the second thread has not started");
+const sha256 = async (data) =>
+    [...new Uint8Array(await crypto.subtle.digest("SHA-256", data))]
+        .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    with (
+        browser(tmp_path_factory.mktemp("profile")) as found,
+        serve(kqf.web.path()) as address,
+    ):
+        found.get(f"{address}/package.json")
+        yield found
+
+
+def run(page, data, script, *arguments):
+    return await_script(page, BEGIN + script, base64.b64encode(data).decode(), *arguments)
+
+
+@pytest.fixture(scope="module")
+def labels():
+    noise = np.random.default_rng(0).integers(-9, 9, (HEIGHT, WIDTH))
+    return np.clip(smooth_image(HEIGHT, WIDTH, 1)[..., 0] // 2 + noise, 0, 200).astype(np.uint8)
+
+
+def encoded(labels, predictor):
+    codebook = np.repeat(np.arange(201, dtype=np.uint8)[:, None], 3, axis=1)
+    return kqf.encode_indexed(labels, codebook, predictor=predictor, tile=SIDE)
+
+
+@pytest.mark.parametrize("predictor", ["none", "up", "copy"])
+def test_labels_and_rows_are_those_of_the_file(page, labels, predictor):
+    data = encoded(labels, predictor)
+    found, part, rows = run(
+        page,
+        data,
+        """const rows = [];
+        const onRows = (image, upper, lower) => {
+            if (upper < lower && !image.labels.subarray(upper * image.width).length) throw Error();
+            rows.push([upper, lower]);
+        };
+        const image = await (await open(bytes)).read({ onRows });
+        const part = await decode(bytes, { region: rest[0] });
+        return [await sha256(image.labels), await sha256(part.labels), rows];""",
+        REGION,
+    )
+    left, upper, right, lower = REGION
+    assert found == hashlib.sha256(labels.tobytes()).hexdigest()
+    assert part == hashlib.sha256(labels[upper:lower, left:right].tobytes()).hexdigest()
+    edges = list(range(0, HEIGHT, SIDE))
+    assert rows[0] == [0, 0]
+    expected = [[edge, min(edge + SIDE, HEIGHT)] for edge in edges]
+    assert sorted(rows[1:]) == expected
+
+
+@pytest.mark.parametrize("tile", [0, 7, 29])
+def test_a_damaged_tile_is_refused(page, labels, tile):
+    data = bytearray(encoded(labels, "up"))
+    at = -1
+    for _ in range(tile + 1):
+        at = data.index(b"LABL", at + 1)
+    data[at + 50] ^= 1
+    found = run(
+        page,
+        bytes(data),
+        """return decode(bytes).then(() => null, (error) => [error.kind, error.chunk, error.field]);""",
+    )
+    assert found == ["wrong", "LABL", "crc"]
+
+
+def test_reading_can_be_ended(page, labels):
+    found = run(
+        page,
+        encoded(labels, "none"),
+        """const controller = new AbortController();
+        const onRows = () => controller.abort();
+        const reading = (await open(bytes)).read({ signal: controller.signal, onRows });
+        const name = await reading.then(() => null, (error) => error.name);
+        return [name, (await decode(bytes)).labels.length];""",
+    )
+    assert found == ["AbortError", WIDTH * HEIGHT]
+
+
+def test_an_error_of_the_caller_is_his(page, labels):
+    found = run(
+        page,
+        encoded(labels, "none"),
+        """const onRows = (image, upper, lower) => { if (lower) throw new RangeError("mine"); };
+        return (await open(bytes)).read({ onRows }).then(() => null, String);""",
+    )
+    assert found == "RangeError: mine"
+
+
+def test_the_decoder_works_without_the_module(page, labels, tmp_path):
+    (tmp_path / "kqf.min.js").write_bytes((kqf.web.path() / "kqf.min.js").read_bytes())
+    (tmp_path / "empty.html").write_text("<!doctype html>")
+    with serve(tmp_path) as address:
+        page.get(f"{address}/empty.html")
+        script = BEGIN.replace("/kqf.js", "/kqf.min.js").splitlines()
+        found = await_script(
+            page,
+            "\n".join(line for line in script if "other" not in line)
+            + """
+            await new Promise((done) => setTimeout(done, 50));
+            return sha256((await decode(bytes)).labels);""",
+            base64.b64encode(encoded(labels, "none")).decode(),
+        )
+    assert found == hashlib.sha256(labels.tobytes()).hexdigest()
