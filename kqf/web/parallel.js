@@ -7,6 +7,8 @@
 import { KqfFile } from "./kqf.js";
 
 const NAME = "kqf-parallel";
+// Milliseconds in which the worker has to decode a tile.
+const PATIENCE = 2000;
 
 /**
  * A tile: where its chunk begins and ends in the file, and its pixels.
@@ -94,10 +96,12 @@ async function shareTiles(data, head, tiles, decode, place, tellRows) {
         finish(tile);
         await pause(channel);
       } else {
-        // The worker is at the last tile.
-        await new Promise((done) => {
-          wake = () => done(null);
+        // The worker is at the last tile. Should it have been ended, this thread decodes it.
+        const late = await new Promise((done) => {
+          wake = () => done(false);
+          setTimeout(done, PATIENCE, true);
         });
+        if (late) ours.push(...theirs.splice(0));
       }
       if (errors.length) throw errors[0];
     }

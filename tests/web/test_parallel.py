@@ -90,7 +90,8 @@ def test_a_damaged_tile_is_refused(page, labels, tile):
     found = run(
         page,
         bytes(data),
-        """return decode(bytes).then(() => null, (error) => [error.kind, error.chunk, error.field]);""",
+        """const parts = (error) => [error.kind, error.chunk, error.field];
+        return decode(bytes).then(() => null, parts);""",
     )
     assert found == ["wrong", "LABL", "crc"]
 
