@@ -551,9 +551,10 @@ function copied(codes, symbols, w, tile, order) {
         let x = 4 * changing[k];
         for (let four = words[first + changing[k]] >>> shift; (four &= 0x3030303); four >>>= 8) {
           const code = four & 3;
-          if (code === 1) row[x + 1] = row[x];
-          else if (code === 2) row[x + 1] = row[x + 2];
-          else if (code) {
+          // Codes 0, 1 and 2 take the label in this column, in that before it, in that after it:
+          // branches would be guessed wrongly.
+          if (code < 3) row[x + 1] = row[x + ((0x201 >> (4 * code)) & 3)];
+          else {
             const symbol = symbols[places[x]++];
             row[x + 1] = order ? order[(row[x + 1] << 8) | symbol] : symbol;
           }
