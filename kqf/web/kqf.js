@@ -31,8 +31,8 @@ const SLICE = 65536;
 // Tiles are inflated side by side as long as they have no more pixels than this together, sixteen
 // at most.
 const AHEAD_PIXELS = 2 ** 22;
-// Images of more pixels than this are decoded by two threads where there are workers.
-const LARGE_PIXELS = 2 ** 21;
+// Images of more pixels than this may be decoded by two threads, where there are workers.
+const LARGE_PIXELS = 2 ** 19;
 // Pixels that are drawn at once.
 const BAND = 65536;
 // Bytes that are fetched at least, where a file is read in ranges.
@@ -1179,7 +1179,7 @@ export class KqfFile {
 
   async #readPrologue() {
     const payloads = this.#payloads;
-    const ranked = this.#layout === 1 || this.#layout === 2;
+    const ranked = this.#predicted;
     const tiles = this.columns * this.rows;
     let total = 0;
     for (let count = 0; ; count++) {
@@ -1227,6 +1227,11 @@ export class KqfFile {
     if (payloads.ANIM) await this.#readAnimation(payloads.ANIM);
     this.#readMetadata();
     await this.#checkRoom();
+  }
+
+  /** Whether labels are ranked by the one to the left, or above. */
+  get #predicted() {
+    return this.#layout === 1 || this.#layout === 2;
   }
 
   /** How many labels of a column a byte of a stream holds. */
@@ -1324,11 +1329,15 @@ export class KqfFile {
    * @param {number} number
    * @param {KqfImage | null} image gets the labels; null for placements alone
    * @param {Box} box of the region
-   * @param {Uint8Array | null} order
-   * @param {Shape[] | null} shapes
    * @param {Uint8Array[]} spares memory of an earlier tile
    */
-  async #decodeTile(payload, number, image, box, order, shapes, spares) {
+  async #decodeTile(payload, number, image, box, spares) {
+    const { codebook, channels } = this;
+    const { RANK, SHAP } = this.#payloads;
+    const ranked = this.ranked || this.#predicted;
+    const order = ranked ? await (this.#order ??= rankLabels(codebook, channels, RANK)) : null;
+    const pixels = this.width * this.height;
+    const shapes = SHAP ? await (this.#shapes ??= readShapes(SHAP, this.colors - 1, pixels)) : null;
     let at = 0;
     const readNumber = () => {
       within("LABL", `length of tile ${number}`, payload.length, (at += 4), Infinity);
@@ -1346,7 +1355,7 @@ export class KqfFile {
     if (shapes) {
       const count = readNumber();
       const field = `placements of tile ${number}`;
-      const most = Math.floor((this.width * this.height) / 4);
+      const most = Math.floor(pixels / 4);
       if (count) {
         const stream = readPart("placements_length");
         within("LABL", `number of ${field}`, count, 0, most);
@@ -1525,19 +1534,15 @@ export class KqfFile {
     const pixels = (lastRight - firstLeft) * (lastLower - firstUpper);
     within("file", "pixels of the tiles to read", pixels, 1, maxPixels, "limit");
     const { codebook, channels, metadata } = this;
-    const { RANK, SHAP } = this.#payloads;
-    const ranked = this.ranked || this.#layout === 1 || this.#layout === 2;
-    const order = ranked ? await (this.#order ??= rankLabels(codebook, channels, RANK)) : null;
-    const most = this.width * this.height;
-    const shapes = SHAP ? await (this.#shapes ??= readShapes(SHAP, this.colors - 1, most)) : null;
-    const reach = shapes ? REACH : 0;
+    const { SHAP } = this.#payloads;
+    const reach = SHAP ? REACH : 0;
     const firstColumn = Math.floor(Math.max(left - reach, 0) / tileWidth);
     const firstRow = Math.floor(Math.max(upper - reach, 0) / tileHeight);
     const [width, height] = [right - left, lower - upper];
     const none = new Uint8Array(0);
     const image = new KqfImage(width, height, none, codebook, channels, metadata);
     /** @type {Placement[]} */
-    const placements = [];
+    let placements = [];
     /** @type {Promise<unknown>} */
     let done = Promise.resolve();
     let ahead = 0;
@@ -1551,38 +1556,50 @@ export class KqfFile {
     const tellRows = ([, first, , last]) =>
       onRows?.(image, Math.max(first, upper) - upper, Math.min(last, lower) - upper);
     const { data, size } = this.#source;
-    const large = this.indexed && !shapes && data.length === size && pixels > LARGE_PIXELS;
-    if (large && !parallel) {
-      parallel = {};
-      import("./parallel.js").then(
-        (found) => {
-          parallel = found;
-        },
-        () => {},
-      );
+    /** Whether the other thread has painted the shapes. @type {boolean | undefined} */
+    let painted;
+    let shared;
+    if (pixels > LARGE_PIXELS && data.length === size && this.frames < 2) {
+      if (!parallel) {
+        parallel = {};
+        import("./parallel.js").then(
+          (found) => {
+            parallel = found;
+          },
+          () => {},
+        );
+      }
+      /** @param {number} number @param {number} start */
+      const decode = async (number, start) => {
+        signal?.throwIfAborted();
+        this.#position = start;
+        const payload = await readTile(number);
+        placements = await this.#decodeTile(payload, number, image, box, spares);
+      };
+      /** @param {Uint8Array} labels @param {number} number */
+      const place = (labels, number) => {
+        painted = true;
+        this.#place(labels, number, image, box);
+      };
+      shared = parallel.share?.(this, data, this.#labelsAt, box, decode, place, tellRows);
     }
-    const share = large && parallel?.share;
-    /** @type {import("./parallel.js").Tile[]} */
-    const tiles = [];
-    for (let y = firstRow; y <= lastRow; y++) {
+    if (shared) {
+      // While the other thread begins, a canvas gets its memory.
+      onRows?.(image, 0, 0);
+      this.#position = await shared;
+    }
+    for (let y = firstRow; y <= lastRow && !shared; y++) {
       for (let x = firstColumn; x <= lastColumn; x++) {
         signal?.throwIfAborted();
         const number = y * columns + x;
         await this.#seek(next, number);
         next = number + 1;
-        const tileBox = this.#tileBox(number);
-        if (share) {
-          const start = this.#position;
-          await this.#seek(number, next);
-          tiles.push([number, start, this.#position, tileBox]);
-          continue;
-        }
         const payload = await readTile(number);
         const wanted = x >= column && y >= row ? image : null;
-        const result = this.#decodeTile(payload, number, wanted, box, order, shapes, spares);
+        const result = this.#decodeTile(payload, number, wanted, box, spares);
         done = Promise.all([result, done]).then(([found]) => {
           for (const placement of found) placements.push(placement);
-          if (x === lastColumn && !shapes) tellRows(tileBox);
+          if (x === lastColumn && !SHAP) tellRows(this.#tileBox(number));
         });
         done.catch(() => {});
         ahead += tileWidth * tileHeight + AHEAD_PIXELS / 16;
@@ -1592,26 +1609,10 @@ export class KqfFile {
         }
       }
     }
-    if (share) {
-      const end = this.#position;
-      /** @param {Uint8Array} labels @param {number} number */
-      const place = (labels, number) => this.#place(labels, number, image, box);
-      /** @param {number} number @param {number} start */
-      const decode = async (number, start) => {
-        signal?.throwIfAborted();
-        this.#position = start;
-        const payload = await readTile(number);
-        await this.#decodeTile(payload, number, image, box, order, shapes, spares);
-      };
-      done = share(data, this.#labelsAt, tiles, decode, place, tellRows);
-      // While the other thread begins, a canvas gets its memory.
-      onRows?.(image, 0, 0);
-      await done;
-      this.#position = end;
-    }
     await done;
-    const whole = image.labels.length === most;
-    if (shapes) {
+    const whole = image.labels.length === this.width * this.height;
+    const shapes = await this.#shapes;
+    if (shapes && !painted) {
       if (whole) {
         const used = new Set(placements.map(({ shape }) => shape));
         const unused = shapes.findIndex((_, i) => !used.has(i));
@@ -1831,7 +1832,7 @@ export class KqfFile {
         const colors = { channels, colors: lastLabel + 1, codebook: ours };
         Object.assign(other, { version: 2, frames, metadata }, sides, colors);
         other.#readLayout(data[5], "FRAM");
-        if (RANK && other.#layout !== 1 && other.#layout !== 2) within("RANK", "count", 1, 0);
+        if (RANK && !other.#predicted) within("RANK", "count", 1, 0);
         within("SHAP", "count", SHAP ? 1 : 0, +other.#shaped);
         Object.assign(other.#payloads, RANK && { RANK }, SHAP && { SHAP });
         other.#labelsAt = this.#position;

@@ -7,6 +7,8 @@
 import { KqfFile } from "./kqf.js";
 
 const NAME = "kqf-parallel";
+// Of files of several tiles those of fewer pixels are decoded by one thread.
+const MANY_PIXELS = 2 ** 21;
 // Milliseconds in which the worker has to decode a tile.
 const PATIENCE = 2000;
 
@@ -35,16 +37,64 @@ const pause = ({ port1, port2 }) =>
   });
 
 /**
- * Decode tiles: the worker takes the first of those that are left, this thread the last.
+ * Decode tiles: the worker takes the first of those that are left, this thread the last. A tile
+ * that is alone is left to the worker.
  *
+ * @param {KqfFile} file
  * @param {Uint8Array} data of the file
  * @param {number} head bytes before the tiles
- * @param {Tile[]} tiles
+ * @param {readonly number[]} region
  * @param {(number: number, start: number) => Promise<void>} decode a tile in this thread
  * @param {(labels: Uint8Array, number: number) => void} place the labels of a tile
  * @param {(box: Tile[3]) => void} tellRows is called once all tiles beside one another are there
+ * @returns where the last tile of the file ends; undefined for what one thread is to decode
  */
-async function shareTiles(data, head, tiles, decode, place, tellRows) {
+function shareTiles(file, data, head, region, decode, place, tellRows) {
+  const [tiles, end] = tilesOf(file, data, head, region);
+  const worthwhile = file.indexed && !file.shaped && file.width * file.height > MANY_PIXELS;
+  if (tiles.length > 1 ? !worthwhile : file.columns * file.rows > 1) return undefined;
+  return decodeTiles(data, head, tiles, decode, place, tellRows).then(() => end);
+}
+
+/**
+ * Return the tiles of a region, and where the last of the file ends.
+ *
+ * @param {KqfFile} file
+ * @param {Uint8Array} data
+ * @param {number} start
+ * @param {readonly number[]} region
+ * @returns {[tiles: Tile[], end: number]}
+ */
+function tilesOf({ width, height, tileWidth, tileHeight, columns, rows }, data, start, region) {
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  /** @type {Tile[]} */
+  const tiles = [];
+  for (let number = 0; number < columns * rows; number++) {
+    const left = (number % columns) * tileWidth;
+    const upper = Math.floor(number / columns) * tileHeight;
+    const [right, lower] = [
+      Math.min(left + tileWidth, width),
+      Math.min(upper + tileHeight, height),
+    ];
+    // Of a file that ends before, reading says so.
+    const end = start + (start + 4 > data.length ? 0 : view.getUint32(start)) + 12;
+    if (left < region[2] && right > region[0] && upper < region[3] && lower > region[1]) {
+      tiles.push([number, start, end, [left, upper, right, lower]]);
+    }
+    start = end;
+  }
+  return [tiles, start];
+}
+
+/**
+ * @param {Uint8Array} data
+ * @param {number} head
+ * @param {Tile[]} tiles
+ * @param {Parameters<typeof shareTiles>[4]} decode
+ * @param {Parameters<typeof shareTiles>[5]} place
+ * @param {Parameters<typeof shareTiles>[6]} tellRows
+ */
+async function decodeTiles(data, head, tiles, decode, place, tellRows) {
   /** How many tiles of a row are missing, by their upper edge. @type {Map<number, number>} */
   const missing = new Map();
   for (const [, , , [, upper]] of tiles) missing.set(upper, (missing.get(upper) ?? 0) + 1);
@@ -54,7 +104,9 @@ async function shareTiles(data, head, tiles, decode, place, tellRows) {
     if (!others) tellRows(box);
   };
   const { port1: port, port2 } = new MessageChannel();
-  const parts = [data.slice(0, head), ...tiles.map(([, start, end]) => data.slice(start, end))];
+  // What follows a tile that is alone is read with it.
+  const ends = tiles.map(([, , end]) => (tiles.length > 1 ? end : data.length));
+  const parts = [data.slice(0, head), ...tiles.map(([, start], i) => data.slice(start, ends[i]))];
   worker.postMessage({ port: port2, size: data.length, parts, tiles }, [
     port2,
     ...parts.map(({ buffer }) => buffer),
