@@ -80,6 +80,49 @@ def test_labels_and_rows_are_those_of_the_file(page, labels, predictor):
     assert sorted(rows[1:]) == expected
 
 
+@pytest.fixture(scope="module")
+def page_of_letters():
+    """Return labels of one tile whose file has shapes."""
+    generator = np.random.default_rng(1)
+    labels = np.zeros((700, 900), np.uint8)
+    letters = generator.integers(0, 2, (8, 9, 7), np.uint8) * 3
+    for y in range(5, 680, 14):
+        for x in range(5, 880, 9):
+            labels[y : y + 9, x : x + 7] = letters[generator.integers(8)]
+    return labels
+
+
+@pytest.mark.parametrize("region", [None, (100, 50, 800, 690)])
+def test_a_tile_with_shapes(page, page_of_letters, region):
+    data = kqf.encode_indexed(page_of_letters, np.eye(4, 3, dtype=np.uint8) * 200)
+    assert kqf.info(data).part_bytes["shapes"]
+    found, rows = run(
+        page,
+        data,
+        """const rows = [];
+        const onRows = (image, upper, lower) => rows.push([upper, lower]);
+        const file = await open(bytes);
+        const region = rest[0] ?? undefined;
+        const image = await file.read({ onRows, region });
+        const again = await file.read({ region });
+        return [[await sha256(image.labels), await sha256(again.labels)], rows];""",
+        region,
+    )
+    left, upper, right, lower = region or (0, 0, 900, 700)
+    part = np.ascontiguousarray(page_of_letters[upper:lower, left:right])
+    assert found == [hashlib.sha256(part.tobytes()).hexdigest()] * 2
+    assert rows == [[0, 0], [0, lower - upper]]
+
+
+def test_what_follows_a_tile_is_checked(page, page_of_letters):
+    data = kqf.encode_indexed(page_of_letters, np.eye(4, 3, dtype=np.uint8) * 200)
+    script = "return decode(bytes).then(() => null, (error) => [error.kind, error.chunk]);"
+    assert run(page, data, script) is None
+    assert run(page, data[:-1], script) == ["truncated", "DONE"]
+    assert run(page, data[:-12], script) == ["truncated", "file"]
+    assert run(page, data + b"x", script) == ["wrong", "file"]
+
+
 @pytest.mark.parametrize("tile", [0, 7, 29])
 def test_a_damaged_tile_is_refused(page, labels, tile):
     data = bytearray(encoded(labels, "up"))
