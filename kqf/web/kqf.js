@@ -1542,13 +1542,12 @@ export class KqfFile {
     const none = new Uint8Array(0);
     const image = new KqfImage(width, height, none, codebook, channels, metadata);
     /** @type {Placement[]} */
-    let placements = [];
+    const placements = [];
     /** @type {Promise<unknown>} */
     let done = Promise.resolve();
     let ahead = 0;
     /** @type {Uint8Array[]} */
     const spares = [];
-    this.#position = this.#labelsAt;
     let next = 0;
     /** @param {number} number */
     const readTile = async (number) => this.#chunkBody("LABL", await this.#tileHead(number));
@@ -1556,9 +1555,9 @@ export class KqfFile {
     const tellRows = ([, first, , last]) =>
       onRows?.(image, Math.max(first, upper) - upper, Math.min(last, lower) - upper);
     const { data, size } = this.#source;
-    /** Whether the other thread has painted the shapes. @type {boolean | undefined} */
-    let painted;
     let shared;
+    // Where the tiles end, if they are decoded by two threads.
+    let end = 0;
     if (pixels > LARGE_PIXELS && data.length === size && this.frames < 2) {
       if (!parallel) {
         parallel = {};
@@ -1574,21 +1573,20 @@ export class KqfFile {
         signal?.throwIfAborted();
         this.#position = start;
         const payload = await readTile(number);
-        placements = await this.#decodeTile(payload, number, image, box, spares);
+        await this.#decodeTile(payload, number, image, box, spares);
       };
       /** @param {Uint8Array} labels @param {number} number */
-      const place = (labels, number) => {
-        painted = true;
-        this.#place(labels, number, image, box);
-      };
+      const place = (labels, number) => this.#place(labels, number, image, box);
       shared = parallel.share?.(this, data, this.#labelsAt, box, decode, place, tellRows);
     }
     if (shared) {
       // While the other thread begins, a canvas gets its memory.
       onRows?.(image, 0, 0);
-      this.#position = await shared;
+      // What is wrong with a file is what is wrong with the first tile that cannot be read.
+      end = await shared.catch(() => 0);
     }
-    for (let y = firstRow; y <= lastRow && !shared; y++) {
+    this.#position = end || this.#labelsAt;
+    for (let y = firstRow; y <= lastRow && !end; y++) {
       for (let x = firstColumn; x <= lastColumn; x++) {
         signal?.throwIfAborted();
         const number = y * columns + x;
@@ -1612,7 +1610,7 @@ export class KqfFile {
     await done;
     const whole = image.labels.length === this.width * this.height;
     const shapes = await this.#shapes;
-    if (shapes && !painted) {
+    if (shapes && !end) {
       if (whole) {
         const used = new Set(placements.map(({ shape }) => shape));
         const unused = shapes.findIndex((_, i) => !used.has(i));

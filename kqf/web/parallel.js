@@ -47,7 +47,8 @@ const pause = ({ port1, port2 }) =>
  * @param {(number: number, start: number) => Promise<void>} decode a tile in this thread
  * @param {(labels: Uint8Array, number: number) => void} place the labels of a tile
  * @param {(box: Tile[3]) => void} tellRows is called once all tiles beside one another are there
- * @returns where the last tile of the file ends; undefined for what one thread is to decode
+ * @returns where the last tile of the file ends; undefined for what one thread is to decode. It is
+ *     rejected if a tile cannot be read, in whatever order: reading them in turn says why
  */
 function shareTiles(file, data, head, region, decode, place, tellRows) {
   const [tiles, end] = tilesOf(file, data, head, region);
@@ -112,22 +113,17 @@ async function decodeTiles(data, head, tiles, decode, place, tellRows) {
     ...parts.map(({ buffer }) => buffer),
   ]);
   const theirs = [...tiles];
-  /** @type {Tile[]} */
-  const ours = [];
   /** @type {unknown[]} */
   const errors = [];
   let wake = () => {};
   port.onmessage = ({ data: { number, labels } }) => {
-    // It may have begun with a tile that this thread took from it.
     const at = theirs.findIndex((tile) => tile[0] === number);
-    const [tile] = at < 0 ? [] : theirs.splice(at, 1);
     try {
-      if (tile && labels) {
+      if (!labels) throw new Error("the tile cannot be read");
+      // It may have begun with a tile that this thread took from it.
+      if (at >= 0) {
         place(labels, number);
-        finish(tile);
-      } else if (tile) {
-        // This thread says what is wrong with it.
-        ours.push(tile);
+        finish(theirs.splice(at, 1)[0]);
       }
     } catch (error) {
       errors.push(error);
@@ -136,24 +132,20 @@ async function decodeTiles(data, head, tiles, decode, place, tellRows) {
   };
   const channel = new MessageChannel();
   try {
-    while (theirs.length || ours.length) {
+    while (theirs.length) {
       if (theirs.length > 1) {
         const tile = /** @type {Tile} */ (theirs.pop());
         port.postMessage(tile[0]);
-        ours.push(tile);
-      }
-      const tile = ours.pop();
-      if (tile) {
         await decode(tile[0], tile[1]);
         finish(tile);
         await pause(channel);
       } else {
-        // The worker is at the last tile. Should it have been ended, this thread decodes it.
+        // The worker is at the last tile, unless it has been ended.
         const late = await new Promise((done) => {
           wake = () => done(false);
           setTimeout(done, PATIENCE, true);
         });
-        if (late) ours.push(...theirs.splice(0));
+        if (late) throw new Error("no answer");
       }
       if (errors.length) throw errors[0];
     }
