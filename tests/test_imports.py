@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import importlib
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import kqf
 
 PACKAGE = Path(kqf.__file__).parent
+TOOLS = Path(__file__).parents[1] / "tools"
 
 MODULES = sorted(str(path.relative_to(PACKAGE))[:-3] for path in PACKAGE.rglob("*.py"))
 # Whose exceptions only one module may catch.
@@ -104,3 +106,14 @@ def test_type_checkers_and_python_find_names_in_the_same_modules():
     assert set(checked) == {*dir(kqf)} - {"__version__"}
     for name, module in checked.items():
         assert getattr(kqf, name) is getattr(sys.modules[module], name)
+
+
+@pytest.mark.parametrize("path", sorted(TOOLS.rglob("*.py")), ids=lambda path: path.stem)
+def test_what_tools_import_of_the_package_is_there(path):
+    """Most tools need more libraries than tests do, and are not run by any."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "kqf":
+            module = importlib.import_module(node.module)
+            for name in node.names:
+                if not hasattr(module, name.name):
+                    importlib.import_module(f"{node.module}.{name.name}")

@@ -2,13 +2,14 @@
 
     pip install . && python tools/make_fixtures.py
 
-It writes tests/fixtures/vFORMAT/VERSION: KQF files of every kind, of scikit-learn's sample
-photographs; for each its labels and codebook as .npz, and the metadata of all in manifest.json.
-What a version has once written stays as it is: a folder that is there is left alone. Run it for
-each release.
+It writes tests/conformance/fixtures/vFORMAT/VERSION: KQF files of every kind, of scikit-learn's
+sample photographs and of letters; for each its labels and codebook as .npz, and the metadata of all
+in manifest.json. What a version has once written stays as it is: a folder that is there is left
+alone. Run it for each release.
 """
 
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,8 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 import kqf
-from kqf.format.declarations import VERSION
 
-FOLDER = Path(__file__).parents[1] / "tests" / "conformance" / "fixtures" / f"v{VERSION}"
+FOLDER = Path(__file__).parents[1] / "tests" / "conformance" / "fixtures"
 SIZE = 72, 48
 
 
@@ -60,16 +60,40 @@ def files() -> dict[str, bytes]:
     labels = np.arange(72 * 48).reshape(48, 72).astype(np.uint8)
     codebook = np.random.default_rng(0).integers(0, 256, (256, 4), dtype=np.uint8)
     found["labels"] = kqf.encode_indexed(labels, codebook)
+    for predictor in ("copy", "packed"):
+        found[f"rgba-{predictor}"] = kqf.encode(drawn["rgba"], predictor=predictor, colors=16)
+    found["copy-tiles"] = kqf.encode(rgb, predictor="copy", tile=(17, 20))
+    found["letters"] = kqf.encode_indexed(letters(), codebook[:4])
+    found["letters-turned"] = kqf.encode_indexed(letters().T, codebook[:4], tile=50)
     return found
 
 
+def letters() -> np.ndarray:
+    """Return labels like a page of text, whose letters repeat."""
+    rng = np.random.default_rng(0)
+    alphabet = rng.integers(0, 2, (5, 9, 7), np.uint8) * 3
+    page = np.zeros((120, 200), np.uint8)
+    for y in range(3, 108, 13):
+        for x in range(4, 190, 9):
+            page[y : y + 9, x : x + 7] = alphabet[rng.integers(len(alphabet))]
+    return page
+
+
 def main() -> None:
-    folder = FOLDER / kqf.__version__
-    if folder.exists():
-        raise SystemExit(f"{folder} is there already: it stays as it was released")
+    by_folder: dict[Path, dict[str, bytes]] = defaultdict(dict)
+    for name, data in files().items():
+        by_folder[FOLDER / f"v{kqf.info(data).version}" / kqf.__version__][name] = data
+    for folder, found in by_folder.items():
+        if folder.exists():
+            print(f"{folder} is there already: it stays as it was released")
+        else:
+            write(folder, found)
+
+
+def write(folder: Path, found: dict[str, bytes]) -> None:
     folder.mkdir(parents=True)
     manifest = {}
-    for name, data in files().items():
+    for name, data in found.items():
         (folder / f"{name}.kqf").write_bytes(data)
         read = kqf.read_indexed(data)
         np.savez_compressed(folder / f"{name}.npz", labels=read.labels, codebook=read.codebook)

@@ -9,6 +9,7 @@ china.jpg, by danielbuechele, CC BY 2.0. KQF has its default setting with 64 col
 many bytes. The strip shows a part of each, its pixels twice as wide and high.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -55,4 +56,7 @@ def main(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parents[1] / "docs/strip.webp")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    default = Path(__file__).parents[1] / "docs" / "strip.webp"
+    parser.add_argument("file", nargs="?", type=Path, default=default)
+    main(parser.parse_args().file)

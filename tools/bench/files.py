@@ -33,7 +33,7 @@ from PIL import Image
 
 import kqf
 from kqf import psnr
-from kqf.encoding.api import DEFAULT_EFFORT
+from kqf.encoding.effort import DEFAULT_EFFORT
 
 from .encoders import by_libimagequant, gif, png8, save, webp
 from .images import Picture, pictures
