@@ -157,7 +157,7 @@ export class KqfImg extends Base {
       const { file, image } = await load(url, signal, (image, upper, lower) => {
         // One that is to be turned is shown once it is whole.
         if (signal.aborted || (!upper && image.upright() !== image)) return;
-        if (!upper && this.image !== image) {
+        if (!upper) {
           this.#canvas.width = image.width;
           this.#canvas.height = image.height;
           this.image = image;

@@ -454,7 +454,7 @@ export class KqfImage {
       canvas.getContext("2d", { willReadFrequently: true })
     );
     if (!context) throw new Error("the canvas is too large");
-    // Of no rows at all a blank one is drawn, for which the canvas takes its memory.
+    // Before any rows are there a blank one is drawn, for which the canvas takes its memory.
     lower ||= 1;
     // A few rows at once: new memory for all pixels takes longer than to fill it.
     const rows = Math.min(lower - upper, Math.ceil(BAND / width));
@@ -1372,10 +1372,7 @@ export class KqfFile {
     const size = Math.ceil(h / this.#share) * w;
     const lastLabel = this.colors - 1;
     // New memory takes time: the system clears each page of it when it is first used.
-    const memory = () => {
-      const spare = spares.pop();
-      return spare?.length === w * h ? spare : new Uint8Array(w * h);
-    };
+    const spare = spares[0]?.length === w * h ? spares.pop() : undefined;
     /** @type {Uint8Array} */
     let tile;
     if (this.#layout === COPY) {
@@ -1387,7 +1384,7 @@ export class KqfFile {
       if (most) checkRatio(rest.length, 0, "LABL");
       const symbols = most ? await inflate(rest, most, "LABL") : rest;
       await checkLabels(symbols, lastLabel, "LABL", `new label in tile ${number}`);
-      tile = memory();
+      tile = spare ?? new Uint8Array(w * h);
       const used = copied(codes, symbols, w, tile, order);
       if (used !== symbols.length || (most && !used))
         wrong("LABL", `new labels of tile ${number}`, used, symbols.length);
@@ -1398,7 +1395,7 @@ export class KqfFile {
         size,
         "LABL",
         `inflated size of tile ${number}`,
-        share < 2 ? memory() : undefined,
+        share < 2 ? spare : undefined,
       );
       if (this.#layout === PACKED) {
         // Where all labels are 0, so are all bytes.
@@ -1555,8 +1552,7 @@ export class KqfFile {
     const tellRows = ([, first, , last]) =>
       onRows?.(image, Math.max(first, upper) - upper, Math.min(last, lower) - upper);
     const { data, size } = this.#source;
-    let shared;
-    // Where the tiles end, if they are decoded by two threads.
+    // Where the tiles end, once two threads have decoded them. Where these cannot, one says why.
     let end = 0;
     if (pixels > LARGE_PIXELS && data.length === size && this.frames < 2) {
       if (!parallel) {
@@ -1577,13 +1573,9 @@ export class KqfFile {
       };
       /** @param {Uint8Array} labels @param {number} number */
       const place = (labels, number) => this.#place(labels, number, image, box);
-      shared = parallel.share?.(this, data, this.#labelsAt, box, decode, place, tellRows);
-    }
-    if (shared) {
-      // While the other thread begins, a canvas gets its memory.
-      onRows?.(image, 0, 0);
-      // What is wrong with a file is what is wrong with the first tile that cannot be read.
-      end = await shared.catch(() => 0);
+      signal?.throwIfAborted();
+      const { share } = parallel;
+      end = (await share?.(this, data, this.#labelsAt, box, decode, place, tellRows)) ?? 0;
     }
     this.#position = end || this.#labelsAt;
     for (let y = firstRow; y <= lastRow && !end; y++) {

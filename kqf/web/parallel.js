@@ -6,11 +6,11 @@
 
 import { KqfFile } from "./kqf.js";
 
-const NAME = "kqf-parallel";
-// Of files of several tiles those of fewer pixels are decoded by one thread.
-const MANY_PIXELS = 2 ** 21;
-// Milliseconds in which the worker has to decode a tile.
-const PATIENCE = 2000;
+// Tiles of fewer pixels, and files of several tiles of fewer, take one thread less time.
+const TILE_PIXELS = 2 ** 16;
+const FILE_PIXELS = 2 ** 21;
+// Milliseconds in which the worker has to decode a tile; it may have been ended.
+const PATIENCE = 5000;
 
 /**
  * A tile: where its chunk begins and ends in the file, and its pixels.
@@ -18,12 +18,21 @@ const PATIENCE = 2000;
  * @typedef {[number: number, start: number, end: number,
  *     box: [left: number, upper: number, right: number, lower: number]]} Tile
  */
+/**
+ * @typedef {object} Reader
+ * @property {(number: number, start: number) => Promise<void>} decode a tile in this thread
+ * @property {(labels: Uint8Array, number: number) => void} place the labels of a tile
+ * @property {(box: Tile[3]) => void} tellRows is called once all tiles beside one another are there
+ * @property {() => void} begin is called while the worker begins: a canvas may get its memory
+ */
 
 /** Decodes tiles in two threads; undefined as long as there is one. @type {typeof shareTiles | undefined} */
 export let share;
 
 /** @type {Worker} */
 let worker;
+/** Files that the worker is decoding. */
+let busy = 0;
 
 /**
  * Let this thread take the messages that have come.
@@ -37,24 +46,53 @@ const pause = ({ port1, port2 }) =>
   });
 
 /**
- * Decode tiles: the worker takes the first of those that are left, this thread the last. A tile
- * that is alone is left to the worker.
+ * Decode tiles in two threads, a tile that is alone in the other one.
  *
  * @param {KqfFile} file
  * @param {Uint8Array} data of the file
  * @param {number} head bytes before the tiles
  * @param {readonly number[]} region
- * @param {(number: number, start: number) => Promise<void>} decode a tile in this thread
- * @param {(labels: Uint8Array, number: number) => void} place the labels of a tile
- * @param {(box: Tile[3]) => void} tellRows is called once all tiles beside one another are there
- * @returns where the last tile of the file ends; undefined for what one thread is to decode. It is
- *     rejected if a tile cannot be read, in whatever order: reading them in turn says why
+ * @param {Reader["decode"]} decode
+ * @param {Reader["place"]} place
+ * @param {Reader["tellRows"]} tellRows
+ * @returns where the last tile of the file ends; undefined if one thread is to read it, since that
+ *     is faster, or since a tile cannot be read, and the first of these says why
  */
-function shareTiles(file, data, head, region, decode, place, tellRows) {
+async function shareTiles(file, data, head, region, decode, place, tellRows) {
+  const { width, height, tileWidth, tileHeight } = file;
+  const alone = file.columns * file.rows < 2;
+  const many =
+    file.indexed &&
+    !file.shaped &&
+    width * height > FILE_PIXELS &&
+    tileWidth * tileHeight >= TILE_PIXELS;
+  // What the worker is to decode alone would have to wait for other files.
+  if (alone ? busy : !many) return undefined;
   const [tiles, end] = tilesOf(file, data, head, region);
-  const worthwhile = file.indexed && !file.shaped && file.width * file.height > MANY_PIXELS;
-  if (tiles.length > 1 ? !worthwhile : file.columns * file.rows > 1) return undefined;
-  return decodeTiles(data, head, tiles, decode, place, tellRows).then(() => end);
+  /** @type {unknown[]} */
+  const callers = [];
+  /** @param {Tile[3]} box */
+  const tell = (box) => {
+    try {
+      tellRows(box);
+    } catch (error) {
+      callers.push(error);
+      throw error;
+    }
+  };
+  busy++;
+  try {
+    // What follows a tile that is alone is read with it.
+    if (alone) tiles[0][2] = data.length;
+    const begin = () => tell([0, region[1], 0, region[1]]);
+    await decodeTiles(data, head, tiles, { decode, place, tellRows: tell, begin });
+    return end;
+  } catch {
+    if (callers.length) throw callers[0];
+    return undefined;
+  } finally {
+    busy--;
+  }
 }
 
 /**
@@ -88,14 +126,14 @@ function tilesOf({ width, height, tileWidth, tileHeight, columns, rows }, data, 
 }
 
 /**
+ * Decode tiles: the worker takes the first of those that are left, this thread the last.
+ *
  * @param {Uint8Array} data
  * @param {number} head
  * @param {Tile[]} tiles
- * @param {Parameters<typeof shareTiles>[4]} decode
- * @param {Parameters<typeof shareTiles>[5]} place
- * @param {Parameters<typeof shareTiles>[6]} tellRows
+ * @param {Reader} reader
  */
-async function decodeTiles(data, head, tiles, decode, place, tellRows) {
+async function decodeTiles(data, head, tiles, { decode, place, tellRows, begin }) {
   /** How many tiles of a row are missing, by their upper edge. @type {Map<number, number>} */
   const missing = new Map();
   for (const [, , , [, upper]] of tiles) missing.set(upper, (missing.get(upper) ?? 0) + 1);
@@ -105,9 +143,7 @@ async function decodeTiles(data, head, tiles, decode, place, tellRows) {
     if (!others) tellRows(box);
   };
   const { port1: port, port2 } = new MessageChannel();
-  // What follows a tile that is alone is read with it.
-  const ends = tiles.map(([, , end]) => (tiles.length > 1 ? end : data.length));
-  const parts = [data.slice(0, head), ...tiles.map(([, start], i) => data.slice(start, ends[i]))];
+  const parts = [data.slice(0, head), ...tiles.map(([, start, end]) => data.slice(start, end))];
   worker.postMessage({ port: port2, size: data.length, parts, tiles }, [
     port2,
     ...parts.map(({ buffer }) => buffer),
@@ -132,6 +168,7 @@ async function decodeTiles(data, head, tiles, decode, place, tellRows) {
   };
   const channel = new MessageChannel();
   try {
+    begin();
     while (theirs.length) {
       if (theirs.length > 1) {
         const tile = /** @type {Tile} */ (theirs.pop());
@@ -140,12 +177,17 @@ async function decodeTiles(data, head, tiles, decode, place, tellRows) {
         finish(tile);
         await pause(channel);
       } else {
-        // The worker is at the last tile, unless it has been ended.
-        const late = await new Promise((done) => {
-          wake = () => done(false);
-          setTimeout(done, PATIENCE, true);
+        // The worker is at the last tile.
+        await new Promise((done, fail) => {
+          const timer = setTimeout(() => {
+            share = undefined;
+            fail();
+          }, PATIENCE);
+          wake = () => {
+            clearTimeout(timer);
+            done(null);
+          };
         });
-        if (late) throw new Error("no answer");
       }
       if (errors.length) throw errors[0];
     }
@@ -159,8 +201,11 @@ async function decodeTiles(data, head, tiles, decode, place, tellRows) {
 /** Start the worker; where none is allowed nothing happens. */
 function start() {
   try {
-    const url = new URL("./parallel.js", import.meta.url);
-    worker = new Worker(url, { type: "module", name: NAME });
+    // As it stands here bundlers know it.
+    worker = new Worker(new URL("./parallel.js", import.meta.url), {
+      type: "module",
+      name: "kqf-parallel",
+    });
     worker.onmessage = () => {
       share = shareTiles;
     };
@@ -179,17 +224,17 @@ function serve() {
       if (data === null) left.clear();
       else left.delete(data);
     };
-    // A file of the head and one tile, both at their places.
-    let chunk = head;
-    let start = 0;
+    // A file of the head and one tile, both at their places; other tiles are only counted.
+    let [chunk] = chunks;
+    let [[, start]] = tiles;
     const source = {
       size,
       data: head,
       left: async (/** @type {number} */ at) => size - at,
-      read: async (/** @type {number} */ at, /** @type {number} */ count) =>
-        at < head.length
-          ? head.subarray(at, at + count)
-          : chunk.subarray(at - start).subarray(0, count),
+      read: async (/** @type {number} */ at, /** @type {number} */ count) => {
+        const [part, from] = at < head.length ? [head, at] : [chunk, Math.max(at - start, 0)];
+        return part.subarray(from, from + count);
+      },
     };
     const file = KqfFile.open(/** @type {any} */ (source));
     file.catch(() => {});
@@ -213,8 +258,8 @@ function serve() {
   postMessage(null);
 }
 
-// Node has no such workers.
+// Node has no such workers. A page may have any name, a worker has no document.
 if (globalThis.Worker) {
-  if (self.name === NAME) serve();
+  if (!globalThis.document && self.name === "kqf-parallel") serve();
   else start();
 }

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import itertools
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ import kqf.web
 pytestmark = pytest.mark.slow
 # More than the pixels above which a second thread is asked.
 WIDTH, HEIGHT, SIDE = 1700, 1300, 300
-REGION = (150, 100, 1650, 1299)
+# Its tiles begin with the eighth.
+REGION = (350, 320, 1650, 1299)
 BEGIN = """
 const [text, ...rest] = args;
 const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -55,28 +57,26 @@ def encoded(labels, predictor):
     return kqf.encode_indexed(labels, codebook, predictor=predictor, tile=SIDE)
 
 
+@pytest.mark.parametrize("region", [None, REGION])
 @pytest.mark.parametrize("predictor", ["none", "up", "copy"])
-def test_labels_and_rows_are_those_of_the_file(page, labels, predictor):
-    data = encoded(labels, predictor)
-    found, part, rows = run(
+def test_labels_and_rows_are_those_of_the_file(page, labels, predictor, region):
+    """Rows that were told twice would have been read again by one thread."""
+    found, rows = run(
         page,
-        data,
+        encoded(labels, predictor),
         """const rows = [];
-        const onRows = (image, upper, lower) => {
-            if (upper < lower && !image.labels.subarray(upper * image.width).length) throw Error();
-            rows.push([upper, lower]);
-        };
-        const image = await (await open(bytes)).read({ onRows });
-        const part = await decode(bytes, { region: rest[0] });
-        return [await sha256(image.labels), await sha256(part.labels), rows];""",
-        REGION,
+        const onRows = (image, upper, lower) => rows.push([upper, lower]);
+        const region = rest[0] ?? undefined;
+        const image = await (await open(bytes)).read({ region, onRows });
+        return [await sha256(image.labels), rows];""",
+        region,
     )
-    left, upper, right, lower = REGION
-    assert found == hashlib.sha256(labels.tobytes()).hexdigest()
-    assert part == hashlib.sha256(labels[upper:lower, left:right].tobytes()).hexdigest()
-    edges = list(range(0, HEIGHT, SIDE))
+    left, upper, right, lower = region or (0, 0, WIDTH, HEIGHT)
+    part = np.ascontiguousarray(labels[upper:lower, left:right])
+    assert found == hashlib.sha256(part.tobytes()).hexdigest()
+    edges = sorted({upper, lower, *range(upper // SIDE * SIDE + SIDE, lower, SIDE)})
+    expected = [[first - upper, last - upper] for first, last in itertools.pairwise(edges)]
     assert rows[0] == [0, 0]
-    expected = [[edge, min(edge + SIDE, HEIGHT)] for edge in edges]
     assert sorted(rows[1:]) == expected
 
 
@@ -152,14 +152,50 @@ def test_reading_can_be_ended(page, labels):
     assert found == ["AbortError", WIDTH * HEIGHT]
 
 
-def test_an_error_of_the_caller_is_his(page, labels):
+def test_reading_that_has_been_ended_does_not_begin(page, page_of_letters):
+    found = run(
+        page,
+        kqf.encode_indexed(page_of_letters, np.eye(4, 3, dtype=np.uint8) * 200),
+        """const signal = AbortSignal.abort();
+        return (await open(bytes)).read({ signal }).then(() => null, (error) => error.name);""",
+    )
+    assert found == "AbortError"
+
+
+@pytest.mark.parametrize("call", [1, 2, 4])
+def test_an_error_of_the_caller_is_his(page, labels, call):
+    """It is not called again, and the next reading is right."""
     found = run(
         page,
         encoded(labels, "none"),
-        """const onRows = (image, upper, lower) => { if (lower) throw new RangeError("mine"); };
-        return (await open(bytes)).read({ onRows }).then(() => null, String);""",
+        """let calls = 0;
+        const onRows = () => { if (++calls === rest[0]) throw new RangeError("mine"); };
+        const file = await open(bytes);
+        const error = await file.read({ onRows }).then(() => null, String);
+        const { labels } = await file.read();
+        return [error, calls, await sha256(labels)];""",
+        call,
     )
-    assert found == "RangeError: mine"
+    assert found == ["RangeError: mine", call, hashlib.sha256(labels.tobytes()).hexdigest()]
+
+
+def test_several_files_at_once(page, page_of_letters):
+    found = run(
+        page,
+        kqf.encode_indexed(page_of_letters, np.eye(4, 3, dtype=np.uint8) * 200),
+        """const images = await Promise.all(Array.from({ length: 5 }, () => decode(bytes)));
+        return Promise.all(images.map(({ labels }) => sha256(labels)));""",
+    )
+    assert found == [hashlib.sha256(page_of_letters.tobytes()).hexdigest()] * 5
+
+
+def test_a_page_may_have_any_name(page, labels):
+    address = page.current_url
+    page.execute_script("window.name = 'kqf-parallel'")
+    page.get(address)
+    script = "return [onmessage, await sha256((await decode(bytes)).labels)];"
+    found = run(page, encoded(labels, "none"), script)
+    assert found == [None, hashlib.sha256(labels.tobytes()).hexdigest()]
 
 
 def test_the_decoder_works_without_the_module(page, labels, tmp_path):
