@@ -23,8 +23,7 @@ PACKAGES = ("typescript@5.9.3", "prettier@3.6.2", "terser@5.44.1")
 IMPORT = 'import { open, play } from "./kqf.js";\n'
 # Functions stay functions: repeated calls deflate better than repeated bodies.
 COMPRESS = (
-    "passes=3,unsafe,pure_getters,reduce_funcs=false,inline=0,"
-    "conditionals=false,lhs_constants=false,sequences=false"
+    "passes=3,unsafe,pure_getters,reduce_funcs=false,inline=0,lhs_constants=false,sequences=false"
 )
 HEAD = "/* KQF, MIT */"
 

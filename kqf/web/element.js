@@ -155,9 +155,10 @@ export class KqfImg extends Base {
     try {
       const url = new URL(this.src, document.baseURI).href;
       const { file, image } = await load(url, signal, (image, upper, lower) => {
-        // One that is to be turned is shown once it is whole.
-        if (signal.aborted || (!upper && image.upright() !== image)) return;
-        if (!upper) {
+        if (signal.aborted) return;
+        if (!upper && this.image !== image) {
+          // One that is to be turned is shown once it is whole.
+          if (image.upright() !== image) return;
           this.#canvas.width = image.width;
           this.#canvas.height = image.height;
           this.image = image;

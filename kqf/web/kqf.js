@@ -1551,9 +1551,14 @@ export class KqfFile {
     /** @param {Box} box of a tile */
     const tellRows = ([, first, , last]) =>
       onRows?.(image, Math.max(first, upper) - upper, Math.min(last, lower) - upper);
+    this.#position = this.#labelsAt;
+    // All of a file of one tile is waited for, so that another thread may decode it.
+    if (columns * this.rows < 2) {
+      await this.#source.left(this.#position, (await this.#tileHead(0)) + 2 * FRAME + 1);
+    }
     const { data, size } = this.#source;
-    // Where the tiles end, once two threads have decoded them. Where these cannot, one says why.
-    let end = 0;
+    /** Where the tiles end, once two threads have decoded them. @type {number | undefined} */
+    let end;
     if (pixels > LARGE_PIXELS && data.length === size && this.frames < 2) {
       if (!parallel) {
         parallel = {};
@@ -1574,8 +1579,7 @@ export class KqfFile {
       /** @param {Uint8Array} labels @param {number} number */
       const place = (labels, number) => this.#place(labels, number, image, box);
       signal?.throwIfAborted();
-      const { share } = parallel;
-      end = (await share?.(this, data, this.#labelsAt, box, decode, place, tellRows)) ?? 0;
+      end = await parallel.share?.(this, data, this.#labelsAt, box, decode, place, tellRows);
     }
     this.#position = end || this.#labelsAt;
     for (let y = firstRow; y <= lastRow && !end; y++) {

@@ -189,6 +189,36 @@ def test_several_files_at_once(page, page_of_letters):
     assert found == [hashlib.sha256(page_of_letters.tobytes()).hexdigest()] * 5
 
 
+def test_the_element_leaves_tiles_to_the_other_thread(page, page_of_letters):
+    """What comes from an address is whole once its only tile is."""
+    found, asked = run(
+        page,
+        kqf.encode_indexed(page_of_letters, np.eye(4, 3, dtype=np.uint8) * 200),
+        """await import("/element.js");
+        const src = URL.createObjectURL(new Blob([bytes]));
+        let messages = 0;
+        const { postMessage } = Worker.prototype;
+        Worker.prototype.postMessage = function (...rest) {
+            messages++;
+            postMessage.apply(this, rest);
+        };
+        const element = document.createElement("kqf-img");
+        await new Promise((done, fail) => {
+            element.addEventListener("load", done);
+            element.addEventListener("error", ({ error }) => fail(error));
+            element.src = src;
+            document.body.append(element);
+        });
+        Worker.prototype.postMessage = postMessage;
+        const context = element.shadowRoot.querySelector("canvas").getContext("2d");
+        return [await sha256(context.getImageData(0, 0, 900, 700).data), messages];""",
+    )
+    pixels = np.full((700, 900, 4), 255, np.uint8)
+    pixels[..., :3] = (np.eye(4, 3, dtype=np.uint8) * 200)[page_of_letters]
+    assert found == hashlib.sha256(pixels.tobytes()).hexdigest()
+    assert asked == 1
+
+
 def test_a_page_may_have_any_name(page, labels):
     address = page.current_url
     page.execute_script("window.name = 'kqf-parallel'")
