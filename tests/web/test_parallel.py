@@ -52,18 +52,22 @@ def labels():
     return np.clip(smooth_image(HEIGHT, WIDTH, 1)[..., 0] // 2 + noise, 0, 200).astype(np.uint8)
 
 
-def encoded(labels, predictor):
+@pytest.fixture(scope="module")
+def encoded(labels):
     codebook = np.repeat(np.arange(201, dtype=np.uint8)[:, None], 3, axis=1)
-    return kqf.encode_indexed(labels, codebook, predictor=predictor, tile=SIDE)
+    return {
+        predictor: kqf.encode_indexed(labels, codebook, predictor=predictor, tile=SIDE, effort=1)
+        for predictor in ("none", "up", "copy")
+    }
 
 
 @pytest.mark.parametrize("region", [None, REGION])
 @pytest.mark.parametrize("predictor", ["none", "up", "copy"])
-def test_labels_and_rows_are_those_of_the_file(page, labels, predictor, region):
+def test_labels_and_rows_are_those_of_the_file(page, labels, encoded, predictor, region):
     """Rows that were told twice would have been read again by one thread."""
     found, rows = run(
         page,
-        encoded(labels, predictor),
+        encoded[predictor],
         """const rows = [];
         const onRows = (image, upper, lower) => rows.push([upper, lower]);
         const region = rest[0] ?? undefined;
@@ -124,8 +128,8 @@ def test_what_follows_a_tile_is_checked(page, page_of_letters):
 
 
 @pytest.mark.parametrize("tile", [0, 7, 29])
-def test_a_damaged_tile_is_refused(page, labels, tile):
-    data = bytearray(encoded(labels, "up"))
+def test_a_damaged_tile_is_refused(page, encoded, tile):
+    data = bytearray(encoded["up"])
     at = -1
     for _ in range(tile + 1):
         at = data.index(b"LABL", at + 1)
@@ -139,10 +143,10 @@ def test_a_damaged_tile_is_refused(page, labels, tile):
     assert found == ["wrong", "LABL", "crc"]
 
 
-def test_reading_can_be_ended(page, labels):
+def test_reading_can_be_ended(page, encoded):
     found = run(
         page,
-        encoded(labels, "none"),
+        encoded["none"],
         """const controller = new AbortController();
         const onRows = () => controller.abort();
         const reading = (await open(bytes)).read({ signal: controller.signal, onRows });
@@ -163,11 +167,11 @@ def test_reading_that_has_been_ended_does_not_begin(page, page_of_letters):
 
 
 @pytest.mark.parametrize("call", [1, 2, 4])
-def test_an_error_of_the_caller_is_his(page, labels, call):
+def test_an_error_of_the_caller_is_his(page, labels, encoded, call):
     """It is not called again, and the next reading is right."""
     found = run(
         page,
-        encoded(labels, "none"),
+        encoded["none"],
         """let calls = 0;
         const onRows = () => { if (++calls === rest[0]) throw new RangeError("mine"); };
         const file = await open(bytes);
@@ -219,16 +223,16 @@ def test_the_element_leaves_tiles_to_the_other_thread(page, page_of_letters):
     assert asked == 1
 
 
-def test_a_page_may_have_any_name(page, labels):
+def test_a_page_may_have_any_name(page, labels, encoded):
     address = page.current_url
     page.execute_script("window.name = 'kqf-parallel'")
     page.get(address)
     script = "return [onmessage, await sha256((await decode(bytes)).labels)];"
-    found = run(page, encoded(labels, "none"), script)
+    found = run(page, encoded["none"], script)
     assert found == [None, hashlib.sha256(labels.tobytes()).hexdigest()]
 
 
-def test_the_decoder_works_without_the_module(page, labels, tmp_path):
+def test_the_decoder_works_without_the_module(page, labels, encoded, tmp_path):
     (tmp_path / "kqf.min.js").write_bytes((kqf.web.path() / "kqf.min.js").read_bytes())
     (tmp_path / "empty.html").write_text("<!doctype html>")
     with serve(tmp_path) as address:
@@ -240,6 +244,6 @@ def test_the_decoder_works_without_the_module(page, labels, tmp_path):
             + """
             await new Promise((done) => setTimeout(done, 50));
             return sha256((await decode(bytes)).labels);""",
-            base64.b64encode(encoded(labels, "none")).decode(),
+            base64.b64encode(encoded["none"]).decode(),
         )
     assert found == hashlib.sha256(labels.tobytes()).hexdigest()
