@@ -522,7 +522,7 @@ function copied(codes, symbols, w, tile, order) {
   // Which symbol is the next of each column, and how many labels of a byte are new.
   const places = new Uint32Array(4 * quarter);
   const fresh = new Uint8Array(256);
-  for (let i = 0; i < 256; i++) fresh[i] = fresh[i >> 2] + +((i & 3) === 3);
+  for (let i = 0; i < 256; i++) fresh[i] = fresh[i >> 2] + (i & (i >> 1) & 1);
   // The row above until it is changed, with zeros beside it.
   const row = new Uint8Array(4 * quarter + 2);
   let next = 0;
@@ -549,8 +549,10 @@ function copied(codes, symbols, w, tile, order) {
       }
       for (let k = 0; k < n; k++) {
         let x = 4 * changing[k];
-        for (let four = words[first + changing[k]] >>> shift; (four &= 0x3030303); four >>>= 8) {
-          const code = four & 3;
+        // The codes of four columns in a row, the first in the highest byte.
+        let four = (u32(band, 4 * first + x) >>> shift) & 0x3030303;
+        for (; four; four <<= 8, x++) {
+          const code = four >>> 24;
           // Codes 0, 1 and 2 take the label in this column, in that before it, in that after it:
           // branches would be guessed wrongly.
           if (code < 3) row[x + 1] = row[x + ((0x201 >> (4 * code)) & 3)];
@@ -558,7 +560,6 @@ function copied(codes, symbols, w, tile, order) {
             const symbol = symbols[places[x]++];
             row[x + 1] = order ? order[(row[x + 1] << 8) | symbol] : symbol;
           }
-          x++;
         }
       }
       tile.set(row.subarray(1, w + 1), at);
