@@ -96,13 +96,21 @@ def page_of_letters():
     return labels
 
 
-@pytest.mark.parametrize("region", [None, (100, 50, 800, 690)])
-def test_a_tile_with_shapes(page, page_of_letters, region):
-    data = kqf.encode_indexed(page_of_letters, np.eye(4, 3, dtype=np.uint8) * 200)
+LETTER_COLORS = np.eye(4, 3, dtype=np.uint8) * 200
+
+
+@pytest.fixture(scope="module")
+def lettered(page_of_letters):
+    data = kqf.encode_indexed(page_of_letters, LETTER_COLORS)
     assert kqf.info(data).part_bytes["shapes"]
+    return data
+
+
+@pytest.mark.parametrize("region", [None, (100, 50, 800, 690)])
+def test_a_tile_with_shapes(page, page_of_letters, lettered, region):
     found, rows = run(
         page,
-        data,
+        lettered,
         """const rows = [];
         const onRows = (image, upper, lower) => rows.push([upper, lower]);
         const file = await open(bytes);
@@ -118,13 +126,12 @@ def test_a_tile_with_shapes(page, page_of_letters, region):
     assert rows == [[0, 0], [0, lower - upper]]
 
 
-def test_what_follows_a_tile_is_checked(page, page_of_letters):
-    data = kqf.encode_indexed(page_of_letters, np.eye(4, 3, dtype=np.uint8) * 200)
+def test_what_follows_a_tile_is_checked(page, lettered):
     script = "return decode(bytes).then(() => null, (error) => [error.kind, error.chunk]);"
-    assert run(page, data, script) is None
-    assert run(page, data[:-1], script) == ["truncated", "DONE"]
-    assert run(page, data[:-12], script) == ["truncated", "file"]
-    assert run(page, data + b"x", script) == ["wrong", "file"]
+    assert run(page, lettered, script) is None
+    assert run(page, lettered[:-1], script) == ["truncated", "DONE"]
+    assert run(page, lettered[:-12], script) == ["truncated", "file"]
+    assert run(page, lettered + b"x", script) == ["wrong", "file"]
 
 
 @pytest.mark.parametrize("tile", [0, 7, 29])
@@ -156,10 +163,10 @@ def test_reading_can_be_ended(page, encoded):
     assert found == ["AbortError", WIDTH * HEIGHT]
 
 
-def test_reading_that_has_been_ended_does_not_begin(page, page_of_letters):
+def test_reading_that_has_been_ended_does_not_begin(page, lettered):
     found = run(
         page,
-        kqf.encode_indexed(page_of_letters, np.eye(4, 3, dtype=np.uint8) * 200),
+        lettered,
         """const signal = AbortSignal.abort();
         return (await open(bytes)).read({ signal }).then(() => null, (error) => error.name);""",
     )
@@ -183,21 +190,21 @@ def test_an_error_of_the_caller_is_his(page, labels, encoded, call):
     assert found == ["RangeError: mine", call, hashlib.sha256(labels.tobytes()).hexdigest()]
 
 
-def test_several_files_at_once(page, page_of_letters):
+def test_several_files_at_once(page, page_of_letters, lettered):
     found = run(
         page,
-        kqf.encode_indexed(page_of_letters, np.eye(4, 3, dtype=np.uint8) * 200),
+        lettered,
         """const images = await Promise.all(Array.from({ length: 5 }, () => decode(bytes)));
         return Promise.all(images.map(({ labels }) => sha256(labels)));""",
     )
     assert found == [hashlib.sha256(page_of_letters.tobytes()).hexdigest()] * 5
 
 
-def test_the_element_leaves_tiles_to_the_other_thread(page, page_of_letters):
+def test_the_element_leaves_tiles_to_the_other_thread(page, page_of_letters, lettered):
     """What comes from an address is whole once its only tile is."""
     found, asked = run(
         page,
-        kqf.encode_indexed(page_of_letters, np.eye(4, 3, dtype=np.uint8) * 200),
+        lettered,
         """await import("/element.js");
         const src = URL.createObjectURL(new Blob([bytes]));
         let messages = 0;
@@ -218,7 +225,7 @@ def test_the_element_leaves_tiles_to_the_other_thread(page, page_of_letters):
         return [await sha256(context.getImageData(0, 0, 900, 700).data), messages];""",
     )
     pixels = np.full((700, 900, 4), 255, np.uint8)
-    pixels[..., :3] = (np.eye(4, 3, dtype=np.uint8) * 200)[page_of_letters]
+    pixels[..., :3] = LETTER_COLORS[page_of_letters]
     assert found == hashlib.sha256(pixels.tobytes()).hexdigest()
     assert asked == 1
 
